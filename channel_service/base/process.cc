@@ -1,0 +1,85 @@
+#include "channel_service/base/process.h"
+
+#include <prometheus/text_serializer.h>
+#include <spdlog/spdlog.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <utility>
+
+#include "channel_service/base/address.h"
+#include "channel_service/base/flags.h"
+#include "channel_service/base/log.h"
+#include "channel_service/base/strings.h"
+
+namespace channel {
+
+int Fail(int exit_code, const absl::Status& status) {
+  spdlog::error("{}", MessageOf(status));
+  return exit_code;
+}
+
+boost::asio::ip::tcp::endpoint ParseListenFlag(std::string_view flag, std::string_view value,
+                                               bool insecure) {
+  const auto endpoint = ParseListenAddress(value);
+  if (!endpoint.ok()) {
+    spdlog::error("{}: {}", flag, MessageOf(endpoint.status()));
+    std::exit(kExitUsage);
+  }
+  if (const auto status = CheckExposure(*endpoint, flag, insecure); !status.ok()) {
+    std::exit(Fail(kExitConfig, status));
+  }
+  return *endpoint;
+}
+
+void AddStandardHandlers(AdminServer& admin, std::shared_ptr<prometheus::Registry> registry,
+                         std::function<bool()> alive, std::function<std::string()> why_not_ready) {
+  admin.Handle("/healthz", [alive] {
+    return alive() ? AdminAnswer{200, "ok\n"} : AdminAnswer{503, "the loop does not turn\n"};
+  });
+  admin.Handle("/readyz", [why_not_ready] {
+    const std::string why = why_not_ready();
+    return why.empty() ? AdminAnswer{200, "ready\n"} : AdminAnswer{503, why + "\n"};
+  });
+  admin.Handle("/metrics", [registry = std::move(registry)] {
+    auto families = registry->Collect();
+    for (auto& family : ProcessMetrics().Collect()) families.push_back(std::move(family));
+    return AdminAnswer{200, prometheus::TextSerializer().Serialize(families)};
+  });
+}
+
+ProcessSignals::ProcessSignals(boost::asio::io_context& loop, prometheus::Counter& reloads,
+                               std::string log_level_file)
+    : signals_(loop, SIGTERM, SIGINT, SIGHUP),
+      reloads_(reloads),
+      log_level_file_(std::move(log_level_file)) {
+  std::signal(SIGPIPE, SIG_IGN);  // a broken connection is an error code, not the end
+  StartWait();
+}
+
+void ProcessSignals::StartWait() {
+  signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+    if (error) return;
+    StartWait();
+    if (signal == SIGHUP) {
+      Reload();
+    } else if (stop_) {
+      stop_(++stop_count_);
+    } else {
+      std::_Exit(0);  // still starting: there is nothing to drain
+    }
+  });
+}
+
+void ProcessSignals::Reload() {
+  if (!log_level_file_.empty()) {
+    if (const auto status = ReloadLogLevel(log_level_file_); !status.ok()) {
+      spdlog::error("SIGHUP: {}", MessageOf(status));
+      return;
+    }
+  }
+  reloads_.Increment();
+  spdlog::info("SIGHUP: reloaded");
+}
+
+}  // namespace channel

@@ -1,0 +1,54 @@
+// What the main of both processes has in common: refusing to start, signals, the standard admin paths.
+#pragma once
+
+#include <prometheus/registry.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "channel_service/base/admin_server.h"
+#include "channel_service/base/metrics.h"
+
+namespace channel {
+
+// Logs why the process does not start; returns `exit_code`.
+int Fail(int exit_code, const absl::Status& status);
+
+// A listen address from a flag, or the end of the process: 64 if it is no address, 78 if it is exposed
+// without --insecure.
+boost::asio::ip::tcp::endpoint ParseListenFlag(std::string_view flag, std::string_view value,
+                                               bool insecure);
+
+// /healthz, /readyz and /metrics. `alive`: the loop turns; `why_not_ready`: empty when ready. Both are
+// called on the admin server's loop.
+void AddStandardHandlers(AdminServer& admin, std::shared_ptr<prometheus::Registry> registry,
+                         std::function<bool()> alive, std::function<std::string()> why_not_ready);
+
+// SIGTERM and SIGINT stop, SIGHUP reloads the log level. Runs on the loop that it is given.
+class ProcessSignals {
+ public:
+  // `reloads` counts SIGHUPs that were obeyed.
+  ProcessSignals(boost::asio::io_context& loop, prometheus::Counter& reloads,
+                 std::string log_level_file);
+
+  // `stop` is called with 1 for the first signal, 2 for the second …
+  void OnStop(std::function<void(int count)> stop) { stop_ = std::move(stop); }
+
+ private:
+  void StartWait();
+  void Reload();
+
+  boost::asio::signal_set signals_;
+  prometheus::Counter& reloads_;
+  const std::string log_level_file_;
+  std::function<void(int)> stop_;
+  int stop_count_ = 0;
+};
+
+}  // namespace channel

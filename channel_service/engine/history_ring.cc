@@ -1,0 +1,52 @@
+#include "channel_service/engine/history_ring.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace channel {
+
+void HistoryRing::Append(RecordPtr record, size_t bytes_max) {
+  if (records_.full()) DropOldest();
+  bytes_ += record->bytes.size();
+  records_.push_back(std::move(record));
+  while (bytes_ > bytes_max && records_.size() > 1) DropOldest();
+}
+
+void HistoryRing::DropOlderThan(int64_t time_unix_ms) {
+  while (!records_.empty() && records_.front()->time_unix_ms < time_unix_ms) DropOldest();
+}
+
+void HistoryRing::Clear() {
+  records_.clear();
+  bytes_ = 0;
+}
+
+void HistoryRing::Read(uint64_t after_offset, const ReadRequest& request,
+                       ReadResult* result) const {
+  auto record = std::upper_bound(
+      records_.begin(), records_.end(), after_offset,
+      [](uint64_t offset, const RecordPtr& candidate) { return offset < candidate->offset; });
+  size_t bytes = 0;
+  for (; record != records_.end(); ++record) {
+    bytes += (*record)->bytes.size();
+    const bool first = result->records.empty();
+    if (result->records.size() >= request.count_max || (bytes > request.bytes_max && !first)) {
+      result->more = true;
+      return;
+    }
+    result->records.push_back(*record);
+  }
+}
+
+uint64_t HistoryRing::OffsetBeforeLast(size_t count) const {
+  if (records_.empty()) return 0;
+  const size_t skipped = records_.size() - std::min(count, records_.size());
+  return skipped == records_.size() ? records_.back()->offset : records_[skipped]->previous_offset;
+}
+
+void HistoryRing::DropOldest() {
+  bytes_ -= records_.front()->bytes.size();
+  records_.pop_front();
+}
+
+}  // namespace channel

@@ -1,0 +1,42 @@
+// The newest publications of one group, bounded in number, bytes and (by its owner's ticks) age.
+#pragma once
+
+#include <boost/circular_buffer.hpp>
+#include <cstddef>
+#include <cstdint>
+
+#include "channel_service/engine/engine.h"
+
+namespace channel {
+
+class HistoryRing {
+ public:
+  explicit HistoryRing(size_t records_max) : records_(records_max) {}
+
+  // Adds the newest record; drops the oldest ones while there are more than records_max or more than
+  // bytes_max bytes (one record is always kept).
+  void Append(RecordPtr record, size_t bytes_max);
+
+  // Drops records accepted before `time_unix_ms`.
+  void DropOlderThan(int64_t time_unix_ms);
+  void Clear();
+
+  bool empty() const { return records_.empty(); }
+  size_t size() const { return records_.size(); }
+  size_t bytes() const { return bytes_; }
+  const RecordPtr& oldest() const { return records_.front(); }
+
+  // Fills `result->records` with records after `offset`, oldest first, within the request's bounds.
+  void Read(uint64_t after_offset, const ReadRequest& request, ReadResult* result) const;
+
+  // The position from which a Read gives the newest `count` records.
+  uint64_t OffsetBeforeLast(size_t count) const;
+
+ private:
+  void DropOldest();
+
+  boost::circular_buffer_space_optimized<RecordPtr> records_;
+  size_t bytes_ = 0;
+};
+
+}  // namespace channel

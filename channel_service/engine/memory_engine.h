@@ -1,0 +1,75 @@
+// The engine that needs nothing: the log lives in this process, for one channel_service.
+//
+// Offsets come from one counter for all groups. An acknowledged publication survives the loss of every
+// edge, not of this process: a new process is a new epoch. Loop thread only. Bounds: ServiceLimits
+// (per group: publications, bytes, age; in all: bytes; keys). A group that is not attached and whose
+// history aged out is evicted; what remains of all evicted groups is one number, the `floor`: the highest
+// last offset among them. A position at or above the floor of a group that is not in memory missed
+// nothing; below it, something may be missing, and is announced.
+#pragma once
+
+#include <list>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/container/flat_hash_map.h"
+#include "channel_service/base/clock.h"
+#include "channel_service/engine/dedup_table.h"
+#include "channel_service/engine/engine.h"
+#include "channel_service/engine/history_ring.h"
+#include "channel_service/limits.h"
+
+namespace channel {
+
+class MemoryEngine final : public Engine {
+ public:
+  // `limits` and `clock` must outlive the engine. `seed` makes the epoch's name; take it from the
+  // system's random source, so that no two lives of the log have one name.
+  MemoryEngine(const ServiceLimits& limits, const Clock& clock, uint64_t seed);
+
+  const std::string& epoch() const override { return epoch_; }
+  void StartPublish(const PublishInput& input, PublishWaiter* waiter, uint64_t ticket) override;
+  void Attach(std::string_view group_id, GroupSink* sink) override;
+  void Detach(std::string_view group_id) override;
+  void StartRead(const ReadRequest& request, ReadDone done) override;
+  void OnTick() override;
+
+  size_t group_count() const override { return group_by_id_.size(); }
+  size_t history_bytes() const override { return history_bytes_; }
+
+ private:
+  struct Group;
+  using GroupList = std::list<Group*>;
+  struct Group {
+    std::string id;
+    HistoryRing history;
+    GroupSink* sink = nullptr;
+    uint64_t last_offset;  // or the floor, for a group that has published nothing since it is in memory
+    bool published = false;
+    GroupList::iterator by_age;  // valid while the history holds something
+  };
+
+  PublishOutcome Publish(const PublishInput& input);
+  ReadResult Read(const ReadRequest& request) const;
+  Group& FindOrAdd(std::string_view group_id);
+  // Drops what is over the total bound, from the group that published least recently.
+  void KeepTotalBound();
+  void AgeOut();
+  // `change` is called with the group's history; the sum of bytes and the order by age are kept.
+  template <typename Change>
+  void ChangeHistory(Group& group, Change change);
+  void EvictIfIdle(Group& group);
+
+  const ServiceLimits& limits_;
+  const Clock& clock_;
+  const std::string epoch_;
+  uint64_t newest_offset_ = 0;
+  uint64_t floor_ = 0;
+  size_t history_bytes_ = 0;
+  absl::flat_hash_map<std::string_view, std::unique_ptr<Group>> group_by_id_;  // key: Group::id
+  GroupList by_age_;  // groups that hold history, the one that published least recently first
+  DedupTable dedup_;
+};
+
+}  // namespace channel

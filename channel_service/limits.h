@@ -1,0 +1,59 @@
+// Every bound of the channel service, with its source. Those that an operator may want to change are
+// flags (main.cc); the relations between them are asserted here or in ServiceLimits::Check.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/status/status.h"
+
+namespace channel {
+
+// Fixed by the contract (channel.proto, PROTOCOL).
+inline constexpr size_t kGroupIdBytesMax = 255;
+inline constexpr size_t kKeyBytesMax = 128;
+inline constexpr size_t kPublisherBytesMax = 64;
+inline constexpr uint32_t kHistoryReplyCountDefault = 100;
+inline constexpr uint32_t kHistoryReplyCountMax = 1000;
+inline constexpr size_t kHistoryReplyBytesMax = 1 << 20;
+
+// One gRPC message to or from the service; gRPC's own default for receiving.
+inline constexpr size_t kGrpcMessageBytesMax = 4 << 20;
+
+// One block written to a subscriber: larger blocks gain nothing and delay the others (bench, hub).
+inline constexpr size_t kBlockBytesMax = 64 << 10;
+
+// Answers that are remembered for one publisher; a client keeps at most this many unanswered.
+inline constexpr size_t kPublisherAnswersMax = 16384;
+// Publishers that are remembered (the least recently used is forgotten beyond it).
+inline constexpr size_t kPublishersMax = 1024;
+// Publications of one stream whose answers were not yet taken by the client; then the stream is not
+// read until some are.
+inline constexpr size_t kStreamAnswersMax = 4 * kPublisherAnswersMax;
+
+// Groups of one subscriber, and live publications that wait in one subscription while it catches up.
+inline constexpr size_t kSubscriptionsMax = 1'000'000;
+inline constexpr size_t kCatchUpRecordsMax = 4096;
+
+// Completion events handled before the flush ("drain, then flush"; bench, hub).
+inline constexpr int kEventsPerTurnMax = 256;
+
+static_assert(kBlockBytesMax < kGrpcMessageBytesMax);
+
+// What flags set.
+struct ServiceLimits {
+  size_t message_bytes_max = 64 << 10;
+  size_t history_publications_max = 256;
+  size_t history_bytes_max = 1 << 20;
+  size_t history_total_bytes_max = size_t{1} << 30;
+  std::chrono::milliseconds history_age_max = std::chrono::minutes(5);
+  std::chrono::milliseconds dedup_window = std::chrono::minutes(2);
+  size_t dedup_keys_max = 1'000'000;
+  size_t subscriber_queue_bytes_max = 64 << 20;
+
+  // INVALID_ARGUMENT names the flag, and what it must be.
+  absl::Status Check() const;
+};
+
+}  // namespace channel

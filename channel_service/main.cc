@@ -1,0 +1,134 @@
+// channel_service: flags, logs, admin address, signals; the work is in server.h.
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <cstdlib>
+#include <memory>
+#include <random>
+#include <string>
+#include <thread>
+
+#include "absl/flags/flag.h"
+#include "absl/time/time.h"
+#include "channel_service/base/address.h"
+#include "channel_service/base/admin_server.h"
+#include "channel_service/base/flags.h"
+#include "channel_service/base/log.h"
+#include "channel_service/base/process.h"
+#include "channel_service/base/state_file.h"
+#include "channel_service/engine/memory_engine.h"
+#include "channel_service/server.h"
+
+ABSL_FLAG(std::string, listen, "127.0.0.1:2206", "Address of the gRPC service, IP:PORT");
+ABSL_FLAG(std::string, admin_listen, "127.0.0.1:2207",
+          "Address of /healthz, /readyz and /metrics, IP:PORT");
+ABSL_FLAG(std::string, engine, "memory", "Where the log lives: memory (in this process)");
+ABSL_FLAG(std::string, name, "", "Name in logs; default channel-PID");
+ABSL_FLAG(std::string, log_level, "info", "trace, debug, info, warn or error");
+ABSL_FLAG(std::string, log_level_file, "", "File whose first word is the log level after a SIGHUP");
+ABSL_FLAG(std::string, state_file, "", "File that gets pid and addresses once they listen");
+ABSL_FLAG(bool, insecure, false, "Allow to listen on addresses that other machines can reach");
+ABSL_FLAG(uint64_t, message_bytes_max, channel::ServiceLimits{}.message_bytes_max,
+          "Largest body of a publication");
+ABSL_FLAG(uint64_t, history_publications_max, channel::ServiceLimits{}.history_publications_max,
+          "Newest publications held for a group");
+ABSL_FLAG(uint64_t, history_bytes_max, channel::ServiceLimits{}.history_bytes_max,
+          "Bytes of history held for a group");
+ABSL_FLAG(uint64_t, history_total_bytes_max, channel::ServiceLimits{}.history_total_bytes_max,
+          "Bytes of history held for all groups");
+ABSL_FLAG(absl::Duration, history_age_max, absl::Minutes(5), "How long a publication is held");
+ABSL_FLAG(absl::Duration, dedup_window, absl::Minutes(2),
+          "How long an idempotency key is remembered");
+ABSL_FLAG(uint64_t, subscriber_queue_bytes_max,
+          channel::ServiceLimits{}.subscriber_queue_bytes_max,
+          "Bytes that may wait for one Subscribe stream");
+ABSL_FLAG(absl::Duration, drain_time, absl::Seconds(5), "How long SIGTERM waits for open calls");
+
+namespace channel {
+namespace {
+
+ServiceLimits LimitsFromFlags() {
+  ServiceLimits limits;
+  limits.message_bytes_max = absl::GetFlag(FLAGS_message_bytes_max);
+  limits.history_publications_max = absl::GetFlag(FLAGS_history_publications_max);
+  limits.history_bytes_max = absl::GetFlag(FLAGS_history_bytes_max);
+  limits.history_total_bytes_max = absl::GetFlag(FLAGS_history_total_bytes_max);
+  limits.history_age_max = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_history_age_max));
+  limits.dedup_window = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_dedup_window));
+  limits.subscriber_queue_bytes_max = absl::GetFlag(FLAGS_subscriber_queue_bytes_max);
+  return limits;
+}
+
+uint64_t RandomSeed() {
+  std::random_device device;
+  return (uint64_t{device()} << 32) | device();
+}
+
+int Main(int argc, char** argv) {
+  ParseFlags(argc, argv,
+             "The channel service: takes publications over gRPC, orders them, and streams them to\n"
+             "the edges that hold members of their group. Example:\n"
+             "  channel_service --listen=127.0.0.1:2206 --admin_listen=127.0.0.1:2207",
+             "channel_service/main.cc");
+  std::string name = absl::GetFlag(FLAGS_name);
+  if (name.empty()) name = "channel-" + std::to_string(::getpid());
+  if (const auto status = InitLog(name, absl::GetFlag(FLAGS_log_level)); !status.ok()) {
+    return Fail(kExitUsage, status);
+  }
+  const ServiceLimits limits = LimitsFromFlags();
+  if (const auto status = limits.Check(); !status.ok()) return Fail(kExitConfig, status);
+  if (absl::GetFlag(FLAGS_engine) != "memory") {
+    return Fail(kExitUsage, absl::InvalidArgumentError("--engine takes: memory"));
+  }
+  const bool insecure = absl::GetFlag(FLAGS_insecure);
+  const auto listen = ParseListenFlag("--listen", absl::GetFlag(FLAGS_listen), insecure);
+  const auto admin_listen =
+      ParseListenFlag("--admin_listen", absl::GetFlag(FLAGS_admin_listen), insecure);
+
+  boost::asio::io_context control(1);
+  auto registry = std::make_shared<prometheus::Registry>();
+  SystemClock clock;
+  ChannelServer server(limits, *registry,
+                       std::make_unique<MemoryEngine>(limits, clock, RandomSeed()));
+  AdminServer admin(control);
+  AddStandardHandlers(admin, registry, [&] { return server.alive(); },
+                      [&] { return std::string(server.ready() ? "" : "draining"); });
+  const auto admin_endpoint = admin.Listen(admin_listen);
+  if (!admin_endpoint.ok()) return Fail(kExitSystem, admin_endpoint.status());
+
+  // Before the server's threads, so that they inherit the mask and all signals come here.
+  ProcessSignals signals(control, AddCounter(*registry, "channel_reloads_total", "SIGHUPs obeyed"),
+                         absl::GetFlag(FLAGS_log_level_file));
+  const auto endpoint = server.Start(listen);
+  if (!endpoint.ok()) return Fail(kExitSystem, endpoint.status());
+  spdlog::info("listening on {}, admin on {}", ToString(*endpoint), ToString(*admin_endpoint));
+  StateFile state_file;
+  if (const auto status = state_file.Write(absl::GetFlag(FLAGS_state_file), name,
+                                           ToString(*endpoint), ToString(*admin_endpoint));
+      !status.ok()) {
+    return Fail(kExitSystem, status);
+  }
+
+  std::thread stopper;
+  signals.OnStop([&](int count) {
+    if (count > 1) {
+      spdlog::info("second signal: stopping at once");
+      std::_Exit(0);
+    }
+    spdlog::info("draining");
+    stopper = std::thread([&] {
+      server.Stop(absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_drain_time)));
+      control.stop();
+    });
+  });
+  control.run();
+  stopper.join();
+  spdlog::info("stopped");
+  return 0;
+}
+
+}  // namespace
+}  // namespace channel
+
+int main(int argc, char** argv) { return channel::Main(argc, argv); }

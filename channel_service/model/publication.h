@@ -1,0 +1,31 @@
+// What is published, before it has a position.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace channel {
+
+enum class BodyKind : uint8_t {
+  kText,  // proto field `message`; valid UTF-8
+  kData,  // proto field `data`; any bytes
+};
+
+// Views into the request; valid while it is.
+struct PublishInput {
+  std::string_view group_id;
+  BodyKind kind = BodyKind::kText;
+  std::string_view body;
+  std::string_view key;        // idempotency key, empty = none
+  std::string_view publisher;  // with `sequence`, empty = none
+  uint64_t sequence = 0;       // the publisher's counter, 0 = none
+};
+
+// A place in the log. Offsets of different epochs cannot be compared. An empty epoch = no position.
+struct StreamPosition {
+  std::string epoch;
+  uint64_t offset = 0;
+};
+
+}  // namespace channel

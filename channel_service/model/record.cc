@@ -1,0 +1,106 @@
+#include "channel_service/model/record.h"
+
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/wire_format_lite.h>
+
+#include <cstring>
+
+#include "channel/v1/channel.pb.h"
+#include "channel_service/base/check.h"
+
+namespace channel {
+namespace {
+
+using google::protobuf::internal::WireFormatLite;
+using google::protobuf::io::CodedOutputStream;
+
+constexpr uint32_t Tag(int field, WireFormatLite::WireType type) {
+  return WireFormatLite::MakeTag(field, type);
+}
+constexpr auto kVarint = WireFormatLite::WIRETYPE_VARINT;
+constexpr auto kBytes = WireFormatLite::WIRETYPE_LENGTH_DELIMITED;
+
+// All tags used here are below 16, so one byte each.
+size_t BytesFieldSize(size_t bytes) {
+  return 1 + CodedOutputStream::VarintSize32(static_cast<uint32_t>(bytes)) + bytes;
+}
+size_t VarintFieldSize(uint64_t value) { return 1 + CodedOutputStream::VarintSize64(value); }
+
+uint8_t* WriteLength(int field, size_t bytes, uint8_t* at) {
+  at = CodedOutputStream::WriteTagToArray(Tag(field, kBytes), at);
+  return CodedOutputStream::WriteVarint32ToArray(static_cast<uint32_t>(bytes), at);
+}
+uint8_t* WriteBytes(int field, std::string_view bytes, uint8_t* at) {
+  at = WriteLength(field, bytes.size(), at);
+  if (!bytes.empty()) std::memcpy(at, bytes.data(), bytes.size());
+  return at + bytes.size();
+}
+uint8_t* WriteVarint(int field, uint64_t value, uint8_t* at) {
+  at = CodedOutputStream::WriteTagToArray(Tag(field, kVarint), at);
+  return CodedOutputStream::WriteVarint64ToArray(value, at);
+}
+
+// Grows `out` and returns where the new bytes begin.
+uint8_t* Grow(std::string* out, size_t bytes) {
+  const size_t old_size = out->size();
+  out->resize(old_size + bytes);
+  return reinterpret_cast<uint8_t*>(out->data()) + old_size;
+}
+
+}  // namespace
+
+RecordPtr MakeRecord(const PublishInput& input, uint64_t offset, uint64_t previous_offset,
+                     int64_t time_unix_ms) {
+  using P = v1::Publication;
+  const int body_field =
+      input.kind == BodyKind::kText ? P::kMessageFieldNumber : P::kDataFieldNumber;
+  const auto time = static_cast<uint64_t>(time_unix_ms);
+  const size_t publication_size =
+      BytesFieldSize(input.group_id.size()) + VarintFieldSize(offset) +
+      VarintFieldSize(previous_offset) + BytesFieldSize(input.body.size()) + VarintFieldSize(time);
+  const size_t event_size = BytesFieldSize(publication_size);
+
+  auto record = std::make_shared<Record>();
+  record->offset = offset;
+  record->previous_offset = previous_offset;
+  record->time_unix_ms = time_unix_ms;
+  uint8_t* at = Grow(&record->bytes, BytesFieldSize(event_size));
+  at = WriteLength(v1::SubscribeResponse::kEventsFieldNumber, event_size, at);
+  at = WriteLength(v1::Event::kPublicationFieldNumber, publication_size, at);
+  at = WriteBytes(P::kGroupIdFieldNumber, input.group_id, at);
+  at = WriteVarint(P::kOffsetFieldNumber, offset, at);
+  at = WriteVarint(P::kPreviousOffsetFieldNumber, previous_offset, at);
+  at = WriteBytes(body_field, input.body, at);
+  WriteVarint(P::kTimeUnixMsFieldNumber, time, at);
+  return record;
+}
+
+v1::Publication ParseRecord(const Record& record) {
+  v1::SubscribeResponse response;
+  CHANNEL_CHECK(response.ParseFromString(record.bytes) && response.events_size() == 1);
+  return std::move(*response.mutable_events(0)->mutable_publication());
+}
+
+void AppendEvent(const v1::Event& event, std::string* out) {
+  const size_t size = event.ByteSizeLong();
+  uint8_t* at = Grow(out, BytesFieldSize(size));
+  at = WriteLength(v1::SubscribeResponse::kEventsFieldNumber, size, at);
+  event.SerializeWithCachedSizesToArray(at);
+}
+
+void AppendPublishRequest(const PublishInput& input, std::string* out) {
+  using P = v1::PublishRequest;
+  const int body_field =
+      input.kind == BodyKind::kText ? P::kMessageFieldNumber : P::kDataFieldNumber;
+  const size_t size = BytesFieldSize(input.group_id.size()) + BytesFieldSize(input.body.size()) +
+                      (input.key.empty() ? 0 : BytesFieldSize(input.key.size())) +
+                      (input.sequence == 0 ? 0 : VarintFieldSize(input.sequence));
+  uint8_t* at = Grow(out, BytesFieldSize(size));
+  at = WriteLength(v1::PublishStreamRequest::kPublicationsFieldNumber, size, at);
+  at = WriteBytes(P::kGroupIdFieldNumber, input.group_id, at);
+  at = WriteBytes(body_field, input.body, at);
+  if (!input.key.empty()) at = WriteBytes(P::kKeyFieldNumber, input.key, at);
+  if (input.sequence != 0) WriteVarint(P::kSequenceFieldNumber, input.sequence, at);
+}
+
+}  // namespace channel

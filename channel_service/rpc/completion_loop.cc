@@ -1,0 +1,69 @@
+#include "channel_service/rpc/completion_loop.h"
+
+#include <chrono>
+#include <utility>
+
+#include "channel_service/limits.h"
+
+namespace channel {
+namespace {
+
+constexpr std::chrono::seconds kTick{1};
+
+}  // namespace
+
+CompletionLoop::CompletionLoop(grpc::CompletionQueue& queue, std::function<void()> on_tick)
+    : queue_(queue), on_tick_(std::move(on_tick)) {
+  Beat();
+}
+
+void CompletionLoop::Run() {
+  next_tick_ = std::chrono::steady_clock::now() + kTick;
+  void* tag = nullptr;
+  bool ok = false;
+  while (true) {
+    // gRPC's queue takes deadlines of the system clock; a jump of it delays or hastens one tick only.
+    auto status = queue_.AsyncNext(&tag, &ok, std::chrono::system_clock::now() + kTick);
+    if (status == grpc::CompletionQueue::SHUTDOWN) return;
+    for (int events = 0; status == grpc::CompletionQueue::GOT_EVENT;) {
+      static_cast<CompletionEvent*>(tag)->OnEvent(ok);
+      if (++events >= kEventsPerTurnMax) break;
+      status = queue_.AsyncNext(&tag, &ok, gpr_time_0(GPR_CLOCK_REALTIME));
+    }
+    flush_list_.FlushAll();
+    Beat();
+    if (std::chrono::steady_clock::now() >= next_tick_) {
+      next_tick_ = std::chrono::steady_clock::now() + kTick;
+      on_tick_();
+      flush_list_.FlushAll();
+    }
+    if (status == grpc::CompletionQueue::SHUTDOWN) return;
+  }
+}
+
+void CompletionLoop::Post(std::function<void()> task) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return;
+  posted_.push_back(std::move(task));
+  if (std::exchange(wake_pending_, true)) return;
+  alarm_.Set(&queue_, gpr_time_0(GPR_CLOCK_REALTIME), &on_wake_);
+}
+
+void CompletionLoop::Close() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+}
+
+void CompletionLoop::OnWake(bool) {
+  std::vector<std::function<void()>> tasks;
+  {
+    const std::lock_guard lock(mutex_);
+    tasks.swap(posted_);
+    wake_pending_ = false;
+  }
+  for (const auto& task : tasks) task();
+}
+
+void CompletionLoop::Beat() { beat_ = std::chrono::steady_clock::now().time_since_epoch().count(); }
+
+}  // namespace channel

@@ -1,0 +1,79 @@
+// The service's loop: gRPC's completion queue, "drain, then flush".
+//
+// One thread calls Run and owns all state of the service. A turn takes events until none is ready (at
+// most kEventsPerTurnMax), then flushes what got something to write, then waits. Post is the one entry
+// for other threads (signals, engines on a network).
+#pragma once
+
+#include <grpcpp/alarm.h>
+#include <grpcpp/completion_queue.h>
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "channel_service/base/clock.h"
+#include "channel_service/hub/flush_list.h"
+
+namespace channel {
+
+// What a completion queue's tag points to.
+class CompletionEvent {
+ public:
+  virtual void OnEvent(bool ok) = 0;
+
+ protected:
+  ~CompletionEvent() = default;
+};
+
+// A tag that calls a member function: MemberEvent<Call, &Call::OnRead> on_read_{this};
+template <typename Owner, void (Owner::*kMethod)(bool)>
+class MemberEvent final : public CompletionEvent {
+ public:
+  explicit MemberEvent(Owner* owner) : owner_(owner) {}
+  void OnEvent(bool ok) override { (owner_->*kMethod)(ok); }
+
+ private:
+  Owner* const owner_;
+};
+
+class CompletionLoop {
+ public:
+  // `queue` must outlive the loop. `on_tick` is called about once a second.
+  CompletionLoop(grpc::CompletionQueue& queue, std::function<void()> on_tick);
+
+  FlushList& flush_list() { return flush_list_; }
+
+  // Runs until the queue is shut down and empty.
+  void Run();
+
+  // From any thread: `task` runs on the loop soon. After Close it is dropped.
+  void Post(std::function<void()> task);
+
+  // Before the queue is shut down. Any thread.
+  void Close();
+
+  // When the loop last turned; an operator's /healthz looks at it. Any thread.
+  SteadyTime last_beat() const { return SteadyTime(SteadyTime::duration(beat_.load())); }
+
+ private:
+  void OnWake(bool ok);
+  void Beat();
+
+  grpc::CompletionQueue& queue_;
+  const std::function<void()> on_tick_;
+  FlushList flush_list_;
+  std::atomic<SteadyTime::rep> beat_;
+  SteadyTime next_tick_;
+
+  std::mutex mutex_;
+  std::vector<std::function<void()>> posted_;  // guarded by mutex_
+  bool closed_ = false;                        // guarded by mutex_
+  bool wake_pending_ = false;                  // guarded by mutex_
+  grpc::Alarm alarm_;                          // guarded by mutex_
+  MemberEvent<CompletionLoop, &CompletionLoop::OnWake> on_wake_{this};
+};
+
+}  // namespace channel

@@ -1,0 +1,46 @@
+// What every call on the service's loop works with.
+#pragma once
+
+#include <grpcpp/completion_queue.h>
+
+#include "absl/container/flat_hash_set.h"
+#include "channel/v1/channel.grpc.pb.h"
+#include "channel_service/engine/engine.h"
+#include "channel_service/hub/flush_list.h"
+#include "channel_service/hub/hub.h"
+#include "channel_service/limits.h"
+#include "channel_service/rpc/rpc_metrics.h"
+
+namespace channel {
+
+// Subscribe is raw: its answers are concatenations of records that were serialised once.
+using AsyncService = v1::ChannelService::WithAsyncMethod_Publish<
+    v1::ChannelService::WithAsyncMethod_PublishStream<v1::ChannelService::WithRawMethod_Subscribe<
+        v1::ChannelService::WithAsyncMethod_History<v1::ChannelService::Service>>>>;
+
+// A stream that must be told when the service drains.
+class OpenStream {
+ public:
+  // Ends the stream with UNAVAILABLE as soon as what is on its way is written.
+  virtual void Drain() = 0;
+
+ protected:
+  ~OpenStream() = default;
+};
+
+// Owned by the server; loop thread only.
+struct RpcContext {
+  AsyncService& service;
+  grpc::ServerCompletionQueue& queue;
+  Engine& engine;
+  Hub& hub;
+  FlushList& flush_list;
+  RpcMetrics& metrics;
+  HubMetrics& hub_metrics;
+  const ServiceLimits& limits;
+  absl::flat_hash_set<OpenStream*> open_streams;
+  bool draining = false;   // new work is refused with UNAVAILABLE
+  bool accepting = true;   // false: the server is being shut down, ask for no further calls
+};
+
+}  // namespace channel

@@ -1,0 +1,72 @@
+#include "channel_service/rpc/status.h"
+
+#include <spdlog/fmt/fmt.h>
+
+#include "channel_service/base/strings.h"
+
+namespace channel {
+
+grpc::Status ToGrpc(const absl::Status& status) {
+  // The two enumerations are one list of canonical codes.
+  return {static_cast<grpc::StatusCode>(status.code()), std::string(MessageOf(status))};
+}
+
+absl::Status ValidateGroupId(std::string_view group_id) {
+  if (group_id.empty()) {
+    return absl::InvalidArgumentError(
+        fmt::format("group_id is empty; allowed are 1 to {} bytes", kGroupIdBytesMax));
+  }
+  if (group_id.size() > kGroupIdBytesMax) {
+    return absl::InvalidArgumentError(fmt::format(
+        "group_id has {} bytes; allowed are 1 to {}", group_id.size(), kGroupIdBytesMax));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidatePublish(const v1::PublishRequest& request, const ServiceLimits& limits) {
+  if (const absl::Status status = ValidateGroupId(request.group_id()); !status.ok()) return status;
+  if (request.body_case() == v1::PublishRequest::BODY_NOT_SET) {
+    return absl::InvalidArgumentError("no body; set message (text) or data (bytes)");
+  }
+  if (request.key().size() > kKeyBytesMax) {
+    return absl::InvalidArgumentError(
+        fmt::format("key has {} bytes; at most {} are allowed", request.key().size(), kKeyBytesMax));
+  }
+  const size_t size = request.has_message() ? request.message().size() : request.data().size();
+  if (size > limits.message_bytes_max) {
+    return absl::ResourceExhaustedError(fmt::format("the body has {} bytes; at most {} are allowed",
+                                                    size, limits.message_bytes_max));
+  }
+  return absl::OkStatus();
+}
+
+PublishInput ToPublishInput(const v1::PublishRequest& request, std::string_view publisher) {
+  PublishInput input;
+  input.group_id = request.group_id();
+  input.kind = request.has_message() ? BodyKind::kText : BodyKind::kData;
+  input.body = request.has_message() ? request.message() : request.data();
+  input.key = request.key();
+  input.publisher = publisher;
+  input.sequence = publisher.empty() ? 0 : request.sequence();
+  return input;
+}
+
+absl::Status StatusOf(PublishCode code) {
+  switch (code) {
+    case PublishCode::kAccepted:
+    case PublishCode::kDuplicate:
+      return absl::OkStatus();
+    case PublishCode::kKeyConflict:
+      return absl::AlreadyExistsError("the key was used in this group with another body");
+    case PublishCode::kOverloaded:
+      return absl::ResourceExhaustedError(
+          "too many idempotency keys are remembered at the moment; try again later");
+    case PublishCode::kUnavailable:
+      return absl::UnavailableError("the engine cannot be reached; try again");
+  }
+  return absl::InternalError("unknown publish code");
+}
+
+absl::Status DrainingError() { return absl::UnavailableError("draining: the service is stopping"); }
+
+}  // namespace channel

@@ -1,0 +1,30 @@
+// The one place where our errors become gRPC status codes, and where requests are validated.
+#pragma once
+
+#include <grpcpp/support/status.h>
+
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "channel/v1/channel.pb.h"
+#include "channel_service/engine/engine.h"
+#include "channel_service/limits.h"
+
+namespace channel {
+
+grpc::Status ToGrpc(const absl::Status& status);
+
+// INVALID_ARGUMENT or RESOURCE_EXHAUSTED, naming the field, what it was and what is allowed.
+absl::Status ValidateGroupId(std::string_view group_id);
+absl::Status ValidatePublish(const v1::PublishRequest& request, const ServiceLimits& limits);
+
+// Views into `request` and `publisher`.
+PublishInput ToPublishInput(const v1::PublishRequest& request, std::string_view publisher);
+
+// OK for accepted and duplicate.
+absl::Status StatusOf(PublishCode code);
+
+// Refusals that every call gives in the same words.
+absl::Status DrainingError();
+
+}  // namespace channel

@@ -1,0 +1,136 @@
+#include "channel_service/rpc/unary_calls.h"
+
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/async_unary_call.h>
+
+#include <algorithm>
+
+#include "channel_service/rpc/completion_loop.h"
+#include "channel_service/rpc/status.h"
+
+namespace channel {
+namespace {
+
+// One call of Publish. Owns itself: destroyed when its answer was sent or its server stopped.
+class PublishCall final : public PublishWaiter {
+ public:
+  explicit PublishCall(RpcContext& context) : context_(context) {
+    context_.service.RequestPublish(&server_context_, &request_, &responder_, &context_.queue,
+                                    &context_.queue, &on_accepted_);
+  }
+
+  void OnPublished(uint64_t, const PublishOutcome& outcome) override {
+    context_.metrics.Count(outcome.code);
+    const absl::Status status = StatusOf(outcome.code);
+    if (status.ok()) {
+      response_.mutable_position()->set_epoch(context_.engine.epoch());
+      response_.mutable_position()->set_offset(outcome.offset);
+      response_.set_duplicate(outcome.code == PublishCode::kDuplicate);
+    }
+    responder_.Finish(response_, ToGrpc(status), &on_finished_);
+  }
+
+ private:
+  ~PublishCall() = default;
+
+  void OnAccepted(bool ok) {
+    if (!ok) {
+      delete this;
+      return;
+    }
+    if (context_.accepting) AcceptPublish(context_);
+    absl::Status status =
+        context_.draining ? DrainingError() : ValidatePublish(request_, context_.limits);
+    if (status.ok()) {
+      context_.engine.StartPublish(ToPublishInput(request_, /*publisher=*/{}), this, 0);
+      return;
+    }
+    context_.metrics.refused.Increment();
+    responder_.FinishWithError(ToGrpc(status), &on_finished_);
+  }
+
+  void OnFinished(bool) { delete this; }
+
+  RpcContext& context_;
+  grpc::ServerContext server_context_;
+  v1::PublishRequest request_;
+  v1::PublishResponse response_;
+  grpc::ServerAsyncResponseWriter<v1::PublishResponse> responder_{&server_context_};
+  MemberEvent<PublishCall, &PublishCall::OnAccepted> on_accepted_{this};
+  MemberEvent<PublishCall, &PublishCall::OnFinished> on_finished_{this};
+};
+
+// One call of History. Owns itself.
+class HistoryCall {
+ public:
+  explicit HistoryCall(RpcContext& context) : context_(context) {
+    context_.service.RequestHistory(&server_context_, &request_, &responder_, &context_.queue,
+                                    &context_.queue, &on_accepted_);
+  }
+
+ private:
+  ~HistoryCall() = default;
+
+  void OnAccepted(bool ok) {
+    if (!ok) {
+      delete this;
+      return;
+    }
+    if (context_.accepting) AcceptHistory(context_);
+    const absl::Status status =
+        context_.draining ? DrainingError() : ValidateGroupId(request_.group_id());
+    if (!status.ok()) {
+      responder_.FinishWithError(ToGrpc(status), &on_finished_);
+      return;
+    }
+    ReadRequest read{.group_id = request_.group_id()};
+    if (request_.has_since()) {
+      read.since = StreamPosition{request_.since().epoch(), request_.since().offset()};
+    }
+    const uint32_t wanted = request_.limit() == 0 ? kHistoryReplyCountDefault : request_.limit();
+    read.count_max = std::min(wanted, kHistoryReplyCountMax);
+    if (request_.last() != 0) {
+      read.last = std::min(request_.last(), kHistoryReplyCountMax);
+      if (request_.limit() == 0) read.count_max = read.last;
+    }
+    read.bytes_max = kHistoryReplyBytesMax;
+    context_.engine.StartRead(read, [this](const ReadResult& result) { OnRead(result); });
+  }
+
+  void OnRead(const ReadResult& result) {
+    absl::Status status = absl::OkStatus();
+    if (!result.available) status = StatusOf(PublishCode::kUnavailable);
+    if (result.gap.has_value()) {
+      status = absl::OutOfRangeError(result.gap->reason == GapReason::kEpoch
+                                         ? "since is of another epoch; the current one is " +
+                                               context_.engine.epoch()
+                                         : "publications after since are no longer held; the oldest "
+                                           "that can be given is offset " +
+                                               std::to_string(result.gap->before));
+    }
+    for (const RecordPtr& record : result.records) {
+      *response_.add_publications() = ParseRecord(*record);
+    }
+    response_.mutable_position()->set_epoch(context_.engine.epoch());
+    response_.mutable_position()->set_offset(result.head);
+    response_.set_more(result.more);
+    responder_.Finish(response_, ToGrpc(status), &on_finished_);
+  }
+
+  void OnFinished(bool) { delete this; }
+
+  RpcContext& context_;
+  grpc::ServerContext server_context_;
+  v1::HistoryRequest request_;
+  v1::HistoryResponse response_;
+  grpc::ServerAsyncResponseWriter<v1::HistoryResponse> responder_{&server_context_};
+  MemberEvent<HistoryCall, &HistoryCall::OnAccepted> on_accepted_{this};
+  MemberEvent<HistoryCall, &HistoryCall::OnFinished> on_finished_{this};
+};
+
+}  // namespace
+
+void AcceptPublish(RpcContext& context) { new PublishCall(context); }
+void AcceptHistory(RpcContext& context) { new HistoryCall(context); }
+
+}  // namespace channel

@@ -1,0 +1,68 @@
+// The channel service: wires engine, hub, calls, accept loop and gRPC, and stops them in two phases.
+//
+// Made and destroyed by main. Start returns when the port listens; the loop then runs on a thread of its
+// own, which owns engine and hub. Stop may be called from any other thread.
+#pragma once
+
+#include <grpcpp/server.h>
+
+#include <atomic>
+#include <boost/asio/ip/tcp.hpp>
+#include <chrono>
+#include <memory>
+#include <thread>
+
+#include "absl/status/statusor.h"
+#include "channel_service/base/clock.h"
+#include "channel_service/base/metrics.h"
+#include "channel_service/engine/engine.h"
+#include "channel_service/hub/hub.h"
+#include "channel_service/limits.h"
+#include "channel_service/rpc/acceptor.h"
+#include "channel_service/rpc/completion_loop.h"
+#include "channel_service/rpc/context.h"
+
+namespace channel {
+
+class ChannelServer {
+ public:
+  using Endpoint = boost::asio::ip::tcp::endpoint;
+
+  // `limits` and `registry` must outlive the server.
+  ChannelServer(const ServiceLimits& limits, prometheus::Registry& registry,
+                std::unique_ptr<Engine> engine);
+  ~ChannelServer();
+
+  // Binds, then serves. UNAVAILABLE if the address cannot be bound.
+  absl::StatusOr<Endpoint> Start(const Endpoint& endpoint);
+
+  // Refuses new work, ends streams with UNAVAILABLE "draining", waits for calls at most `drain_time`,
+  // then ends what is left. Once.
+  void Stop(std::chrono::milliseconds drain_time);
+
+  // Serves and is not draining.
+  bool ready() const { return ready_; }
+  // The loop turned within the last 5 seconds.
+  bool alive() const;
+
+ private:
+  void OnTick();
+
+  const ServiceLimits& limits_;
+  std::unique_ptr<Engine> engine_;
+  HubMetrics hub_metrics_;
+  RpcMetrics rpc_metrics_;
+  prometheus::Gauge& groups_gauge_;
+  prometheus::Gauge& history_gauge_;
+  Acceptor acceptor_;
+  AsyncService service_;
+  Hub hub_;
+  std::unique_ptr<grpc::ServerCompletionQueue> queue_;
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<CompletionLoop> loop_;
+  std::unique_ptr<RpcContext> context_;
+  std::thread thread_;
+  std::atomic<bool> ready_ = false;
+};
+
+}  // namespace channel
