@@ -15,29 +15,10 @@
 #include <vector>
 
 #include "channel_service/base/clock.h"
+#include "channel_service/base/completion_event.h"
 #include "channel_service/hub/flush_list.h"
 
 namespace channel {
-
-// What a completion queue's tag points to.
-class CompletionEvent {
- public:
-  virtual void OnEvent(bool ok) = 0;
-
- protected:
-  ~CompletionEvent() = default;
-};
-
-// A tag that calls a member function: MemberEvent<Call, &Call::OnRead> on_read_{this};
-template <typename Owner, void (Owner::*kMethod)(bool)>
-class MemberEvent final : public CompletionEvent {
- public:
-  explicit MemberEvent(Owner* owner) : owner_(owner) {}
-  void OnEvent(bool ok) override { (owner_->*kMethod)(ok); }
-
- private:
-  Owner* const owner_;
-};
 
 class CompletionLoop {
  public:

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "channel_service/base/strings.h"
+#include "channel_service/model/byte_buffer.h"
 #include "channel_service/rpc/completion_loop.h"
 #include "channel_service/rpc/status.h"
 
@@ -20,15 +21,6 @@ namespace {
 // While this much waits for the client, its further subscriptions are not begun: what they missed would
 // only fill the queue.
 constexpr size_t kCatchUpQueueBytesMax = 4 << 20;
-
-// Hands the block's memory to gRPC without copying it.
-grpc::ByteBuffer ToByteBuffer(std::string block) {
-  auto* owned = new std::string(std::move(block));
-  const grpc::Slice slice(
-      owned->data(), owned->size(), [](void* user) { delete static_cast<std::string*>(user); },
-      owned);
-  return {&slice, 1};
-}
 
 // One stream. Owns itself: destroyed when the call is over, nothing of it is outstanding in gRPC, and it
 // is not marked for a flush.

@@ -1,0 +1,341 @@
+#include "channel_service/client/channel_client.h"
+
+#include <grpcpp/create_channel.h>
+#include <grpcpp/impl/codegen/proto_utils.h>
+#include <grpcpp/security/credentials.h>
+
+#include <utility>
+
+#include "channel_service/base/check.h"
+#include "channel_service/limits.h"
+#include "channel_service/model/record.h"
+
+namespace channel {
+namespace {
+
+constexpr std::chrono::milliseconds kTick{50};
+// An address that does not answer in this time is given up for the next one.
+constexpr std::chrono::seconds kConnectTimeout{3};
+constexpr std::chrono::milliseconds kBackoffFirst{100};
+constexpr std::chrono::milliseconds kBackoffLongest{2000};
+// Of one SubscribeRequest; what it asks for must not hold the service's loop up.
+constexpr size_t kSubscriptionsPerRequestMax = 512;
+
+constexpr char kSubscribeMethod[] = "/channel.v1.ChannelService/Subscribe";
+constexpr char kPublishStreamMethod[] = "/channel.v1.ChannelService/PublishStream";
+
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
+  grpc::ChannelArguments arguments;
+  // Both ends set keepalive (see the service); without it a half-open link is never noticed.
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  // gRPC's own reconnection; it adds 20 % of jitter, so that the longest wait is below 2 s.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 500);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1'600);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+}
+
+// Calls `take` with the first `count_max` names and removes them.
+template <typename Take>
+void TakeFront(std::deque<std::string>& names, size_t count_max, Take take) {
+  for (size_t taken = 0; taken < count_max && !names.empty(); ++taken) {
+    take(names.front());
+    names.pop_front();
+  }
+}
+
+SteadyTime Now() { return std::chrono::steady_clock::now(); }
+
+}  // namespace
+
+ChannelClient::ChannelClient(ChannelClientOptions options, ChannelClientObserver* observer)
+    : options_(std::move(options)),
+      observer_(observer),
+      backoff_(kBackoffFirst, kBackoffLongest, options_.seed) {
+  CHANNEL_CHECK(!options_.addresses.empty());
+  for (const std::string& address : options_.addresses) channels_.push_back(MakeChannel(address));
+}
+
+ChannelClient::~ChannelClient() { Stop(std::chrono::milliseconds(0)); }
+
+void ChannelClient::Start() {
+  start_link_at_ = Now();
+  thread_ = std::thread([this] { Run(); });
+}
+
+void ChannelClient::Stop(std::chrono::milliseconds patience) {
+  if (!thread_.joinable()) return;
+  Flush();
+  {
+    const std::lock_guard lock(mutex_);
+    stop_at_ = Now() + patience;
+  }
+  thread_.join();
+}
+
+void ChannelClient::Subscribe(std::string_view group_id, uint64_t tag,
+                              std::optional<StreamPosition> since) {
+  collected_.interests.push_back({std::string(group_id), tag, std::move(since), true});
+}
+
+void ChannelClient::Unsubscribe(std::string_view group_id) {
+  collected_.interests.push_back({std::string(group_id), 0, std::nullopt, false});
+}
+
+bool ChannelClient::Publish(const PublishInput& input, uint64_t token) {
+  PublishQueue::Entry entry{.record = {}, .token = token, .since = Now()};
+  PublishInput numbered = input;
+  numbered.sequence = last_sequence_ + 1;
+  AppendPublishRequest(numbered, &entry.record);
+  if (publish_bytes_ + entry.bytes() > options_.publish_queue_bytes_max) return false;
+  publish_bytes_ += entry.bytes();
+  ++last_sequence_;
+  collected_.publications.push_back(std::move(entry));
+  return true;
+}
+
+void ChannelClient::Flush() {
+  if (collected_.empty()) return;
+  const std::lock_guard lock(mutex_);
+  const auto move_to = [](auto& from, auto& to) {
+    if (to.empty()) {
+      to.swap(from);
+    } else {
+      to.insert(to.end(), std::make_move_iterator(from.begin()),
+                std::make_move_iterator(from.end()));
+      from.clear();
+    }
+  };
+  move_to(collected_.interests, outbox_.interests);
+  move_to(collected_.publications, outbox_.publications);
+  if (std::exchange(wake_pending_, true)) return;
+  wake_alarm_.Set(&queue_, gpr_time_0(GPR_CLOCK_REALTIME), &on_wake_);
+}
+
+void ChannelClient::Run() {
+  void* tag = nullptr;
+  bool ok = false;
+  SteadyTime next_tick = Now();
+  while (true) {
+    auto status = queue_.AsyncNext(&tag, &ok, std::chrono::system_clock::now() + kTick);
+    for (int events = 0; status == grpc::CompletionQueue::GOT_EVENT;) {
+      static_cast<CompletionEvent*>(tag)->OnEvent(ok);
+      if (++events >= kEventsPerTurnMax) break;
+      status = queue_.AsyncNext(&tag, &ok, gpr_time_0(GPR_CLOCK_REALTIME));
+    }
+    if (status == grpc::CompletionQueue::SHUTDOWN) return;
+    WriteSubscriptions();
+    WritePublications();
+    if (Now() >= next_tick) {
+      next_tick = Now() + kTick;
+      OnTick();
+    }
+  }
+}
+
+void ChannelClient::OnWake(bool) { TakeOutbox(); }
+
+void ChannelClient::TakeOutbox() {
+  Outbox taken;
+  {
+    const std::lock_guard lock(mutex_);
+    std::swap(taken, outbox_);
+    wake_pending_ = false;
+  }
+  for (Interest& interest : taken.interests) {
+    if (interest.subscribe) {
+      resume_table_.Add(interest.group_id, interest.tag, std::move(interest.since));
+      if (link_up_) unsent_subscribes_.push_back(std::move(interest.group_id));
+    } else {
+      resume_table_.Remove(interest.group_id);
+      // An unsubscribe overtakes subscribes in one request, so one that is still waiting goes first.
+      if (link_up_) {
+        std::erase(unsent_subscribes_, interest.group_id);
+        unsent_unsubscribes_.push_back(std::move(interest.group_id));
+      }
+    }
+  }
+  for (PublishQueue::Entry& entry : taken.publications) publish_queue_.Push(std::move(entry));
+}
+
+void ChannelClient::OnTick() {
+  const SteadyTime now = Now();
+  ExpirePublications();
+  std::optional<SteadyTime> stop_at;
+  {
+    const std::lock_guard lock(mutex_);
+    stop_at = stop_at_;
+  }
+  if (stop_at.has_value() && !stopping_ && (publish_queue_.empty() || now >= *stop_at)) {
+    stopping_ = true;
+    start_link_at_.reset();
+    if (subscribe_stream_ != nullptr) EndLink("stopping");
+  }
+  if (stopping_ && subscribe_stream_ == nullptr && !std::exchange(stopped_, true)) {
+    const std::lock_guard lock(mutex_);
+    wake_pending_ = true;  // no wake-up after the queue is shut down
+    queue_.Shutdown();
+    return;
+  }
+  if (start_link_at_.has_value() && now >= *start_link_at_) StartLink();
+  const bool connecting = subscribe_stream_ != nullptr && !link_up_;
+  if (connecting && now >= link_started_at_ + kConnectTimeout) EndLink("no answer");
+}
+
+void ChannelClient::StartLink() {
+  start_link_at_.reset();
+  link_started_at_ = Now();
+  publisher_told_ = false;
+  const auto& channel = channels_[next_channel_];
+  next_channel_ = (next_channel_ + 1) % channels_.size();
+  link_end_reason_.clear();
+  RawStream::Observer* const self = this;
+  subscribe_stream_ = std::make_unique<RawStream>(channel, kSubscribeMethod, &queue_, self);
+  publish_stream_ = std::make_unique<RawStream>(channel, kPublishStreamMethod, &queue_, self);
+  subscribe_stream_->Start();
+  publish_stream_->Start();
+}
+
+void ChannelClient::OnStreamUp() {
+  if (!subscribe_stream_->up() || !publish_stream_->up() || !link_end_reason_.empty()) return;
+  link_up_ = true;
+  backoff_.Reset();
+  unsent_unsubscribes_.clear();
+  unsent_subscribes_.clear();
+  resume_table_.ForEachGroup(
+      [this](const std::string& group_id) { unsent_subscribes_.push_back(group_id); });
+  observer_->OnLinkUp();
+}
+
+void ChannelClient::EndLink(const std::string& why) {
+  if (link_end_reason_.empty()) link_end_reason_ = why;
+  subscribe_stream_->Cancel();
+  publish_stream_->Cancel();
+}
+
+void ChannelClient::OnStreamOver(RawStream*, const grpc::Status& status) {
+  EndLink(status.error_message().empty() ? "the service ended the stream" : status.error_message());
+  if (!subscribe_stream_->over() || !publish_stream_->over()) return;
+  const bool was_up = std::exchange(link_up_, false);
+  subscribe_stream_.reset();
+  publish_stream_.reset();
+  publish_queue_.MarkAllUnsent();
+  if (was_up) observer_->OnLinkDown(link_end_reason_);
+  if (!stopping_) start_link_at_ = Now() + backoff_.Next();
+}
+
+void ChannelClient::OnStreamMessage(RawStream* stream, grpc::ByteBuffer& message) {
+  if (stream == subscribe_stream_.get()) {
+    auto batch = std::make_unique<v1::SubscribeResponse>();
+    if (!grpc::SerializationTraits<v1::SubscribeResponse>::Deserialize(&message, batch.get()).ok()) {
+      EndLink("the service sent what is not a SubscribeResponse");
+      return;
+    }
+    FilterEvents(batch.get());
+    observer_->OnEvents(std::move(batch));
+    return;
+  }
+  v1::PublishStreamResponse response;
+  if (!grpc::SerializationTraits<v1::PublishStreamResponse>::Deserialize(&message, &response).ok()) {
+    EndLink("the service sent what is not a PublishStreamResponse");
+    return;
+  }
+  for (const v1::PublishResult& result : response.results()) {
+    if (!publish_queue_.front_was_sent()) {
+      EndLink("the service answered more than it was asked");
+      return;
+    }
+    AnswerFront(result);
+  }
+}
+
+void ChannelClient::AnswerFront(const v1::PublishResult& result) {
+  const uint64_t token = publish_queue_.front().token;
+  if (result.has_published()) {
+    observer_->OnPublishAccepted(token);
+  } else {
+    observer_->OnPublishRefused(token,
+                                absl::Status(static_cast<absl::StatusCode>(result.error().code()),
+                                             result.error().message()));
+  }
+  PopFront();
+}
+
+void ChannelClient::PopFront() {
+  publish_bytes_ -= publish_queue_.front().bytes();
+  publish_queue_.PopFront();
+}
+
+void ChannelClient::FilterEvents(v1::SubscribeResponse* batch) {
+  for (v1::Event& event : *batch->mutable_events()) {
+    switch (event.event_case()) {
+      case v1::Event::kPublication: {
+        const auto verdict = resume_table_.OnPublication(event.publication());
+        if (verdict == ResumeTable::Verdict::kMissed) {
+          unsent_subscribes_.push_back(event.publication().group_id());
+        }
+        if (verdict != ResumeTable::Verdict::kDeliver) event.clear_event();
+        break;
+      }
+      case v1::Event::kSubscribed:
+        if (!resume_table_.OnSubscribed(event.subscribed())) event.clear_event();
+        break;
+      case v1::Event::kGap:
+        if (!resume_table_.OnGap(event.gap())) event.clear_event();
+        break;
+      case v1::Event::EVENT_NOT_SET:
+        break;
+    }
+  }
+}
+
+void ChannelClient::WriteSubscriptions() {
+  if (!link_up_ || !subscribe_stream_->CanWrite()) return;
+  if (unsent_subscribes_.empty() && unsent_unsubscribes_.empty()) return;
+  v1::SubscribeRequest request;
+  TakeFront(unsent_unsubscribes_, kSubscriptionsPerRequestMax, [&](std::string& group_id) {
+    request.add_unsubscribe(std::move(group_id));
+  });
+  // A subscribe must not overtake the unsubscribe of its group.
+  if (unsent_unsubscribes_.empty()) {
+    TakeFront(unsent_subscribes_, kSubscriptionsPerRequestMax, [&](const std::string& group_id) {
+      if (auto subscription = resume_table_.MakeSubscription(group_id)) {
+        *request.add_subscribe() = std::move(*subscription);
+      }
+    });
+  }
+  subscribe_stream_->Write(request.SerializeAsString());
+}
+
+void ChannelClient::WritePublications() {
+  if (!link_up_ || !publish_stream_->CanWrite() || !publish_queue_.has_unsent()) return;
+  std::string message;
+  if (!std::exchange(publisher_told_, true)) {
+    v1::PublishStreamRequest first;
+    first.set_publisher(options_.publisher);
+    message = first.SerializeAsString();  // records appended to it add to the same message
+  }
+  publish_queue_.TakeUnsent(kBlockBytesMax, kPublisherAnswersMax, &message);
+  if (!message.empty()) publish_stream_->Write(std::move(message));
+}
+
+void ChannelClient::ExpirePublications() {
+  const SteadyTime oldest = Now() - options_.publish_timeout;
+  while (!publish_queue_.empty() && publish_queue_.front().since < oldest) {
+    if (publish_queue_.front_was_sent()) {
+      // The service has it and does not answer: the link is dead, though gRPC has not noticed yet.
+      EndLink("publications are not answered");
+      return;
+    }
+    observer_->OnPublishRefused(
+        publish_queue_.front().token,
+        absl::UnavailableError("the channel service could not be reached in time"));
+    PopFront();
+  }
+}
+
+}  // namespace channel

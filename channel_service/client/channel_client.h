@@ -1,0 +1,151 @@
+// The C++ client of the channel service: one Subscribe and one PublishStream, kept up for ever.
+//
+// For the edges, for tests, and for other back ends. The owner calls Subscribe, Unsubscribe, Publish and
+// then Flush, all from one thread; they only collect. A thread of the client's own talks gRPC and calls
+// the observer. When the link is lost it reconnects (jittered back-off, 100 ms to 2 s, the next address in
+// turn), subscribes to every held group again from its last position, and sends unanswered publications
+// again (with sequences, so that none is published twice). Publications wait at most `publish_timeout`
+// and `publish_queue_bytes_max`; beyond that they are answered UNAVAILABLE, never dropped in silence.
+#pragma once
+
+#include <grpcpp/alarm.h>
+#include <grpcpp/channel.h>
+#include <grpcpp/completion_queue.h>
+
+#include <atomic>
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "channel/v1/channel.pb.h"
+#include "channel_service/base/backoff.h"
+#include "channel_service/base/clock.h"
+#include "channel_service/base/completion_event.h"
+#include "channel_service/client/publish_queue.h"
+#include "channel_service/client/raw_stream.h"
+#include "channel_service/client/resume_table.h"
+#include "channel_service/model/publication.h"
+
+namespace channel {
+
+struct ChannelClientOptions {
+  std::vector<std::string> addresses;  // HOST:PORT, at least one
+  std::string publisher;               // unique over all publishers, at most 64 bytes
+  size_t publish_queue_bytes_max = 8 << 20;
+  std::chrono::milliseconds publish_timeout = std::chrono::seconds(10);
+  uint64_t seed = 0;  // of the jitter
+};
+
+class ChannelClientObserver {
+ public:
+  // All on the client's thread.
+  virtual void OnLinkUp() = 0;
+  virtual void OnLinkDown(const std::string& why) = 0;
+  // A batch; events whose case is not set are to be ignored.
+  virtual void OnEvents(std::unique_ptr<v1::SubscribeResponse> batch) = 0;
+  // A publication was refused; accepted ones are only counted. `token` as given to Publish.
+  virtual void OnPublishRefused(uint64_t token, const absl::Status& why) = 0;
+  virtual void OnPublishAccepted(uint64_t token) = 0;
+
+ protected:
+  ~ChannelClientObserver() = default;
+};
+
+class ChannelClient final : private RawStream::Observer {
+ public:
+  // `observer` must outlive the client.
+  ChannelClient(ChannelClientOptions options, ChannelClientObserver* observer);
+  ~ChannelClient();
+
+  void Start();
+  // Waits at most `patience` for publications to be answered, then ends the link and the thread.
+  void Stop(std::chrono::milliseconds patience);
+
+  // The next batch of events brings `subscribed` with this tag, after each (re)subscription.
+  void Subscribe(std::string_view group_id, uint64_t tag,
+                 std::optional<StreamPosition> since = std::nullopt);
+  void Unsubscribe(std::string_view group_id);
+  // False: the queue is full, and the publication was not taken.
+  [[nodiscard]] bool Publish(const PublishInput& input, uint64_t token);
+  // Hands over what was collected. Cheap when there is nothing.
+  void Flush();
+
+  // Bytes of publications that wait for an answer. Any thread.
+  size_t publish_queue_bytes() const { return publish_bytes_; }
+
+ private:
+  struct Interest {
+    std::string group_id;
+    uint64_t tag;
+    std::optional<StreamPosition> since;
+    bool subscribe;
+  };
+  struct Outbox {
+    std::vector<Interest> interests;
+    std::vector<PublishQueue::Entry> publications;
+    bool empty() const { return interests.empty() && publications.empty(); }
+  };
+
+  void Run();
+  void OnWake(bool ok);
+  void OnTick();
+  void TakeOutbox();
+  void StartLink();
+  void EndLink(const std::string& why);
+  void WriteSubscriptions();
+  void WritePublications();
+  void ExpirePublications();
+  void AnswerFront(const v1::PublishResult& result);
+  void PopFront();
+  void FilterEvents(v1::SubscribeResponse* batch);
+
+  // RawStream::Observer
+  void OnStreamUp() override;
+  void OnStreamMessage(RawStream* stream, grpc::ByteBuffer& message) override;
+  void OnStreamOver(RawStream* stream, const grpc::Status& status) override;
+
+  const ChannelClientOptions options_;
+  ChannelClientObserver* const observer_;
+  std::thread thread_;
+
+  // The owner's thread.
+  uint64_t last_sequence_ = 0;
+  Outbox collected_;
+
+  // The hand-over.
+  std::atomic<size_t> publish_bytes_ = 0;
+  std::mutex mutex_;
+  Outbox outbox_;                              // guarded by mutex_
+  std::optional<SteadyTime> stop_at_;          // guarded by mutex_
+  bool wake_pending_ = false;                  // guarded by mutex_
+  grpc::Alarm wake_alarm_;                     // guarded by mutex_
+
+  // The client's thread.
+  grpc::CompletionQueue queue_;
+  std::vector<std::shared_ptr<grpc::Channel>> channels_;  // one for each address
+  size_t next_channel_ = 0;
+  Backoff backoff_;
+  ResumeTable resume_table_;
+  PublishQueue publish_queue_;
+  std::deque<std::string> unsent_unsubscribes_;
+  std::deque<std::string> unsent_subscribes_;
+  std::unique_ptr<RawStream> subscribe_stream_;
+  std::unique_ptr<RawStream> publish_stream_;
+  bool link_up_ = false;
+  bool publisher_told_ = false;  // on this link
+  std::string link_end_reason_;
+  SteadyTime link_started_at_;
+  std::optional<SteadyTime> start_link_at_;
+  bool stopping_ = false;
+  bool stopped_ = false;
+  MemberEvent<ChannelClient, &ChannelClient::OnWake> on_wake_{this};
+};
+
+}  // namespace channel

@@ -1,0 +1,59 @@
+#include "channel_service/client/resume_table.h"
+
+#include <utility>
+
+namespace channel {
+
+void ResumeTable::Add(const std::string& group_id, uint64_t tag,
+                      std::optional<StreamPosition> since) {
+  groups_[group_id] = Entry{tag, std::move(since), false};
+}
+
+std::optional<v1::Subscription> ResumeTable::MakeSubscription(const std::string& group_id) {
+  const auto found = groups_.find(group_id);
+  if (found == groups_.end()) return std::nullopt;
+  Entry& entry = found->second;
+  entry.confirmed = false;
+  v1::Subscription subscription;
+  subscription.set_group_id(group_id);
+  subscription.set_tag(entry.tag);
+  if (entry.position.has_value()) {
+    subscription.mutable_since()->set_epoch(entry.position->epoch);
+    subscription.mutable_since()->set_offset(entry.position->offset);
+  }
+  return subscription;
+}
+
+bool ResumeTable::OnSubscribed(const v1::Subscribed& subscribed) {
+  const auto found = groups_.find(subscribed.group_id());
+  if (found == groups_.end() || found->second.tag != subscribed.tag()) return false;
+  Entry& entry = found->second;
+  entry.confirmed = true;
+  // A position that was resumed stays: what was missed comes next. One that was not is set by the gap.
+  if (!entry.position.has_value()) {
+    entry.position = StreamPosition{subscribed.epoch(), subscribed.offset()};
+  }
+  return true;
+}
+
+bool ResumeTable::OnGap(const v1::Gap& gap) {
+  const auto found = groups_.find(gap.group_id());
+  if (found == groups_.end() || !found->second.confirmed) return false;
+  found->second.position = StreamPosition{gap.epoch(), gap.before() - 1};
+  return true;
+}
+
+ResumeTable::Verdict ResumeTable::OnPublication(const v1::Publication& publication) {
+  const auto found = groups_.find(publication.group_id());
+  if (found == groups_.end() || !found->second.confirmed) return Verdict::kDrop;
+  StreamPosition& position = *found->second.position;
+  if (publication.offset() <= position.offset) return Verdict::kDrop;
+  if (publication.previous_offset() > position.offset) {
+    found->second.confirmed = false;
+    return Verdict::kMissed;
+  }
+  position.offset = publication.offset();
+  return Verdict::kDeliver;
+}
+
+}  // namespace channel

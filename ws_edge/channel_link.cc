@@ -1,0 +1,146 @@
+#include "ws_edge/channel_link.h"
+
+#include <spdlog/spdlog.h>
+
+#include <boost/asio/post.hpp>
+#include <utility>
+
+#include "channel_service/base/strings.h"
+
+namespace edge {
+namespace {
+
+ErrorCode ToErrorCode(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kInvalidArgument:
+      return ErrorCode::kBadRequest;
+    case absl::StatusCode::kResourceExhausted:
+      return ErrorCode::kLimitExceeded;
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kDeadlineExceeded:
+      return ErrorCode::kUnavailable;
+    default:
+      return ErrorCode::kInternal;
+  }
+}
+
+}  // namespace
+
+ChannelLink::ChannelLink(boost::asio::io_context& loop, channel::ChannelClientOptions options,
+                         EdgeMetrics& metrics)
+    : loop_(loop), metrics_(metrics), client_(std::move(options), this) {}
+
+ChannelLink::~ChannelLink() { client_.Stop(std::chrono::milliseconds(0)); }
+
+void ChannelLink::Start(Router* router) {
+  router_ = router;
+  client_.Start();
+}
+
+void ChannelLink::Stop(std::chrono::milliseconds patience) { client_.Stop(patience); }
+
+void ChannelLink::Subscribe(std::string_view group_id, uint64_t tag) {
+  client_.Subscribe(group_id, tag);
+  FlushLater();
+}
+
+void ChannelLink::Unsubscribe(std::string_view group_id) {
+  client_.Unsubscribe(group_id);
+  FlushLater();
+}
+
+bool ChannelLink::Publish(std::string_view group_id, std::string_view message,
+                          uint64_t session_id) {
+  channel::PublishInput input;
+  input.group_id = group_id;
+  input.body = message;
+  if (!client_.Publish(input, session_id)) return false;
+  FlushLater();
+  return true;
+}
+
+void ChannelLink::FlushLater() {
+  if (std::exchange(flush_posted_, true)) return;
+  boost::asio::post(loop_, [weak = std::weak_ptr<ChannelLink*>(self_)] {
+    const auto self = weak.lock();
+    if (self == nullptr) return;
+    (*self)->flush_posted_ = false;
+    (*self)->client_.Flush();
+  });
+}
+
+void ChannelLink::OnLinkUp() { Put({.kind = Item::Kind::kUp}); }
+
+void ChannelLink::OnLinkDown(const std::string& why) {
+  Put({.kind = Item::Kind::kDown, .text = why});
+}
+
+void ChannelLink::OnEvents(std::unique_ptr<channel::v1::SubscribeResponse> batch) {
+  Put({.kind = Item::Kind::kEvents, .events = std::move(batch)});
+}
+
+void ChannelLink::OnPublishRefused(uint64_t token, const absl::Status& why) {
+  Put({.kind = Item::Kind::kRefused,
+       .session_id = token,
+       .code = ToErrorCode(why.code()),
+       .text = std::string(channel::MessageOf(why))});
+}
+
+void ChannelLink::OnPublishAccepted(uint64_t) { metrics_.publications_accepted.Increment(); }
+
+void ChannelLink::Put(Item item) {
+  bool first = false;
+  {
+    const std::lock_guard lock(mutex_);
+    first = inbox_.empty();
+    inbox_.push_back(std::move(item));
+  }
+  if (!first) return;
+  boost::asio::post(loop_, [weak = std::weak_ptr<ChannelLink*>(self_)] {
+    if (const auto self = weak.lock()) (*self)->TakeInbox();
+  });
+}
+
+void ChannelLink::TakeInbox() {
+  std::vector<Item> taken;
+  {
+    const std::lock_guard lock(mutex_);
+    taken.swap(inbox_);
+  }
+  for (const Item& item : taken) Take(item);
+}
+
+void ChannelLink::Take(const Item& item) {
+  switch (item.kind) {
+    case Item::Kind::kUp:
+      up_ = true;
+      metrics_.upstream_up.Set(1);
+      metrics_.upstream_connects.Increment();
+      spdlog::info("link to the channel service is up");
+      break;
+    case Item::Kind::kDown:
+      up_ = false;
+      down_reason_ = item.text;
+      metrics_.upstream_up.Set(0);
+      spdlog::warn("link to the channel service is down: {}", item.text);
+      break;
+    case Item::Kind::kRefused:
+      router_->OnPublishRefused(item.session_id, item.code, item.text);
+      break;
+    case Item::Kind::kEvents:
+      for (const channel::v1::Event& event : item.events->events()) {
+        if (event.has_publication()) {
+          router_->OnPublication(event.publication());
+        } else if (event.has_subscribed()) {
+          router_->OnSubscribed(event.subscribed());
+        } else if (event.has_gap()) {
+          metrics_.gaps.Increment();
+          spdlog::warn("group '{}': publications between {} and {} are lost", event.gap().group_id(),
+                       event.gap().after(), event.gap().before());
+        }
+      }
+      break;
+  }
+}
+
+}  // namespace edge

@@ -1,0 +1,77 @@
+// The link to the channel service: adapts the client library, which has a thread of its own, to the
+// edge's loop.
+//
+// Owned by the edge server. Two hand-over points between the threads: the client's calls (loop → gRPC:
+// collected, handed over once a turn) and the Inbox (gRPC → loop: whole batches under one lock, one wake-up
+// for a burst). Bounded by the client (publications) and by gRPC's flow control (batches).
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "channel_service/client/channel_client.h"
+#include "ws_edge/metrics.h"
+#include "ws_edge/router.h"
+
+namespace edge {
+
+class ChannelLink final : public Upstream, private channel::ChannelClientObserver {
+ public:
+  ChannelLink(boost::asio::io_context& loop, channel::ChannelClientOptions options,
+              EdgeMetrics& metrics);
+  ~ChannelLink();
+
+  // What comes from upstream goes to `router`, on the loop.
+  void Start(Router* router);
+  // Waits at most `patience` until publications are answered. The loop stands still meanwhile.
+  void Stop(std::chrono::milliseconds patience);
+
+  bool up() const { return up_; }
+  const std::string& down_reason() const { return down_reason_; }
+
+  // Upstream
+  void Subscribe(std::string_view group_id, uint64_t tag) override;
+  void Unsubscribe(std::string_view group_id) override;
+  [[nodiscard]] bool Publish(std::string_view group_id, std::string_view message,
+                             uint64_t session_id) override;
+
+ private:
+  // One thing that the client told, in order.
+  struct Item {
+    enum class Kind { kUp, kDown, kEvents, kRefused } kind;
+    std::unique_ptr<channel::v1::SubscribeResponse> events = nullptr;
+    uint64_t session_id = 0;
+    ErrorCode code = ErrorCode::kInternal;
+    std::string text = {};
+  };
+
+  // channel::ChannelClientObserver, on the client's thread.
+  void OnLinkUp() override;
+  void OnLinkDown(const std::string& why) override;
+  void OnEvents(std::unique_ptr<channel::v1::SubscribeResponse> batch) override;
+  void OnPublishRefused(uint64_t token, const absl::Status& why) override;
+  void OnPublishAccepted(uint64_t token) override;
+
+  void Put(Item item);
+  void TakeInbox();
+  void Take(const Item& item);
+  void FlushLater();
+
+  boost::asio::io_context& loop_;
+  EdgeMetrics& metrics_;
+  channel::ChannelClient client_;
+  Router* router_ = nullptr;
+  bool up_ = false;
+  std::string down_reason_ = "not connected yet";
+  bool flush_posted_ = false;
+
+  std::mutex mutex_;
+  std::vector<Item> inbox_;  // guarded by mutex_
+  // Posted handlers may run when this is gone.
+  std::shared_ptr<ChannelLink*> self_ = std::make_shared<ChannelLink*>(this);
+};
+
+}  // namespace edge

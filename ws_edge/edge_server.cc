@@ -1,0 +1,199 @@
+#include "ws_edge/edge_server.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "ws_edge/web_files.h"
+
+namespace edge {
+
+EdgeServer::EdgeServer(boost::asio::io_context& loop, EdgeOptions options,
+                       const channel::Clock& clock, prometheus::Registry& registry)
+    : loop_(loop),
+      options_(std::move(options)),
+      clock_(clock),
+      metrics_(registry),
+      flush_list_(loop),
+      link_(loop, options_.client, metrics_),
+      router_(options_.limits, metrics_, clock, link_,
+              [this](uint64_t id) {
+                const Sessions& bucket = BucketOf(id);
+                const auto found = bucket.find(id);
+                return found == bucket.end() ? nullptr : found->second.get();
+              }),
+      session_context_{options_.name, options_.limits, metrics_, flush_list_, router_, *this},
+      http_context_{options_.name,
+                    WebFiles(),
+                    options_.allowed_origins,
+                    options_.limits,
+                    metrics_,
+                    [this] { return WhyNoPlace(); },
+                    [this](Socket socket, const HttpRequest& request) {
+                      OnUpgrade(std::move(socket), request);
+                    }},
+      listener_(loop, [this](Socket socket, const Endpoint&) { OnConnection(std::move(socket)); }),
+      sweep_timer_(loop),
+      ping_timer_(loop) {}
+
+EdgeServer::~EdgeServer() = default;
+
+absl::StatusOr<EdgeServer::Endpoint> EdgeServer::Start(const Endpoint& endpoint) {
+  auto bound = listener_.Listen(endpoint);
+  if (!bound.ok()) return bound;
+  link_.Start(&router_);
+  StartSweepTimer();
+  StartPingTimer();
+  return bound;
+}
+
+void EdgeServer::OnConnection(Socket socket) {
+  if (connection_count() > options_.limits.connections_max + kReservedDescriptors / 2) {
+    metrics_.Refused("503").Increment();
+    RefuseConnection(std::move(socket), "this edge is full");
+    return;
+  }
+  StartHttp(std::move(socket), http_context_, http_count_);
+}
+
+std::string EdgeServer::WhyNoPlace() const {
+  if (draining_) return "this edge is stopping";
+  if (session_count_ >= options_.limits.connections_max) {
+    return "this edge is full";
+  }
+  return {};
+}
+
+void EdgeServer::OnUpgrade(Socket socket, const HttpRequest& request) {
+  const uint64_t id = ++last_session_id_;
+  auto session = std::make_shared<Session>(session_context_, id, std::move(socket));
+  BucketOf(id).emplace(id, session);
+  ++session_count_;
+  metrics_.sessions.Increment();
+  metrics_.sessions_opened.Increment();
+  session->Start(request);
+}
+
+void EdgeServer::OnSessionOver(Session* session, const CloseReason& reason) {
+  metrics_.SessionsClosed(reason.label).Increment();
+  metrics_.sessions.Decrement();
+  --session_count_;
+  router_.LeaveAll(session);
+  BucketOf(session->id()).erase(session->id());
+}
+
+void EdgeServer::OnSessionClosing(Session* session) {
+  closing_.push_back({clock_.Now() + kCloseTimeout, session->weak_from_this()});
+}
+
+void EdgeServer::OnMessageIncomplete(Session* session) {
+  incomplete_.push_back({clock_.Now() + options_.limits.message_timeout, session->weak_from_this()});
+}
+
+std::vector<std::shared_ptr<Session>> EdgeServer::AllSessions() const {
+  std::vector<std::shared_ptr<Session>> sessions;
+  sessions.reserve(session_count_);
+  for (const Sessions& bucket : buckets_) {
+    for (const auto& [id, session] : bucket) sessions.push_back(session);
+  }
+  return sessions;
+}
+
+void EdgeServer::StartSweepTimer() {
+  sweep_timer_.expires_after(kSweepInterval);
+  sweep_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    router_.OnTick();
+    SweepDeadlines();
+    if (draining_) DrainSome();
+    StartSweepTimer();
+  });
+}
+
+void EdgeServer::StartPingTimer() {
+  ping_timer_.expires_after(options_.limits.ping_interval / kPingBuckets);
+  ping_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error || draining_) return;
+    PingNextBucket();
+    StartPingTimer();
+  });
+}
+
+void EdgeServer::PingNextBucket() {
+  ++ping_turn_;
+  for (const auto& [id, session] : buckets_[ping_turn_ % kPingBuckets]) session->SendPing();
+
+  // The bucket that was pinged pong_timeout ago, rounded up to whole turns.
+  const auto turn = options_.limits.ping_interval / kPingBuckets;
+  const auto pong_turns = (options_.limits.pong_timeout + turn - std::chrono::milliseconds(1)) / turn;
+  const uint64_t checked = ping_turn_ + kPingBuckets -
+                           static_cast<uint64_t>(std::clamp<int64_t>(pong_turns, 1, kPingBuckets - 1));
+  for (const auto& [id, session] : buckets_[checked % kPingBuckets]) {
+    if (session->silent()) session->Close(kClosedForPong);
+  }
+}
+
+void EdgeServer::SweepDeadlines() {
+  const channel::SteadyTime now = clock_.Now();
+  for (; !closing_.empty() && closing_.front().at <= now; closing_.pop_front()) {
+    if (const auto session = closing_.front().session.lock()) session->Abort();
+  }
+  for (; !incomplete_.empty() && incomplete_.front().at <= now; incomplete_.pop_front()) {
+    const auto session = incomplete_.front().session.lock();
+    // The message that was incomplete then may be complete, and another one incomplete now.
+    if (session != nullptr && session->IncompleteSince(now - options_.limits.message_timeout)) {
+      session->Close(kClosedForMessageTime);
+    }
+  }
+}
+
+void EdgeServer::Drain(std::function<void()> done) {
+  if (draining_) {
+    spdlog::info("second signal: closing {} sessions at once", session_count_);
+    drain_per_sweep_ = SIZE_MAX;
+    drain_until_ = clock_.Now();
+    return;
+  }
+  draining_ = true;
+  on_drained_ = std::move(done);
+  listener_.Stop();
+  to_drain_ = AllSessions();
+  spdlog::info("draining {} sessions", to_drain_.size());
+  // Spread over the drain time if there are many, faster if there are few.
+  const auto sweeps = static_cast<size_t>(
+      std::max<int64_t>(1, options_.limits.drain_time / (2 * kSweepInterval)));
+  drain_per_sweep_ = std::max(kDrainSessionsPerSweepMin, to_drain_.size() / sweeps + 1);
+  drain_until_ = clock_.Now() + options_.limits.drain_time;
+  DrainSome();
+}
+
+void EdgeServer::DrainSome() {
+  for (size_t i = 0; i < drain_per_sweep_ && !to_drain_.empty(); ++i) {
+    to_drain_.back()->Close(kClosedForDrain);
+    to_drain_.pop_back();
+  }
+  const bool late = clock_.Now() >= drain_until_ + kDrainGrace;
+  if (session_count_ > 0 && !late) return;
+  if (late) spdlog::warn("{} sessions did not answer the close", session_count_);
+  for (const auto& session : AllSessions()) session->Abort();
+  sweep_timer_.cancel();
+  ping_timer_.cancel();
+  // What clients have sent is accepted or refused before the process ends.
+  link_.Stop(kDrainPublishTimeout);
+  if (auto done = std::exchange(on_drained_, nullptr)) done();
+}
+
+std::string EdgeServer::WhyNotReady() const {
+  if (draining_) return "draining";
+  if (!link_.up()) return "the channel service cannot be reached: " + link_.down_reason();
+  return {};
+}
+
+std::string EdgeServer::DescribeSessions() const {
+  std::string lines;
+  for (const auto& session : AllSessions()) lines += session->Describe();
+  return lines;
+}
+
+}  // namespace edge

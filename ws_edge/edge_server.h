@@ -1,0 +1,110 @@
+// An edge: wires listener, sessions, router and link, sweeps what is overdue, and drains.
+//
+// Made by main on its loop, which owns all state. Sessions are kept in kPingBuckets parts by their id; each
+// turn of the ping timer pings one part and closes those of an earlier part that did not answer.
+#pragma once
+
+#include <array>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "channel_service/base/clock.h"
+#include "ws_edge/channel_link.h"
+#include "ws_edge/limits.h"
+#include "ws_edge/metrics.h"
+#include "ws_edge/net/flush_list.h"
+#include "ws_edge/net/http_upgrade.h"
+#include "ws_edge/net/listener.h"
+#include "ws_edge/router.h"
+#include "ws_edge/session.h"
+
+namespace edge {
+
+struct EdgeOptions {
+  std::string name;
+  std::vector<std::string> allowed_origins;
+  EdgeLimits limits;
+  channel::ChannelClientOptions client;
+};
+
+class EdgeServer final : private SessionObserver {
+ public:
+  using Endpoint = Listener::Endpoint;
+
+  EdgeServer(boost::asio::io_context& loop, EdgeOptions options, const channel::Clock& clock,
+             prometheus::Registry& registry);
+  ~EdgeServer();
+
+  // Binds, connects to the channel service and serves. UNAVAILABLE if the address cannot be bound.
+  absl::StatusOr<Endpoint> Start(const Endpoint& endpoint);
+
+  // Takes no new sessions, closes those that are open, spread over at most drain_time, waits for the last
+  // publications, then calls `done`. Called again: at once.
+  void Drain(std::function<void()> done);
+
+  // Empty if clients can be served, or why not.
+  std::string WhyNotReady() const;
+  // One line for each session.
+  std::string DescribeSessions() const;
+
+ private:
+  using Sessions = absl::flat_hash_map<uint64_t, std::shared_ptr<Session>>;
+  struct Deadline {
+    channel::SteadyTime at;
+    std::weak_ptr<Session> session;
+  };
+
+  void OnConnection(Socket socket);
+  void OnUpgrade(Socket socket, const HttpRequest& request);
+  std::string WhyNoPlace() const;
+  size_t connection_count() const { return session_count_ + static_cast<size_t>(http_count_.use_count()); }
+  Sessions& BucketOf(uint64_t session_id) { return buckets_[session_id % kPingBuckets]; }
+  std::vector<std::shared_ptr<Session>> AllSessions() const;
+
+  void StartSweepTimer();
+  void StartPingTimer();
+  void PingNextBucket();
+  void SweepDeadlines();
+  void DrainSome();
+
+  // SessionObserver
+  void OnSessionOver(Session* session, const CloseReason& reason) override;
+  void OnSessionClosing(Session* session) override;
+  void OnMessageIncomplete(Session* session) override;
+
+  boost::asio::io_context& loop_;
+  const EdgeOptions options_;
+  const channel::Clock& clock_;
+  EdgeMetrics metrics_;
+  FlushList flush_list_;
+  ChannelLink link_;
+  Router router_;
+  SessionContext session_context_;
+  HttpContext http_context_;
+  Listener listener_;
+  boost::asio::steady_timer sweep_timer_;
+  boost::asio::steady_timer ping_timer_;
+
+  std::array<Sessions, kPingBuckets> buckets_;
+  size_t session_count_ = 0;
+  uint64_t last_session_id_ = 0;
+  std::shared_ptr<int> http_count_ = std::make_shared<int>(0);  // one owner for each connection
+  uint64_t ping_turn_ = 0;
+  std::deque<Deadline> closing_;     // oldest first
+  std::deque<Deadline> incomplete_;  // oldest first
+
+  bool draining_ = false;
+  std::function<void()> on_drained_;
+  std::vector<std::shared_ptr<Session>> to_drain_;
+  size_t drain_per_sweep_ = 0;
+  channel::SteadyTime drain_until_;
+};
+
+}  // namespace edge

@@ -1,0 +1,52 @@
+// Every bound of an edge, with its source. Those that an operator may want to change are flags (main.cc).
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+#include "absl/status/status.h"
+
+namespace edge {
+
+// HTTP before the upgrade: a browser with cookies stays well below.
+inline constexpr size_t kHttpHeaderBytesMax = 8 << 10;
+// Fixed by the contract.
+inline constexpr size_t kGroupIdBytesMax = 255;
+inline constexpr int kJsonDepthMax = 32;
+// A session's queue beyond this is sent before the turn ends, so that a long turn does not make a
+// session look slow.
+inline constexpr size_t kFlushEarlyBytes = 128 << 10;
+// Sessions are pinged in this many parts, one after the other, so that the pings are spread in time.
+inline constexpr int kPingBuckets = 25;
+// How long a closed session waits for the peer's close frame, and a refused request for its reader.
+inline constexpr std::chrono::seconds kCloseTimeout{5};
+// Overdue sessions are looked for this often.
+inline constexpr std::chrono::milliseconds kSweepInterval{100};
+// Sessions closed in one sweep of a drain at least; more of them if the drain time asks for it.
+inline constexpr size_t kDrainSessionsPerSweepMin = 100;
+// How long after the drain time the last sessions may answer the close frame.
+inline constexpr std::chrono::seconds kDrainGrace{1};
+// How long a draining edge waits for its last publications to be answered.
+inline constexpr std::chrono::seconds kDrainPublishTimeout{2};
+// Descriptors that connections may not take: logs, gRPC, admin connections, one refusal at a time.
+inline constexpr size_t kReservedDescriptors = 32;
+
+// What flags set.
+struct EdgeLimits {
+  size_t message_bytes_max = 64 << 10;
+  size_t groups_per_connection_max = 128;
+  size_t session_queue_bytes_max = 1 << 20;
+  size_t connections_max = 0;  // 0: from the limit of open files
+  std::chrono::milliseconds upgrade_timeout = std::chrono::seconds(10);
+  std::chrono::milliseconds message_timeout = std::chrono::seconds(10);
+  std::chrono::milliseconds ping_interval = std::chrono::seconds(25);
+  std::chrono::milliseconds pong_timeout = std::chrono::seconds(10);
+  std::chrono::milliseconds publish_timeout = std::chrono::seconds(10);
+  size_t publish_queue_bytes_max = 8 << 20;
+  std::chrono::milliseconds drain_time = std::chrono::seconds(5);
+
+  // INVALID_ARGUMENT names the flag, and what it must be. Fills connections_max.
+  absl::Status CheckAndComplete();
+};
+
+}  // namespace edge

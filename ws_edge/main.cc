@@ -1,0 +1,137 @@
+// ws_edge: flags, logs, admin address, signals; the work is in edge_server.h.
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/time/time.h"
+#include "channel_service/base/address.h"
+#include "channel_service/base/admin_server.h"
+#include "channel_service/base/flags.h"
+#include "channel_service/base/log.h"
+#include "channel_service/base/process.h"
+#include "channel_service/base/state_file.h"
+#include "ws_edge/edge_server.h"
+
+ABSL_FLAG(std::string, listen, "127.0.0.1:1234",
+          "Address for WebSocket clients, IP:PORT; several edges may share it");
+ABSL_FLAG(std::vector<std::string>, channel, {"127.0.0.1:2206"},
+          "Channel services, HOST:PORT, separated by commas; one is used at a time");
+ABSL_FLAG(std::string, admin_listen, "127.0.0.1:0",
+          "Address of /healthz, /readyz, /metrics and /connections, IP:PORT");
+ABSL_FLAG(std::string, name, "", "Name in logs and in the header X-Channel-Edge; default edge-PID");
+ABSL_FLAG(std::string, log_level, "info", "trace, debug, info, warn or error");
+ABSL_FLAG(std::string, log_level_file, "", "File whose first word is the log level after a SIGHUP");
+ABSL_FLAG(std::string, state_file, "", "File that gets pid and addresses once they listen");
+ABSL_FLAG(bool, insecure, false, "Allow to listen on addresses that other machines can reach");
+ABSL_FLAG(std::vector<std::string>, allowed_origins, {},
+          "Origins, as https://example.org, whose pages may connect besides pages of this host; * = "
+          "all");
+ABSL_FLAG(uint64_t, message_bytes_max, edge::EdgeLimits{}.message_bytes_max,
+          "Largest WebSocket message of a client; longer ones close with 1009");
+ABSL_FLAG(uint64_t, groups_per_connection_max, edge::EdgeLimits{}.groups_per_connection_max,
+          "Groups that one connection may be in");
+ABSL_FLAG(uint64_t, session_queue_bytes_max, edge::EdgeLimits{}.session_queue_bytes_max,
+          "Bytes that may wait for one client; a slower reader is closed with 4008");
+ABSL_FLAG(uint64_t, connections_max, 0, "WebSocket connections; 0 = what the open-files limit allows");
+ABSL_FLAG(absl::Duration, upgrade_timeout, absl::Seconds(10), "Time for the HTTP request");
+ABSL_FLAG(absl::Duration, message_timeout, absl::Seconds(10),
+          "Time for a message to be complete after its first byte");
+ABSL_FLAG(absl::Duration, ping_interval, absl::Seconds(25), "Each client is pinged this often");
+ABSL_FLAG(absl::Duration, pong_timeout, absl::Seconds(10),
+          "A client that is silent this long after a ping is closed with 4012");
+ABSL_FLAG(absl::Duration, publish_timeout, absl::Seconds(10),
+          "How long a publication waits for the channel service");
+ABSL_FLAG(uint64_t, publish_queue_bytes_max, edge::EdgeLimits{}.publish_queue_bytes_max,
+          "Bytes of publications that may wait for the channel service");
+ABSL_FLAG(absl::Duration, drain_time, absl::Seconds(5),
+          "SIGTERM closes the clients spread over at most this time");
+
+namespace edge {
+namespace {
+
+absl::StatusOr<EdgeLimits> LimitsFromFlags() {
+  EdgeLimits limits;
+  limits.message_bytes_max = absl::GetFlag(FLAGS_message_bytes_max);
+  limits.groups_per_connection_max = absl::GetFlag(FLAGS_groups_per_connection_max);
+  limits.session_queue_bytes_max = absl::GetFlag(FLAGS_session_queue_bytes_max);
+  limits.connections_max = absl::GetFlag(FLAGS_connections_max);
+  limits.upgrade_timeout = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_upgrade_timeout));
+  limits.message_timeout = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_message_timeout));
+  limits.ping_interval = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_ping_interval));
+  limits.pong_timeout = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_pong_timeout));
+  limits.publish_timeout = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_publish_timeout));
+  limits.publish_queue_bytes_max = absl::GetFlag(FLAGS_publish_queue_bytes_max);
+  limits.drain_time = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_drain_time));
+  if (const auto status = limits.CheckAndComplete(); !status.ok()) return status;
+  return limits;
+}
+
+int Main(int argc, char** argv) {
+  channel::ParseFlags(argc, argv,
+                      "A WebSocket edge: holds browsers' connections and delivers group messages to\n"
+                      "them. Start as many as there are cores, all with the same --listen. Example:\n"
+                      "  ws_edge --listen=127.0.0.1:1234 --channel=127.0.0.1:2206",
+                      "ws_edge/main.cc");
+  EdgeOptions options;
+  options.name = absl::GetFlag(FLAGS_name);
+  if (options.name.empty()) options.name = fmt::format("edge-{}", ::getpid());
+  if (const auto status = channel::InitLog(options.name, absl::GetFlag(FLAGS_log_level));
+      !status.ok()) {
+    return channel::Fail(channel::kExitUsage, status);
+  }
+  const auto limits = LimitsFromFlags();
+  if (!limits.ok()) return channel::Fail(channel::kExitConfig, limits.status());
+  options.limits = *limits;
+  options.allowed_origins = absl::GetFlag(FLAGS_allowed_origins);
+  const bool insecure = absl::GetFlag(FLAGS_insecure);
+  const auto listen = channel::ParseListenFlag("--listen", absl::GetFlag(FLAGS_listen), insecure);
+  const auto admin_listen =
+      channel::ParseListenFlag("--admin_listen", absl::GetFlag(FLAGS_admin_listen), insecure);
+  std::random_device random;
+  options.client.addresses = absl::GetFlag(FLAGS_channel);
+  options.client.publisher = fmt::format("{}-{:08x}{:08x}", options.name.substr(0, 40), random(), random());
+  options.client.publish_queue_bytes_max = options.limits.publish_queue_bytes_max;
+  options.client.publish_timeout = options.limits.publish_timeout;
+  options.client.seed = random();
+
+  boost::asio::io_context loop(1);
+  auto registry = std::make_shared<prometheus::Registry>();
+  const channel::SystemClock clock;
+  channel::ProcessSignals signals(
+      loop, channel::AddCounter(*registry, "channel_reloads_total", "SIGHUPs obeyed"),
+      absl::GetFlag(FLAGS_log_level_file));
+  EdgeServer server(loop, options, clock, *registry);
+  channel::AdminServer admin(loop);
+  // The admin server runs on the edge's loop: that it answers shows that the loop turns.
+  channel::AddStandardHandlers(admin, registry, [] { return true; },
+                               [&] { return server.WhyNotReady(); });
+  admin.Handle("/connections", [&] { return channel::AdminAnswer{200, server.DescribeSessions()}; });
+  const auto admin_endpoint = admin.Listen(admin_listen);
+  if (!admin_endpoint.ok()) return channel::Fail(channel::kExitSystem, admin_endpoint.status());
+  const auto endpoint = server.Start(listen);
+  if (!endpoint.ok()) return channel::Fail(channel::kExitSystem, endpoint.status());
+  spdlog::info("listening on {}, admin on {}", channel::ToString(*endpoint),
+               channel::ToString(*admin_endpoint));
+  channel::StateFile state_file;
+  if (const auto status = state_file.Write(absl::GetFlag(FLAGS_state_file), options.name,
+                                           channel::ToString(*endpoint),
+                                           channel::ToString(*admin_endpoint));
+      !status.ok()) {
+    return channel::Fail(channel::kExitSystem, status);
+  }
+  signals.OnStop([&](int) { server.Drain([&] { loop.stop(); }); });
+  loop.run();
+  spdlog::info("stopped");
+  return 0;
+}
+
+}  // namespace
+}  // namespace edge
+
+int main(int argc, char** argv) { return edge::Main(argc, argv); }

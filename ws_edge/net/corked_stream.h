@@ -1,0 +1,127 @@
+// The socket under Beast's WebSocket stream: the only writer, one system call per turn of the loop.
+//
+// Beast does the handshake, reading, and control frames on top of it. Data frames come from below Beast:
+// encoded once, appended here by reference. Everything queued in a turn leaves in one send. Whole frames
+// only are appended, and Beast's control frames come in one write each, so no frame lands inside another.
+// After Beast's close frame no data is taken. Owned by its session; loop thread only. The queue has no
+// bound of its own: the session looks at queued_bytes. When the socket is broken the queue is dropped;
+// the reader sees the error.
+#pragma once
+
+#include <absl/container/inlined_vector.h>
+#include <absl/functional/any_invocable.h>
+
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/basic_stream_socket.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/beast/core/bind_handler.hpp>
+#include <boost/beast/core/buffers_to_string.hpp>
+#include <boost/beast/core/error.hpp>
+#include <boost/beast/core/role.hpp>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "ws_edge/net/flush_list.h"
+#include "ws_edge/net/frame.h"
+
+namespace edge {
+
+// Asio's executor of the loop itself, not the type-erased one: smaller and without virtual calls.
+using LoopExecutor = boost::asio::io_context::executor_type;
+using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, LoopExecutor>;
+
+class CorkedStream {
+ public:
+  using executor_type = LoopExecutor;
+  using Error = boost::beast::error_code;
+
+  CorkedStream(Socket socket, FlushList* flush_list)
+      : socket_(std::move(socket)), flush_list_(flush_list) {}
+  ~CorkedStream();
+
+  executor_type get_executor() { return socket_.get_executor(); }
+  Socket& socket() { return socket_; }
+  const Socket& socket() const { return socket_; }
+  size_t queued_bytes() const { return queued_bytes_; }
+
+  // Something was received since ForgetHeard (Beast has asked for more).
+  bool heard() const { return heard_; }
+  void ForgetHeard() { heard_ = false; }
+
+  // Queues a data or ping frame; nothing after the close frame.
+  void Append(FramePtr frame);
+
+  // Drops what is queued, but for a frame that is on its way in part.
+  void DropQueue();
+
+  // Sends what the socket takes now; waits for it to be writable if something is left.
+  void Flush();
+
+  // Called by Beast (AsyncReadStream, AsyncWriteStream).
+  template <typename Buffers, typename Token>
+  auto async_read_some(const Buffers& buffers, Token&& token) {
+    heard_ = true;
+    return socket_.async_read_some(buffers, std::forward<Token>(token));
+  }
+  template <typename Buffers, typename Token>
+  auto async_write_some(const Buffers& buffers, Token&& token) {
+    return boost::asio::async_initiate<Token, void(Error, size_t)>(
+        [this](auto handler, const Buffers& control) {
+          const std::string bytes = boost::beast::buffers_to_string(control);
+          AppendControl(bytes);
+          // Never inside the call: Beast relies on it.
+          boost::asio::post(socket_.get_executor(),
+                            boost::beast::bind_front_handler(std::move(handler), Error(),
+                                                             bytes.size()));
+        },
+        token, buffers);
+  }
+
+  // Sends what is queued, shuts down our side, then reads until the peer has closed its own: closing at
+  // once would destroy a close frame that is still on its way.
+  void StartTeardown(absl::AnyInvocable<void(Error)> done);
+
+ private:
+  friend class FlushList;
+  void Push(FramePtr frame);
+  void AppendControl(std::string_view bytes);
+  void Mark();
+  size_t Send();
+  void Sent(size_t bytes);
+  void Fail();
+  void WaitWritable();
+  void StartDiscard(std::shared_ptr<std::string> buffer, absl::AnyInvocable<void(Error)> done);
+
+  static constexpr size_t kNotMarked = SIZE_MAX;
+
+  Socket socket_;
+  FlushList* const flush_list_;
+  absl::InlinedVector<FramePtr, 2> queue_;
+  size_t front_sent_ = 0;  // bytes of queue_.front() that are sent
+  size_t queued_bytes_ = 0;
+  size_t place_ = kNotMarked;  // in the flush list
+  // While waiting for the socket to be writable: lets the handler find out that this is gone.
+  std::shared_ptr<CorkedStream*> writable_wait_;
+  bool heard_ = false;
+  bool close_queued_ = false;
+  bool broken_ = false;
+};
+
+// Found by Beast through argument-dependent lookup.
+template <typename Handler>
+void async_teardown(boost::beast::role_type, CorkedStream& stream, Handler&& handler) {
+  stream.StartTeardown(std::forward<Handler>(handler));
+}
+inline void teardown(boost::beast::role_type, CorkedStream& stream, boost::beast::error_code& error) {
+  stream.socket().close(error);
+}
+
+inline void beast_close_socket(CorkedStream& stream) {
+  boost::beast::error_code ignored;
+  stream.socket().close(ignored);
+}
+
+}  // namespace edge

@@ -1,0 +1,76 @@
+#include "ws_edge/protocol/json_text.h"
+
+namespace edge {
+namespace {
+
+// RFC 8259 section 2.
+bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
+size_t SkipSpace(std::string_view json, size_t at) {
+  while (at < json.size() && IsSpace(json[at])) ++at;
+  return at;
+}
+
+// `at` is a quotation mark; returns the place behind the string.
+size_t SkipString(std::string_view json, size_t at) {
+  for (++at; at < json.size() && json[at] != '"'; ++at) {
+    if (json[at] == '\\') ++at;
+  }
+  return at + 1;
+}
+
+// Returns the place behind the value that begins at `at`.
+size_t SkipValue(std::string_view json, size_t at) {
+  int depth = 0;
+  while (at < json.size()) {
+    const char c = json[at];
+    if (c == '"') {
+      at = SkipString(json, at);
+      if (depth == 0) return at;
+      continue;
+    }
+    if (depth == 0 && (c == ',' || c == '}' || c == ']' || IsSpace(c))) return at;
+    if (c == '{' || c == '[') ++depth;
+    if (c == '}' || c == ']') --depth;
+    ++at;
+    if (depth == 0 && (c == '}' || c == ']')) return at;
+  }
+  return at;
+}
+
+}  // namespace
+
+std::string_view FindMember(std::string_view json, std::string_view name) {
+  std::string_view found;
+  size_t at = SkipSpace(json, 0) + 1;  // behind the opening brace
+  while (true) {
+    at = SkipSpace(json, at);
+    if (at >= json.size() || json[at] != '"') return found;
+    const size_t name_end = SkipString(json, at);
+    const std::string_view member = json.substr(at + 1, name_end - at - 2);
+    at = SkipSpace(json, SkipSpace(json, name_end) + 1);  // behind the colon
+    const size_t value_end = SkipValue(json, at);
+    if (member == name) found = json.substr(at, value_end - at);
+    at = SkipSpace(json, value_end);
+    if (at >= json.size() || json[at] != ',') return found;
+    ++at;
+  }
+}
+
+std::string CompactJson(std::string_view json) {
+  std::string compact;
+  compact.reserve(json.size());
+  for (size_t at = 0; at < json.size();) {
+    if (json[at] == '"') {
+      const size_t end = SkipString(json, at);
+      compact.append(json.substr(at, end - at));
+      at = end;
+    } else {
+      if (!IsSpace(json[at])) compact.push_back(json[at]);
+      ++at;
+    }
+  }
+  return compact;
+}
+
+}  // namespace edge

@@ -1,0 +1,203 @@
+#include "ws_edge/session.h"
+
+#include <spdlog/spdlog.h>
+
+#include <boost/asio/buffer.hpp>
+#include <utility>
+
+#include "channel_service/base/address.h"
+#include "ws_edge/protocol/encode.h"
+#include "ws_edge/router.h"
+
+namespace edge {
+namespace {
+
+namespace net = boost::asio;
+namespace websocket = boost::beast::websocket;
+
+// A long message is read in pieces of this size.
+constexpr size_t kReadChunkBytes = 8 << 10;
+
+}  // namespace
+
+Session::Session(SessionContext& context, uint64_t id, Socket socket)
+    : context_(context), id_(id), web_socket_(std::move(socket), &context.flush_list) {
+  // Beast would end an oversize message without a word; OnRead does it with the limit in the reason.
+  web_socket_.read_message_max(0);
+  web_socket_.set_option(websocket::stream_base::timeout{
+      websocket::stream_base::none(), websocket::stream_base::none(), false});
+}
+
+Session::~Session() = default;
+
+void Session::Start(const HttpRequest& request) {
+  net::ip::tcp::no_delay no_delay(true);
+  CorkedStream::Error ignored;
+  stream().socket().set_option(no_delay, ignored);
+  web_socket_.set_option(
+      websocket::stream_base::decorator([this](websocket::response_type& response) {
+        response.set("X-Channel-Edge", context_.server_name);
+        response.set(boost::beast::http::field::server, "channel");
+      }));
+  web_socket_.async_accept(request, [self = shared_from_this()](CorkedStream::Error error) {
+    self->OnAccepted(error);
+  });
+}
+
+void Session::OnAccepted(CorkedStream::Error error) {
+  if (error) {
+    OnOver(error);
+    return;
+  }
+  accepted_ = true;
+  if (close_reason_ != nullptr) {  // asked for while the handshake was on its way
+    const CloseReason& reason = *std::exchange(close_reason_, nullptr);
+    Close(reason);
+  }
+  StartRead();
+}
+
+void Session::StartRead() {
+  net::mutable_buffer target;
+  if (assembling_) {
+    const size_t have = assembly_.size();
+    assembly_.resize(have + kReadChunkBytes);
+    target = net::mutable_buffer(assembly_.data() + have, kReadChunkBytes);
+  } else {
+    target = net::mutable_buffer(read_buffer_.data(), read_buffer_.size());
+  }
+  web_socket_.async_read_some(
+      target, [self = shared_from_this()](CorkedStream::Error error, size_t bytes) {
+        self->OnRead(error, bytes);
+      });
+}
+
+void Session::OnRead(CorkedStream::Error error, size_t bytes) {
+  if (assembling_) assembly_.resize(assembly_.size() - kReadChunkBytes + bytes);
+  if (error) {
+    OnOver(error);
+    return;
+  }
+  if (closing_) {  // what the client still sends is read only to reach its close frame
+    assembling_ = false;
+    assembly_ = {};
+    StartRead();
+    return;
+  }
+  const size_t size = assembling_ ? assembly_.size() : bytes;
+  if (web_socket_.got_binary()) {
+    Close(kClosedForBinary);
+  } else if (size > context_.limits.message_bytes_max) {
+    Close(kClosedForSize,
+          fmt::format("message over {} bytes", context_.limits.message_bytes_max));
+  } else if (web_socket_.is_message_done()) {
+    OnMessage(assembling_ ? std::string_view(assembly_)
+                          : std::string_view(read_buffer_.data(), bytes));
+    assembling_ = false;
+    assembly_ = {};
+  } else {
+    if (!std::exchange(assembling_, true)) {
+      assembly_.assign(read_buffer_.data(), bytes);
+      message_began_at_ = std::chrono::steady_clock::now();
+      context_.observer.OnMessageIncomplete(this);
+    }
+  }
+  StartRead();
+}
+
+void Session::OnMessage(std::string_view message) {
+  ++messages_in_;
+  context_.metrics.messages_received.Increment();
+  Command command;
+  CommandError error;
+  if (!ParseCommand(message, &command, &error)) {
+    SendError(error.code, error.message);
+    return;
+  }
+  switch (command.kind) {
+    case CommandKind::kAddGroup:
+      if (!context_.router.Join(this, command.group_id)) {
+        SendError(ErrorCode::kLimitExceeded,
+                  fmt::format("this connection is in {} groups; more are not allowed",
+                              memberships_.size()));
+      }
+      break;
+    case CommandKind::kLeaveGroup:
+      context_.router.Leave(this, command.group_id);
+      break;
+    case CommandKind::kSendToGroup:
+      context_.router.Send(this, command.group_id, std::move(command.message));
+      break;
+  }
+}
+
+void Session::Deliver(const FramePtr& frame) {
+  if (closing_ || !accepted_) return;
+  if (stream().queued_bytes() + frame->size() > context_.limits.session_queue_bytes_max) {
+    stream().DropQueue();
+    Close(kClosedAsSlow);
+    return;
+  }
+  stream().Append(frame);
+  ++messages_out_;
+}
+
+void Session::SendError(ErrorCode code, std::string_view message) {
+  context_.metrics.Errors(ToString(code)).Increment();
+  Deliver(EncodeError(code, message));
+}
+
+void Session::Close(const CloseReason& reason, std::string_view text) {
+  if (closing_) return;
+  if (!accepted_) {
+    close_reason_ = &reason;
+    return;
+  }
+  closing_ = true;
+  close_reason_ = &reason;
+  context_.observer.OnSessionClosing(this);
+  const std::string_view why = text.empty() ? std::string_view(reason.text) : text;
+  web_socket_.async_close(
+      websocket::close_reason(websocket::close_code(reason.code), {why.data(), why.size()}),
+      [self = shared_from_this()](CorkedStream::Error) {});
+}
+
+void Session::Abort() {
+  CorkedStream::Error ignored;
+  stream().socket().close(ignored);
+}
+
+void Session::SendPing() {
+  if (closing_ || !accepted_) return;
+  stream().ForgetHeard();
+  static const FramePtr kPing = Frame::Encode(Opcode::kPing, {});
+  stream().Append(kPing);
+}
+
+void Session::OnOver(CorkedStream::Error error) {
+  if (close_reason_ == nullptr) {
+    if (error == websocket::error::closed) {
+      close_reason_ = &kClosedByClient;
+    } else if (error.category() ==
+               websocket::make_error_code(websocket::error::bad_opcode).category()) {
+      close_reason_ = &kClosedByProtocolError;
+    } else {
+      close_reason_ = &kConnectionLost;
+    }
+  }
+  closing_ = true;
+  context_.observer.OnSessionOver(this, *close_reason_);
+}
+
+std::string Session::Describe() const {
+  CorkedStream::Error error;
+  const auto peer = stream().socket().remote_endpoint(error);
+  const auto age = std::chrono::duration_cast<std::chrono::seconds>(
+      std::chrono::steady_clock::now() - opened_at_);
+  return fmt::format("{} {} groups={} queued_bytes={} in={} out={} age={}s\n", id_,
+                     channel::ToString(peer),
+                     memberships_.size(), stream().queued_bytes(), messages_in_, messages_out_,
+                     age.count());
+}
+
+}  // namespace edge

@@ -1,0 +1,124 @@
+// One WebSocket client, from the upgrade to the close.
+//
+// Made by the edge server, kept alive by its table and by outstanding operations; loop thread only.
+// Bounds: one message message_bytes_max, complete within message_timeout; queue session_queue_bytes_max
+// (over it: closed with 4008, the client resumes); groups_per_connection_max (router). Bad input is
+// answered with an error frame and the session goes on; what breaks the WebSocket protocol ends it. A
+// session that fails concerns no other.
+#pragma once
+
+#include <absl/container/inlined_vector.h>
+
+#include <array>
+#include <boost/beast/websocket/stream.hpp>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "ws_edge/close_reason.h"
+#include "ws_edge/limits.h"
+#include "ws_edge/metrics.h"
+#include "ws_edge/net/corked_stream.h"
+#include "ws_edge/net/http_upgrade.h"
+#include "ws_edge/protocol/command.h"
+
+namespace edge {
+
+class GroupMembers;
+class Router;
+class Session;
+
+// What a session tells its owner.
+class SessionObserver {
+ public:
+  // The session is over and may be forgotten.
+  virtual void OnSessionOver(Session* session, const CloseReason& reason) = 0;
+  // A close frame is on its way; the owner ends the session with Abort if it is not over in time.
+  virtual void OnSessionClosing(Session* session) = 0;
+  // A message has begun and is not complete; the owner closes the session if that lasts.
+  virtual void OnMessageIncomplete(Session* session) = 0;
+
+ protected:
+  ~SessionObserver() = default;
+};
+
+// What all sessions share; owned by the edge server.
+struct SessionContext {
+  const std::string& server_name;
+  const EdgeLimits& limits;
+  EdgeMetrics& metrics;
+  FlushList& flush_list;
+  Router& router;
+  SessionObserver& observer;
+};
+
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+  // A place in a group's list of members; kept by the router.
+  struct Membership {
+    GroupMembers* group;
+    uint32_t index;
+  };
+
+  Session(SessionContext& context, uint64_t id, Socket socket);
+  ~Session();
+
+  // Answers the upgrade request and begins to read.
+  void Start(const HttpRequest& request);
+
+  // Queues a frame that carries a message; it leaves at the end of the turn.
+  void Deliver(const FramePtr& frame);
+  // Tells the client what was wrong with a command.
+  void SendError(ErrorCode code, std::string_view message);
+
+  // Sends a close frame; nothing is delivered any more. The first reason counts. `text` replaces the
+  // reason's own.
+  void Close(const CloseReason& reason, std::string_view text = {});
+  // Ends the connection without waiting for the peer.
+  void Abort();
+
+  void SendPing();
+  // Nothing was received since the last ping.
+  bool silent() const { return !stream().heard(); }
+  bool closing() const { return closing_; }
+  // A message has begun before `time` and is not complete.
+  bool IncompleteSince(std::chrono::steady_clock::time_point time) const {
+    return assembling_ && message_began_at_ <= time;
+  }
+
+  uint64_t id() const { return id_; }
+  // One line for an operator: peer, groups, queue, counts, age.
+  std::string Describe() const;
+
+  // For the router.
+  absl::InlinedVector<Membership, 1>& memberships() { return memberships_; }
+
+ private:
+  CorkedStream& stream() { return web_socket_.next_layer(); }
+  const CorkedStream& stream() const { return web_socket_.next_layer(); }
+  void OnAccepted(CorkedStream::Error error);
+  void StartRead();
+  void OnRead(CorkedStream::Error error, size_t bytes);
+  void OnMessage(std::string_view message);
+  void OnOver(CorkedStream::Error error);
+
+  SessionContext& context_;
+  const uint64_t id_;
+  boost::beast::websocket::stream<CorkedStream, /*deflateSupported=*/false> web_socket_;
+  // Most commands fit; a longer message is gathered in assembly_, which is empty otherwise.
+  std::array<char, 128> read_buffer_;
+  std::string assembly_;
+  absl::InlinedVector<Membership, 1> memberships_;
+  const CloseReason* close_reason_ = nullptr;
+  const std::chrono::steady_clock::time_point opened_at_ = std::chrono::steady_clock::now();
+  uint64_t messages_in_ = 0;
+  uint64_t messages_out_ = 0;
+  bool accepted_ = false;
+  bool closing_ = false;
+  bool assembling_ = false;  // a message has begun and is not complete
+  std::chrono::steady_clock::time_point message_began_at_;
+};
+
+}  // namespace edge

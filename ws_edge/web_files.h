@@ -1,0 +1,14 @@
+// The files of ws_edge/web, compiled in (made by embed_web.cmake).
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "ws_edge/net/http_upgrade.h"
+
+namespace edge {
+
+// By path: "/" is index.html, "/chat.js" …
+std::map<std::string, WebFile> WebFiles();
+
+}  // namespace edge
