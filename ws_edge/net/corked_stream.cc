@@ -39,7 +39,7 @@ CorkedStream::~CorkedStream() {
 void CorkedStream::Append(FramePtr frame) {
   if (close_queued_ || broken_) return;
   Push(std::move(frame));
-  if (queued_bytes_ > kFlushEarlyBytes && writable_wait_ == nullptr) Flush();
+  if (queued_bytes_ > kFlushEarlyBytes) Flush();
 }
 
 void CorkedStream::AppendControl(std::string_view bytes) {
@@ -65,7 +65,7 @@ void CorkedStream::DropQueue() {
 }
 
 void CorkedStream::Flush() {
-  while (!queue_.empty()) {
+  while (!queue_.empty() && writable_wait_ == nullptr) {
     const size_t sent = Send();
     if (sent == 0) return;
     Sent(sent);

@@ -1,0 +1,78 @@
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "channel_service/base/address.h"
+#include "channel_service/base/backoff.h"
+#include "channel_service/base/strings.h"
+#include "channel_service/limits.h"
+
+namespace channel {
+namespace {
+
+using std::chrono::milliseconds;
+
+TEST(AddressTest, AddressesAreReadAndWrittenAlike) {
+  for (const char* text : {"127.0.0.1:2206", "[::1]:2206", "0.0.0.0:0", "127.0.0.1:65535"}) {
+    const auto endpoint = ParseListenAddress(text);
+    ASSERT_TRUE(endpoint.ok()) << text;
+    EXPECT_EQ(ToString(*endpoint), text);
+  }
+  EXPECT_EQ(ToString(*ParseListenAddress("localhost:80")), "127.0.0.1:80");
+}
+
+TEST(AddressTest, WhatIsNoAddressIsRefusedWithAnExample) {
+  for (const char* text : {"", "2206", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:x",
+                           "127.0.0.1:-1", "nowhere.example:1", "127.0.0.1:22 "}) {
+    const auto endpoint = ParseListenAddress(text);
+    ASSERT_FALSE(endpoint.ok()) << text;
+    EXPECT_NE(MessageOf(endpoint.status()).find("127.0.0.1:2206"), std::string_view::npos) << text;
+  }
+}
+
+TEST(AddressTest, AnExposedAddressNeedsInsecure) {
+  const auto exposed = *ParseListenAddress("0.0.0.0:2206");
+  EXPECT_TRUE(CheckExposure(*ParseListenAddress("127.0.0.1:1"), "--listen", false).ok());
+  EXPECT_TRUE(CheckExposure(exposed, "--listen", true).ok());
+  const auto status = CheckExposure(exposed, "--listen", false);
+  ASSERT_FALSE(status.ok());
+  EXPECT_NE(MessageOf(status).find("--insecure"), std::string_view::npos);
+}
+
+TEST(BackoffTest, WaitsGrowToTheLongestAndAreSpread) {
+  Backoff backoff(milliseconds(100), milliseconds(2000), /*seed=*/7);
+  std::set<int64_t> waits;
+  for (int i = 0; i < 200; ++i) {
+    const auto wait = backoff.Next();
+    EXPECT_GE(wait.count(), 50);
+    EXPECT_LE(wait.count(), 2000);
+    waits.insert(wait.count());
+  }
+  EXPECT_GT(waits.size(), 100u);
+  EXPECT_GT(*waits.rbegin(), 1500);
+}
+
+TEST(BackoffTest, AfterAResetItBeginsAgain) {
+  Backoff backoff(milliseconds(100), milliseconds(2000), /*seed=*/7);
+  for (int i = 0; i < 10; ++i) backoff.Next();
+  backoff.Reset();
+  EXPECT_LE(backoff.Next().count(), 100);
+}
+
+TEST(ServiceLimitsTest, DefaultsAreConsistent) { EXPECT_TRUE(ServiceLimits{}.Check().ok()); }
+
+TEST(ServiceLimitsTest, LimitsThatContradictEachOtherNameTheFlag) {
+  ServiceLimits limits;
+  limits.history_bytes_max = 10;
+  EXPECT_NE(MessageOf(limits.Check()).find("--history_bytes_max"), std::string_view::npos);
+  limits = {};
+  limits.message_bytes_max = 0;
+  EXPECT_NE(MessageOf(limits.Check()).find("--message_bytes_max"), std::string_view::npos);
+  limits = {};
+  limits.subscriber_queue_bytes_max = 1000;
+  EXPECT_NE(MessageOf(limits.Check()).find("--subscriber_queue_bytes_max"),
+            std::string_view::npos);
+}
+
+}  // namespace
+}  // namespace channel

@@ -1,0 +1,132 @@
+#include <gtest/gtest.h>
+
+#include "channel_service/client/publish_queue.h"
+#include "channel_service/client/resume_table.h"
+
+namespace channel {
+namespace {
+
+using Verdict = ResumeTable::Verdict;
+
+v1::Subscribed Subscribed(uint64_t tag, uint64_t offset, const std::string& epoch = "e") {
+  v1::Subscribed subscribed;
+  subscribed.set_group_id("g");
+  subscribed.set_epoch(epoch);
+  subscribed.set_offset(offset);
+  subscribed.set_tag(tag);
+  return subscribed;
+}
+
+v1::Publication Publication(uint64_t offset, uint64_t previous) {
+  v1::Publication publication;
+  publication.set_group_id("g");
+  publication.set_offset(offset);
+  publication.set_previous_offset(previous);
+  return publication;
+}
+
+TEST(ResumeTableTest, AChainIsDeliveredOnce) {
+  ResumeTable table;
+  table.Add("g", 1, std::nullopt);
+  EXPECT_FALSE(table.MakeSubscription("g")->has_since());
+  EXPECT_EQ(table.OnPublication(Publication(5, 0)), Verdict::kDrop) << "not confirmed yet";
+  EXPECT_TRUE(table.OnSubscribed(Subscribed(1, 10)));
+  EXPECT_EQ(table.OnPublication(Publication(12, 9)), Verdict::kDeliver);
+  EXPECT_EQ(table.OnPublication(Publication(12, 9)), Verdict::kDrop) << "a duplicate";
+  EXPECT_EQ(table.OnPublication(Publication(15, 12)), Verdict::kDeliver);
+}
+
+TEST(ResumeTableTest, AfterALostLinkEachGroupIsAskedForFromItsPosition) {
+  ResumeTable table;
+  table.Add("g", 1, std::nullopt);
+  (void)table.MakeSubscription("g");
+  table.OnSubscribed(Subscribed(1, 10));
+  table.OnPublication(Publication(12, 10));
+  const auto again = table.MakeSubscription("g");
+  EXPECT_EQ(again->since().epoch(), "e");
+  EXPECT_EQ(again->since().offset(), 12u);
+  EXPECT_TRUE(table.OnSubscribed(Subscribed(1, 20)));
+  EXPECT_EQ(table.OnPublication(Publication(14, 12)), Verdict::kDeliver)
+      << "the head in `subscribed` must not hide what was missed";
+}
+
+TEST(ResumeTableTest, AHoleIsRepairedByResubscribing) {
+  ResumeTable table;
+  table.Add("g", 1, std::nullopt);
+  (void)table.MakeSubscription("g");
+  table.OnSubscribed(Subscribed(1, 10));
+  EXPECT_EQ(table.OnPublication(Publication(14, 12)), Verdict::kMissed);
+  EXPECT_EQ(table.OnPublication(Publication(15, 14)), Verdict::kDrop);
+  EXPECT_EQ(table.MakeSubscription("g")->since().offset(), 10u);
+  table.OnSubscribed(Subscribed(1, 15));
+  EXPECT_EQ(table.OnPublication(Publication(12, 10)), Verdict::kDeliver);
+  EXPECT_EQ(table.OnPublication(Publication(14, 12)), Verdict::kDeliver);
+}
+
+TEST(ResumeTableTest, AGapMovesThePositionIntoTheNewEpoch) {
+  ResumeTable table;
+  table.Add("g", 1, StreamPosition{"old", 100});
+  (void)table.MakeSubscription("g");
+  table.OnSubscribed(Subscribed(1, 7, "new"));
+  v1::Gap gap;
+  gap.set_group_id("g");
+  gap.set_epoch("new");
+  gap.set_after(100);
+  gap.set_before(5);
+  EXPECT_TRUE(table.OnGap(gap));
+  EXPECT_EQ(table.OnPublication(Publication(5, 0)), Verdict::kDeliver);
+  EXPECT_EQ(table.MakeSubscription("g")->since().epoch(), "new");
+}
+
+TEST(ResumeTableTest, AnswersToAnEarlierSubscriptionAreNotTakenForTheNewOne) {
+  ResumeTable table;
+  table.Add("g", 1, std::nullopt);
+  (void)table.MakeSubscription("g");
+  table.Remove("g");
+  table.Add("g", 2, std::nullopt);
+  (void)table.MakeSubscription("g");
+  EXPECT_FALSE(table.OnSubscribed(Subscribed(1, 10)));
+  EXPECT_EQ(table.OnPublication(Publication(11, 10)), Verdict::kDrop);
+  EXPECT_TRUE(table.OnSubscribed(Subscribed(2, 11)));
+  EXPECT_EQ(table.OnPublication(Publication(12, 11)), Verdict::kDeliver);
+}
+
+PublishQueue::Entry Entry(const std::string& record) { return {.record = record, .token = 0, .since = {}}; }
+
+TEST(PublishQueueTest, UnansweredRecordsAreSentAgainAfterALostLink) {
+  PublishQueue queue;
+  for (const char* record : {"a", "b", "c", "d"}) queue.Push(Entry(record));
+  std::string sent;
+  queue.TakeUnsent(/*bytes_max=*/3, /*sent_max=*/100, &sent);
+  EXPECT_EQ(sent, "abc");
+  queue.PopFront();
+  queue.MarkAllUnsent();
+  sent.clear();
+  queue.TakeUnsent(100, 100, &sent);
+  EXPECT_EQ(sent, "bcd");
+  EXPECT_FALSE(queue.has_unsent());
+}
+
+TEST(PublishQueueTest, ARecordOverTheBlockSizeGoesAlone) {
+  PublishQueue queue;
+  queue.Push(Entry("a long record"));
+  queue.Push(Entry("b"));
+  std::string sent;
+  queue.TakeUnsent(/*bytes_max=*/3, 100, &sent);
+  EXPECT_EQ(sent, "a long record");
+}
+
+TEST(PublishQueueTest, AtMostSoManyAreUnanswered) {
+  PublishQueue queue;
+  for (int i = 0; i < 5; ++i) queue.Push(Entry("x"));
+  std::string sent;
+  queue.TakeUnsent(100, /*sent_max=*/2, &sent);
+  queue.TakeUnsent(100, /*sent_max=*/2, &sent);
+  EXPECT_EQ(sent, "xx");
+  queue.PopFront();
+  queue.TakeUnsent(100, 2, &sent);
+  EXPECT_EQ(sent, "xxx");
+}
+
+}  // namespace
+}  // namespace channel

@@ -1,0 +1,78 @@
+#include "channel_service/engine/history_ring.h"
+
+#include <gtest/gtest.h>
+
+namespace channel {
+namespace {
+
+RecordPtr Make(uint64_t offset, uint64_t previous, size_t bytes = 10, int64_t time = 0) {
+  auto record = std::make_shared<Record>();
+  record->offset = offset;
+  record->previous_offset = previous;
+  record->time_unix_ms = time;
+  record->bytes.assign(bytes, 'x');
+  return record;
+}
+
+std::vector<uint64_t> Offsets(const HistoryRing& ring, uint64_t after, ReadRequest request = {}) {
+  ReadResult result;
+  ring.Read(after, request, &result);
+  std::vector<uint64_t> offsets;
+  for (const auto& record : result.records) offsets.push_back(record->offset);
+  return offsets;
+}
+
+TEST(HistoryRingTest, HoldsTheNewestByNumberAndBytes) {
+  HistoryRing ring(3);
+  for (uint64_t i = 1; i <= 5; ++i) ring.Append(Make(i * 10, (i - 1) * 10), 1000);
+  EXPECT_EQ(Offsets(ring, 0), (std::vector<uint64_t>{30, 40, 50}));
+  EXPECT_EQ(ring.bytes(), 30u);
+  ring.Append(Make(60, 50, 15), 30);
+  EXPECT_EQ(Offsets(ring, 0), (std::vector<uint64_t>{50, 60}));
+  ring.Append(Make(70, 60, 500), 30);
+  EXPECT_EQ(Offsets(ring, 0), (std::vector<uint64_t>{70})) << "one record is always held";
+}
+
+TEST(HistoryRingTest, ReadsAfterAnOffsetThatNeedNotBeARecord) {
+  HistoryRing ring(10);
+  for (uint64_t i = 1; i <= 4; ++i) ring.Append(Make(i * 10, (i - 1) * 10), 1000);
+  EXPECT_EQ(Offsets(ring, 20), (std::vector<uint64_t>{30, 40}));
+  EXPECT_EQ(Offsets(ring, 25), (std::vector<uint64_t>{30, 40}));
+  EXPECT_TRUE(Offsets(ring, 40).empty());
+}
+
+TEST(HistoryRingTest, AReadIsBoundedAndSaysThatThereIsMore) {
+  HistoryRing ring(10);
+  for (uint64_t i = 1; i <= 4; ++i) ring.Append(Make(i, i - 1), 1000);
+  ReadRequest request;
+  request.count_max = 2;
+  ReadResult result;
+  ring.Read(0, request, &result);
+  EXPECT_EQ(result.records.size(), 2u);
+  EXPECT_TRUE(result.more);
+  request.count_max = 100;
+  request.bytes_max = 5;
+  result = {};
+  ring.Read(0, request, &result);
+  EXPECT_EQ(result.records.size(), 1u) << "one is always given";
+  EXPECT_TRUE(result.more);
+}
+
+TEST(HistoryRingTest, DropsWhatIsTooOld) {
+  HistoryRing ring(10);
+  for (int i = 1; i <= 4; ++i) ring.Append(Make(static_cast<uint64_t>(i), 0, 10, i * 100), 1000);
+  ring.DropOlderThan(300);
+  EXPECT_EQ(Offsets(ring, 0), (std::vector<uint64_t>{3, 4}));
+}
+
+TEST(HistoryRingTest, FindsWhereTheLastOnesBegin) {
+  HistoryRing ring(10);
+  for (uint64_t i = 2; i <= 5; ++i) ring.Append(Make(i * 10, (i - 1) * 10), 1000);
+  EXPECT_EQ(ring.OffsetBeforeLast(2), 30u);
+  EXPECT_EQ(ring.OffsetBeforeLast(4), 10u);
+  EXPECT_EQ(ring.OffsetBeforeLast(400), 10u);
+  EXPECT_EQ(ring.OffsetBeforeLast(0), 50u);
+}
+
+}  // namespace
+}  // namespace channel

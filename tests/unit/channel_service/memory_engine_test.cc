@@ -1,0 +1,114 @@
+// What is the memory engine's own; what every engine promises is in tests/contract.
+#include "channel_service/engine/memory_engine.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/fake_clock.h"
+
+namespace channel {
+namespace {
+
+using std::chrono::minutes;
+
+class NoSink final : public GroupSink {
+ public:
+  void OnPublication(const RecordPtr&) override {}
+};
+
+class MemoryEngineTest : public ::testing::Test, public PublishWaiter {
+ public:
+  void OnPublished(uint64_t, const PublishOutcome& outcome) override { outcome_ = outcome; }
+
+ protected:
+  uint64_t Publish(std::string_view group, std::string_view body = "b") {
+    PublishInput input;
+    input.group_id = group;
+    input.body = body;
+    engine_.StartPublish(input, this, 0);
+    EXPECT_EQ(outcome_.code, PublishCode::kAccepted);
+    return outcome_.offset;
+  }
+
+  ReadResult Read(std::string_view group, uint64_t since) {
+    ReadResult got;
+    ReadRequest request;
+    request.group_id = group;
+    request.since = StreamPosition{engine_.epoch(), since};
+    engine_.StartRead(request, [&](ReadResult result) { got = std::move(result); });
+    return got;
+  }
+
+  void EvictAll() {
+    clock_.Step(minutes(6));
+    engine_.OnTick();
+  }
+
+  ServiceLimits limits_;
+  test::FakeClock clock_;
+  MemoryEngine engine_{limits_, clock_, /*seed=*/42};
+  PublishOutcome outcome_;
+};
+
+TEST_F(MemoryEngineTest, AnIdleGroupIsEvictedAndItsMemoryFreed) {
+  Publish("g");
+  EXPECT_EQ(engine_.group_count(), 1u);
+  EXPECT_GT(engine_.history_bytes(), 0u);
+  EvictAll();
+  EXPECT_EQ(engine_.group_count(), 0u);
+  EXPECT_EQ(engine_.history_bytes(), 0u);
+}
+
+TEST_F(MemoryEngineTest, AnAttachedGroupIsNotEvicted) {
+  NoSink sink;
+  engine_.Attach("g", &sink);
+  Publish("g");
+  EvictAll();
+  EXPECT_EQ(engine_.group_count(), 1u);
+  engine_.Detach("g");
+  EXPECT_EQ(engine_.group_count(), 0u);
+}
+
+TEST_F(MemoryEngineTest, BelowTheFloorOfEvictedGroupsAResumeIsAGap) {
+  const uint64_t first = Publish("g");
+  const uint64_t second = Publish("g");
+  EvictAll();
+  const uint64_t later = Publish("other");
+  EXPECT_FALSE(Read("g", second).gap.has_value()) << "at its last publication nothing is missed";
+  EXPECT_FALSE(Read("g", later).gap.has_value()) << "a position of another group that is newer";
+  const ReadResult missed = Read("g", first);
+  ASSERT_TRUE(missed.gap.has_value());
+  EXPECT_EQ(missed.gap->reason, GapReason::kRetention);
+  EXPECT_EQ(missed.gap->after, first);
+  EXPECT_GT(missed.gap->before, second);
+}
+
+TEST_F(MemoryEngineTest, AGroupThatComesBackAnnouncesWhatWasEvicted) {
+  const uint64_t first = Publish("g");
+  Publish("g");
+  EvictAll();
+  const uint64_t third = Publish("g");
+  const ReadResult missed = Read("g", first);
+  ASSERT_TRUE(missed.gap.has_value());
+  EXPECT_EQ(missed.gap->before, third);
+  ASSERT_EQ(missed.records.size(), 1u);
+  EXPECT_EQ(missed.records[0]->offset, third);
+}
+
+TEST_F(MemoryEngineTest, TheTotalBoundDropsTheGroupsThatPublishedLeastRecently) {
+  limits_.history_total_bytes_max = 3000;
+  for (int i = 0; i < 10; ++i) Publish("g" + std::to_string(i), std::string(500, 'x'));
+  EXPECT_LE(engine_.history_bytes(), 3000u);
+  EXPECT_TRUE(Read("g9", 9).gap == std::nullopt && Read("g9", 9).records.size() == 1);
+  EXPECT_TRUE(Read("g0", 0).gap.has_value());
+}
+
+TEST_F(MemoryEngineTest, AnOffsetThatThisLifeHasNotReachedIsOfAnotherLife) {
+  Publish("g");
+  const ReadResult read = Read("g", 1000);
+  ASSERT_TRUE(read.gap.has_value());
+  EXPECT_EQ(read.gap->reason, GapReason::kEpoch);
+  EXPECT_EQ(read.records.size(), 1u);
+}
+
+}  // namespace
+}  // namespace channel

@@ -1,0 +1,110 @@
+#include "ws_edge/protocol/command.h"
+
+#include <gtest/gtest.h>
+
+namespace edge {
+namespace {
+
+struct Parsed {
+  bool ok = false;
+  Command command;
+  CommandError error;
+};
+
+Parsed Parse(std::string_view frame) {
+  Parsed parsed;
+  parsed.ok = ParseCommand(frame, &parsed.command, &parsed.error);
+  return parsed;
+}
+
+TEST(CommandTest, TheSeedsCommandsAreUnderstood) {
+  const Parsed join = Parse(R"({"cmd":"add_group", "group_id":"123"})");
+  ASSERT_TRUE(join.ok);
+  EXPECT_EQ(join.command.kind, CommandKind::kAddGroup);
+  EXPECT_EQ(join.command.group_id, "123");
+  const Parsed send =
+      Parse(R"({"cmd":"send_to_group", "group_id":"123", "message":"Bu bir mesajdır"})");
+  ASSERT_TRUE(send.ok);
+  EXPECT_EQ(send.command.kind, CommandKind::kSendToGroup);
+  EXPECT_EQ(send.command.message, "Bu bir mesajdır");
+  EXPECT_EQ(Parse(R"({"cmd":"leave_group","group_id":"1"})").command.kind,
+            CommandKind::kLeaveGroup);
+}
+
+TEST(CommandTest, AnIntegerGroupIsItsDecimalString) {
+  EXPECT_EQ(Parse(R"({"cmd":"add_group","group_id":123})").command.group_id, "123");
+  EXPECT_EQ(Parse(R"({"cmd":"add_group","group_id":-5})").command.group_id, "-5");
+  EXPECT_EQ(Parse(R"({"cmd":"add_group","group_id":18446744073709551615})").command.group_id,
+            "18446744073709551615");
+}
+
+TEST(CommandTest, AMessageThatIsNoStringIsDeliveredAsItWasWrittenButCompact) {
+  const auto message = [](const std::string& json) {
+    return Parse(R"({"cmd":"send_to_group","group_id":"1","message":)" + json + "}").command.message;
+  };
+  EXPECT_EQ(message("1.50"), "1.50");
+  EXPECT_EQ(message("1e400"), "1e400");
+  EXPECT_EQ(message(" { \"a b\" : [ 1 , \"x , y\" ] } "), R"({"a b":[1,"x , y"]})");
+  EXPECT_EQ(message("null"), "null");
+  EXPECT_EQ(message("true "), "true");
+  EXPECT_EQ(message(R"("\u0041\n")"), "A\n");
+}
+
+TEST(CommandTest, OfSeveralMembersWithOneNameTheLastCounts) {
+  const Parsed parsed =
+      Parse(R"({"cmd":"send_to_group","group_id":"1","message":1,"message":[2]})");
+  EXPECT_EQ(parsed.command.message, "[2]");
+}
+
+TEST(CommandTest, AMemberNameWithEscapesIsTheSameName) {
+  const Parsed parsed = Parse(R"({"cmd":"send_to_group","group_id":"1","\u006dessage":[1, 2]})");
+  ASSERT_TRUE(parsed.ok);
+  EXPECT_EQ(parsed.command.message, "[1,2]");
+}
+
+TEST(CommandTest, BadInputSaysWhatIsWrongAndWhatIsAllowed) {
+  struct Row {
+    const char* frame;
+    ErrorCode code;
+    const char* says;
+  };
+  const Row rows[] = {
+      {"", ErrorCode::kBadRequest, "not valid JSON"},
+      {"{", ErrorCode::kBadRequest, "not valid JSON"},
+      {"{}x", ErrorCode::kBadRequest, "not valid JSON"},
+      {"[]", ErrorCode::kBadRequest, "must hold a JSON object"},
+      {"null", ErrorCode::kBadRequest, "must hold a JSON object"},
+      {"{}", ErrorCode::kBadRequest, "cmd is missing"},
+      {R"({"cmd":1})", ErrorCode::kBadRequest, "not a string"},
+      {R"({"cmd":"x","group_id":"1"})", ErrorCode::kUnknownCommand, "add_group"},
+      {R"({"cmd":"add_group"})", ErrorCode::kBadRequest, "group_id is missing"},
+      {R"({"cmd":"add_group","group_id":""})", ErrorCode::kBadRequest, "1 to 255"},
+      {R"({"cmd":"add_group","group_id":1.5})", ErrorCode::kBadRequest, "not an integer"},
+      {R"({"cmd":"add_group","group_id":[1]})", ErrorCode::kBadRequest, "must be a string"},
+      {R"({"cmd":"send_to_group","group_id":"1"})", ErrorCode::kBadRequest, "message is missing"},
+      {R"({"cmd":"add_group","group_id":"\ud800"})", ErrorCode::kBadRequest, "not valid JSON"},
+  };
+  for (const Row& row : rows) {
+    const Parsed parsed = Parse(row.frame);
+    ASSERT_FALSE(parsed.ok) << row.frame;
+    EXPECT_EQ(parsed.error.code, row.code) << row.frame;
+    EXPECT_NE(parsed.error.message.find(row.says), std::string::npos) << parsed.error.message;
+  }
+}
+
+TEST(CommandTest, GroupIdsHaveALimit) {
+  const auto group = [](size_t bytes) {
+    return Parse(R"({"cmd":"add_group","group_id":")" + std::string(bytes, 'g') + "\"}").ok;
+  };
+  EXPECT_TRUE(group(255));
+  EXPECT_FALSE(group(256));
+}
+
+TEST(CommandTest, DeepNestingIsRefused) {
+  const std::string deep = R"({"cmd":"send_to_group","group_id":"1","message":)" +
+                           std::string(100, '[') + std::string(100, ']') + "}";
+  EXPECT_FALSE(Parse(deep).ok);
+}
+
+}  // namespace
+}  // namespace edge

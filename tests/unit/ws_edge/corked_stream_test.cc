@@ -1,0 +1,154 @@
+#include "ws_edge/net/corked_stream.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <boost/asio/local/connect_pair.hpp>
+#include <optional>
+#include <string>
+
+#include "ws_edge/limits.h"
+
+namespace edge {
+namespace {
+
+// A stream and the other end of its connection.
+class CorkedStreamTest : public ::testing::Test {
+ protected:
+  CorkedStreamTest() {
+    int ends[2];
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    Socket socket(loop_.get_executor());
+    socket.assign(boost::asio::ip::tcp::v4(), ends[0]);
+    stream_.emplace(std::move(socket), &flush_list_);
+    peer_ = ends[1];
+  }
+  ~CorkedStreamTest() override { ::close(peer_); }
+
+  void Append(std::string_view bytes) { stream_->Append(Frame::Copy(bytes)); }
+
+  // What the peer can read now.
+  std::string Receive() {
+    std::string all;
+    char buffer[1 << 16];
+    ssize_t size = 0;
+    while ((size = ::recv(peer_, buffer, sizeof buffer, MSG_DONTWAIT)) > 0) {
+      all.append(buffer, static_cast<size_t>(size));
+    }
+    return all;
+  }
+
+  void Turn() {
+    loop_.restart();
+    loop_.poll();
+  }
+
+  boost::asio::io_context loop_{1};
+  FlushList flush_list_{loop_};
+  std::optional<CorkedStream> stream_;
+  int peer_ = -1;
+};
+
+TEST_F(CorkedStreamTest, NothingLeavesBeforeTheEndOfTheTurn) {
+  Append("one");
+  Append("two");
+  EXPECT_EQ(Receive(), "");
+  EXPECT_EQ(stream_->queued_bytes(), 6u);
+  Turn();
+  EXPECT_EQ(Receive(), "onetwo");
+  EXPECT_EQ(stream_->queued_bytes(), 0u);
+}
+
+TEST_F(CorkedStreamTest, SmallAndLargeFramesKeepTheirOrder) {
+  std::string expected;
+  for (int i = 0; i < 200; ++i) {
+    const std::string frame(i % 7 == 0 ? 900 : 5, static_cast<char>('a' + i % 26));
+    expected += frame;
+    Append(frame);
+  }
+  Turn();
+  EXPECT_EQ(Receive(), expected);
+}
+
+TEST_F(CorkedStreamTest, WhatTheSocketDoesNotTakeIsSentWhenItIsWritable) {
+  std::string expected;
+  for (int i = 0; i < 40; ++i) {
+    const std::string frame(50'001, static_cast<char>('a' + i % 26));
+    expected += frame;
+    Append(frame);
+  }
+  std::string received;
+  for (int i = 0; i < 1000 && received.size() < expected.size(); ++i) {
+    Turn();
+    received += Receive();
+  }
+  EXPECT_TRUE(received == expected);
+  EXPECT_EQ(stream_->queued_bytes(), 0u);
+}
+
+TEST_F(CorkedStreamTest, ABigQueueIsSentBeforeTheTurnEnds) {
+  for (size_t bytes = 0; bytes <= kFlushEarlyBytes; bytes += 1000) Append(std::string(1000, 'x'));
+  EXPECT_GT(Receive().size(), kFlushEarlyBytes / 2);
+}
+
+TEST_F(CorkedStreamTest, DroppingTheQueueKeepsAFrameThatIsOnItsWay) {
+  const std::string frame(60'000, 'x');
+  for (int i = 0; i < 40; ++i) Append(frame);
+  Turn();
+  EXPECT_GT(stream_->queued_bytes(), 0u);
+  stream_->DropQueue();
+  EXPECT_LT(stream_->queued_bytes(), frame.size());
+  Append("end");
+  std::string received;
+  for (int i = 0; i < 1000 && stream_->queued_bytes() > 0; ++i) {
+    received += Receive();
+    Turn();
+  }
+  received += Receive();
+  EXPECT_EQ(received.size() % frame.size(), 3u);
+  EXPECT_TRUE(received.ends_with("xend"));
+}
+
+TEST_F(CorkedStreamTest, NoDataFollowsTheCloseFrame) {
+  const std::string close("\x88\x00", 2);
+  bool completed = false;
+  stream_->async_write_some(boost::asio::buffer(close), [&](CorkedStream::Error error, size_t bytes) {
+    completed = true;
+    EXPECT_FALSE(error);
+    EXPECT_EQ(bytes, 2u);
+  });
+  EXPECT_FALSE(completed) << "Beast must not be called back inside its call";
+  Append("data");
+  Turn();
+  EXPECT_TRUE(completed);
+  EXPECT_EQ(Receive(), close);
+}
+
+TEST_F(CorkedStreamTest, AStreamMayGoWhileItIsMarked) {
+  Append("never sent");
+  stream_.reset();
+  Turn();
+  SUCCEED();
+}
+
+TEST_F(CorkedStreamTest, AStreamMayGoWhileItWaitsForTheSocket) {
+  for (int i = 0; i < 40; ++i) Append(std::string(60'000, 'x'));
+  Turn();
+  EXPECT_GT(stream_->queued_bytes(), 0u);
+  Receive();
+  stream_.reset();
+  Turn();
+  SUCCEED();
+}
+
+TEST_F(CorkedStreamTest, ABrokenConnectionDropsTheQueue) {
+  ::shutdown(peer_, SHUT_RDWR);
+  Append("x");
+  Turn();
+  Append("y");
+  EXPECT_EQ(stream_->queued_bytes(), 0u);
+}
+
+}  // namespace
+}  // namespace edge

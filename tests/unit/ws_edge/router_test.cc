@@ -1,0 +1,201 @@
+// The router with real sessions that are not connected: memberships and the way upstream. What members
+// receive is tested with real sockets in tests/integration.
+#include "ws_edge/router.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+#include <set>
+
+#include "tests/support/fake_clock.h"
+#include "ws_edge/session.h"
+
+namespace edge {
+namespace {
+
+class FakeUpstream final : public Upstream {
+ public:
+  void Subscribe(std::string_view group_id, uint64_t tag) override {
+    EXPECT_TRUE(subscribed.emplace(group_id, tag).second) << "subscribed twice";
+  }
+  void Unsubscribe(std::string_view group_id) override {
+    EXPECT_EQ(subscribed.erase(std::string(group_id)), 1u);
+  }
+  bool Publish(std::string_view group_id, std::string_view message, uint64_t) override {
+    if (full) return false;
+    published.push_back(std::string(group_id) + ":" + std::string(message));
+    return true;
+  }
+
+  std::map<std::string, uint64_t> subscribed;
+  std::vector<std::string> published;
+  bool full = false;
+};
+
+class RouterTest : public ::testing::Test, public SessionObserver {
+ protected:
+  void OnSessionOver(Session*, const CloseReason&) override {}
+  void OnSessionClosing(Session*) override {}
+  void OnMessageIncomplete(Session*) override {}
+
+  ~RouterTest() override {
+    for (auto& session : sessions_) router_.LeaveAll(session.get());
+  }
+
+  Session* NewSession() {
+    sessions_.push_back(
+        std::make_shared<Session>(context_, sessions_.size() + 1, Socket(loop_.get_executor())));
+    return sessions_.back().get();
+  }
+
+  void Confirm(const std::string& group_id) {
+    channel::v1::Subscribed subscribed;
+    subscribed.set_group_id(group_id);
+    subscribed.set_tag(upstream_.subscribed.at(group_id));
+    router_.OnSubscribed(subscribed);
+  }
+
+  double Refused() { return metrics_.publications_refused.Value(); }
+
+  using Strings = std::vector<std::string>;
+
+  boost::asio::io_context loop_{1};
+  prometheus::Registry registry_;
+  EdgeMetrics metrics_{registry_};
+  EdgeLimits limits_;
+  channel::test::FakeClock clock_;
+  FlushList flush_list_{loop_};
+  FakeUpstream upstream_;
+  Router router_{limits_, metrics_, clock_, upstream_,
+                 [this](uint64_t id) { return id <= sessions_.size() ? sessions_[id - 1].get() : nullptr; }};
+  const std::string name_ = "edge";
+  SessionContext context_{name_, limits_, metrics_, flush_list_, router_, *this};
+  std::vector<std::shared_ptr<Session>> sessions_;
+};
+
+TEST_F(RouterTest, TheFirstMemberSubscribesAndTheLastUnsubscribes) {
+  Session* one = NewSession();
+  Session* two = NewSession();
+  EXPECT_TRUE(router_.Join(one, "g"));
+  EXPECT_TRUE(router_.Join(two, "g"));
+  EXPECT_TRUE(router_.Join(one, "g")) << "joining twice is joining once";
+  EXPECT_EQ(metrics_.memberships.Value(), 2);
+  router_.Leave(one, "g");
+  EXPECT_EQ(upstream_.subscribed.size(), 1u);
+  router_.LeaveAll(two);
+  EXPECT_TRUE(upstream_.subscribed.empty());
+  EXPECT_EQ(metrics_.groups.Value(), 0);
+}
+
+TEST_F(RouterTest, ASendWaitsUntilTheJoinHasTakenEffect) {
+  Session* member = NewSession();
+  router_.Send(member, "g", "before the join");
+  ASSERT_TRUE(router_.Join(member, "g"));
+  router_.Send(member, "g", "1");
+  router_.Send(NewSession(), "g", "2");
+  router_.Send(member, "other", "not held");
+  EXPECT_EQ(upstream_.published, (Strings{"g:before the join", "other:not held"}));
+  Confirm("g");
+  router_.Send(member, "g", "3");
+  EXPECT_EQ(upstream_.published,
+            (Strings{"g:before the join", "other:not held", "g:1", "g:2", "g:3"}));
+}
+
+TEST_F(RouterTest, WhatWaitsIsSentWhenTheLastMemberLeaves) {
+  Session* member = NewSession();
+  ASSERT_TRUE(router_.Join(member, "g"));
+  router_.Send(member, "g", "1");
+  router_.LeaveAll(member);
+  EXPECT_EQ(upstream_.published, (Strings{"g:1"}));
+}
+
+TEST_F(RouterTest, AnOldConfirmationDoesNotConfirmANewSubscription) {
+  Session* member = NewSession();
+  ASSERT_TRUE(router_.Join(member, "g"));
+  channel::v1::Subscribed old;
+  old.set_group_id("g");
+  old.set_tag(upstream_.subscribed.at("g"));
+  router_.Leave(member, "g");
+  ASSERT_TRUE(router_.Join(member, "g"));
+  router_.Send(member, "g", "1");
+  router_.OnSubscribed(old);
+  EXPECT_TRUE(upstream_.published.empty());
+  Confirm("g");
+  EXPECT_EQ(upstream_.published, (Strings{"g:1"}));
+}
+
+TEST_F(RouterTest, WhatWaitsTooLongOrIsTooMuchIsRefused) {
+  Session* member = NewSession();
+  ASSERT_TRUE(router_.Join(member, "g"));
+  router_.Send(member, "g", "1");
+  clock_.Step(limits_.publish_timeout);
+  router_.OnTick();
+  EXPECT_EQ(Refused(), 0);
+  clock_.Step(std::chrono::milliseconds(1));
+  router_.OnTick();
+  EXPECT_EQ(Refused(), 1);
+  const std::string big(1 << 20, 'x');
+  for (int i = 0; i < 8; ++i) router_.Send(member, "g", big);
+  EXPECT_EQ(Refused(), 2) << "the eighth does not fit any more";
+  upstream_.full = true;
+  Confirm("g");
+  EXPECT_EQ(Refused(), 9);
+}
+
+TEST_F(RouterTest, AConnectionMayBeInSoManyGroups) {
+  limits_.groups_per_connection_max = 2;
+  Session* session = NewSession();
+  EXPECT_TRUE(router_.Join(session, "1"));
+  EXPECT_TRUE(router_.Join(session, "2"));
+  EXPECT_FALSE(router_.Join(session, "3"));
+  EXPECT_TRUE(router_.Join(session, "2")) << "it is in that one";
+  router_.Leave(session, "1");
+  EXPECT_TRUE(router_.Join(session, "3"));
+}
+
+TEST_F(RouterTest, RandomJoinsAndLeavesAgreeWithAModel) {
+  const uint64_t seed = std::random_device{}();
+  SCOPED_TRACE(seed);
+  std::mt19937_64 random(seed);
+  for (int i = 0; i < 20; ++i) NewSession();
+  std::map<std::string, std::set<Session*>> model;
+  for (int i = 0; i < 20'000; ++i) {
+    Session* session = sessions_[random() % sessions_.size()].get();
+    const std::string group = std::to_string(random() % 10);
+    switch (random() % 8) {
+      case 0:
+        router_.LeaveAll(session);
+        for (auto& [id, members] : model) members.erase(session);
+        break;
+      case 1:
+      case 2:
+      case 3:
+        router_.Leave(session, group);
+        model[group].erase(session);
+        break;
+      default:
+        ASSERT_TRUE(router_.Join(session, group));
+        model[group].insert(session);
+    }
+    std::erase_if(model, [](const auto& entry) { return entry.second.empty(); });
+    size_t memberships = 0;
+    for (const auto& [id, members] : model) {
+      ASSERT_TRUE(upstream_.subscribed.contains(id));
+      memberships += members.size();
+    }
+    ASSERT_EQ(upstream_.subscribed.size(), model.size());
+    ASSERT_EQ(static_cast<size_t>(metrics_.memberships.Value()), memberships);
+  }
+  // What each group delivers is one frame for each member.
+  for (const auto& [id, members] : model) {
+    channel::v1::Publication publication;
+    publication.set_group_id(id);
+    const double before = metrics_.deliveries.Value();
+    router_.OnPublication(publication);
+    EXPECT_EQ(metrics_.deliveries.Value() - before, static_cast<double>(members.size()));
+  }
+}
+
+}  // namespace
+}  // namespace edge

@@ -1,0 +1,144 @@
+// The chat page: several groups at a time, each with a connection of its own (connection.js says why)
+// and a log of its own (group.js). Here is what they share: the list, the fields, the address.
+
+import { Group, STATE_TEXT } from './group.js';
+
+const GROUPS_MAX = 32; // one socket each; Chromium allows 255 for all its tabs together
+const ADDRESS_CHARS_MAX = 2000; // the address is in the request header, and the edge takes 8 KiB
+
+const ui = Object.fromEntries(
+  [...document.querySelectorAll('[id]')].map((node) => [node.id, node]),
+);
+const sendButton = ui.send.querySelector('button');
+const groups = new Map(); // id → Group, in the order joined
+let current = null; // the Group on show
+
+const page = { show, isOnShow: (group) => group === current, changed: render };
+
+// Group names as a person or an address gives them. A comma separates, so no name has one here.
+function parseGroupIds(text) {
+  return text
+    .split(',')
+    .map((id) => id.trim())
+    .filter(Boolean);
+}
+
+function joinAll(ids) {
+  let first = null;
+  ui.joinProblem.textContent = '';
+  for (const id of ids) {
+    if (!groups.has(id) && groups.size >= GROUPS_MAX) {
+      const problem = `This page holds ${GROUPS_MAX} groups at most.`;
+      ui.joinProblem.textContent = `${problem} Leave one to join “${id}”.`;
+      break;
+    }
+    if (!groups.has(id)) {
+      const group = new Group(id, page);
+      groups.set(id, group);
+      ui.groups.append(group.entry);
+      ui.logs.append(group.log);
+    }
+    first ??= groups.get(id);
+  }
+  rememberInAddress();
+  if (first) show(first);
+}
+
+function leave(group) {
+  const ids = [...groups.keys()];
+  const index = ids.indexOf(group.id);
+  groups.delete(group.id);
+  group.leave();
+  rememberInAddress();
+  show(groups.get(ids[index + 1] ?? ids[index - 1]) ?? null);
+}
+
+function show(group) {
+  current = group;
+  render();
+  if (!group) {
+    ui.joinId.focus();
+    return;
+  }
+  group.entry.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  // On a phone the focus would open the keyboard, over half of the talk.
+  if (matchMedia('(pointer: fine)').matches) ui.text.focus();
+}
+
+// Brings all that depends on state up to date; cheap enough to call for each change.
+function render() {
+  let unread = 0;
+  for (const group of groups.values()) {
+    group.render();
+    unread += group.unread;
+  }
+  document.title = `${unread ? `(${unread}) ` : ''}${current ? `${current.id} · ` : ''}Channel`;
+  ui.empty.hidden = current !== null;
+  ui.chat.hidden = current === null;
+  if (!current) return;
+  const { state } = current.connection;
+  if (ui.chatName.textContent !== current.id) ui.chatName.textContent = current.id;
+  // Only a change: this is read aloud.
+  if (ui.chatState.textContent !== STATE_TEXT[state]) ui.chatState.textContent = STATE_TEXT[state];
+  ui.chat.dataset.state = state;
+  ui.retry.hidden = state === 'open' || state === 'connecting';
+  ui.newest.hidden = !current.newBelow;
+  sendButton.disabled = state !== 'open';
+}
+
+// Keeps ?group=… true, so that a reload, a bookmark or a friend gets the same groups.
+function rememberInAddress() {
+  const query = new URLSearchParams([...groups.keys()].map((id) => ['group', id])).toString();
+  if (query.length <= ADDRESS_CHARS_MAX) {
+    history.replaceState(null, '', query ? `?${query}` : location.pathname);
+  }
+}
+
+// A timer of a hidden tab may be a minute late, and the network may be back: do not wait on.
+function retryAll() {
+  for (const { connection } of groups.values()) {
+    if (connection.state === 'reconnecting') connection.retryNow();
+  }
+}
+
+ui.join.addEventListener('submit', (event) => {
+  event.preventDefault();
+  joinAll(parseGroupIds(ui.joinId.value));
+  ui.joinId.value = '';
+});
+
+ui.send.addEventListener('submit', (event) => {
+  event.preventDefault();
+  ui.text.focus(); // or the phone's keyboard closes after each message
+  const text = ui.text.value;
+  const nick = ui.nick.value.trim();
+  if (text.trim() && current?.send(nick ? `${nick}: ${text}` : text)) ui.text.value = '';
+});
+
+ui.text.addEventListener('keydown', (event) => {
+  // Enter while composing belongs to the input method, and Shift+Enter is a line break.
+  if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  ui.send.requestSubmit();
+});
+
+ui.joinExample.addEventListener('click', () => joinAll(['123']));
+ui.leave.addEventListener('click', () => leave(current));
+ui.retry.addEventListener('click', () => current.connection.retryNow());
+ui.newest.addEventListener('click', () => current.scrollToEnd());
+
+addEventListener('online', retryAll);
+document.addEventListener('visibilitychange', () => {
+  render();
+  if (!document.hidden) retryAll();
+});
+
+// Storage may be forbidden; then the name lasts as long as the page.
+try {
+  ui.nick.value = localStorage.getItem('nick') ?? '';
+  ui.nick.addEventListener('change', () => localStorage.setItem('nick', ui.nick.value.trim()));
+} catch {
+  // Not kept.
+}
+
+joinAll(new URLSearchParams(location.search).getAll('group').flatMap(parseGroupIds));
