@@ -1,5 +1,5 @@
-// Every bound of the channel service, with its source. Those that an operator may want to change are
-// flags (main.cc); the relations between them are asserted here or in ServiceLimits::Check.
+// Every bound of the channel service, with its source. Those that an operator may want to change
+// are flags (main.cc); the relations between them are asserted here or in ServiceLimits::Check.
 #pragma once
 
 #include <chrono>
@@ -32,7 +32,11 @@ inline constexpr size_t kPublishersMax = 1024;
 // read until some are.
 inline constexpr size_t kStreamAnswersMax = 4 * kPublisherAnswersMax;
 
-// Groups of one subscriber, and live publications that wait in one subscription while it catches up.
+// Subscribe and PublishStream calls that are open at one time; one more is refused.
+inline constexpr size_t kOpenStreamsMax = 10'000;
+
+// Groups of one subscriber, and live publications that wait in one subscription while it catches
+// up.
 inline constexpr size_t kSubscriptionsMax = 1'000'000;
 inline constexpr size_t kCatchUpRecordsMax = 4096;
 

@@ -40,8 +40,7 @@ ABSL_FLAG(uint64_t, history_total_bytes_max, channel::ServiceLimits{}.history_to
 ABSL_FLAG(absl::Duration, history_age_max, absl::Minutes(5), "How long a publication is held");
 ABSL_FLAG(absl::Duration, dedup_window, absl::Minutes(2),
           "How long an idempotency key is remembered");
-ABSL_FLAG(uint64_t, subscriber_queue_bytes_max,
-          channel::ServiceLimits{}.subscriber_queue_bytes_max,
+ABSL_FLAG(uint64_t, subscriber_queue_bytes_max, channel::ServiceLimits{}.subscriber_queue_bytes_max,
           "Bytes that may wait for one Subscribe stream");
 ABSL_FLAG(absl::Duration, drain_time, absl::Seconds(5), "How long SIGTERM waits for open calls");
 
@@ -92,8 +91,9 @@ int Main(int argc, char** argv) {
   ChannelServer server(limits, *registry,
                        std::make_unique<MemoryEngine>(limits, clock, RandomSeed()));
   AdminServer admin(control);
-  AddStandardHandlers(admin, registry, [&] { return server.alive(); },
-                      [&] { return std::string(server.ready() ? "" : "draining"); });
+  AddStandardHandlers(
+      admin, registry, [&] { return server.alive(); },
+      [&] { return std::string(server.ready() ? "" : "draining"); });
   const auto admin_endpoint = admin.Listen(admin_listen);
   if (!admin_endpoint.ok()) return Fail(kExitSystem, admin_endpoint.status());
 

@@ -17,8 +17,8 @@ namespace {
 
 constexpr std::chrono::seconds kBeatAgeMax{5};
 
-// Both ends set keepalive, or a half-open connection is never noticed, or the client is sent away with
-// too_many_pings (measured with gRPC 1.51).
+// Both ends set keepalive, or a half-open connection is never noticed, or the client is sent away
+// with too_many_pings (measured with gRPC 1.51).
 void SetKeepalive(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
@@ -64,15 +64,20 @@ absl::StatusOr<ChannelServer::Endpoint> ChannelServer::Start(const Endpoint& end
   if (server_ == nullptr) return absl::UnavailableError("gRPC did not start; see its log above");
 
   loop_ = std::make_unique<CompletionLoop>(*queue_, [this] { OnTick(); });
-  context_ = std::make_unique<RpcContext>(
-      RpcContext{service_, *queue_, *engine_, hub_, loop_->flush_list(), rpc_metrics_, hub_metrics_,
-                 limits_, {}});
+  context_ = std::make_unique<RpcContext>(RpcContext{service_,
+                                                     *queue_,
+                                                     *engine_,
+                                                     hub_,
+                                                     loop_->flush_list(),
+                                                     rpc_metrics_,
+                                                     hub_metrics_,
+                                                     limits_,
+                                                     {}});
   AcceptPublish(*context_);
   AcceptPublishStream(*context_);
   AcceptSubscribe(*context_);
   AcceptHistory(*context_);
-  server_->GetHealthCheckService()->SetServingStatus(
-      v1::ChannelService::service_full_name(), true);
+  server_->GetHealthCheckService()->SetServingStatus(v1::ChannelService::service_full_name(), true);
   thread_ = std::thread([this] { loop_->Run(); });
   acceptor_.Start(std::move(connections));
   ready_ = true;

@@ -1,7 +1,8 @@
-// The channel service: wires engine, hub, calls, accept loop and gRPC, and stops them in two phases.
+// The channel service: wires engine, hub, calls, accept loop and gRPC, and stops them in two
+// phases.
 //
-// Made and destroyed by main. Start returns when the port listens; the loop then runs on a thread of its
-// own, which owns engine and hub. Stop may be called from any other thread.
+// Made and destroyed by main. Start returns when the port listens; the loop then runs on a thread
+// of its own, which owns engine and hub. Stop may be called from any other thread.
 #pragma once
 
 #include <grpcpp/server.h>
@@ -36,8 +37,8 @@ class ChannelServer {
   // Binds, then serves. UNAVAILABLE if the address cannot be bound.
   absl::StatusOr<Endpoint> Start(const Endpoint& endpoint);
 
-  // Refuses new work, ends streams with UNAVAILABLE "draining", waits for calls at most `drain_time`,
-  // then ends what is left. Once.
+  // Refuses new work, ends streams with UNAVAILABLE "draining", waits for calls at most
+  // `drain_time`, then ends what is left. Once.
   void Stop(std::chrono::milliseconds drain_time);
 
   // Serves and is not draining.

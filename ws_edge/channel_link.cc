@@ -30,14 +30,21 @@ ChannelLink::ChannelLink(boost::asio::io_context& loop, channel::ChannelClientOp
                          EdgeMetrics& metrics)
     : loop_(loop), metrics_(metrics), client_(std::move(options), this) {}
 
-ChannelLink::~ChannelLink() { client_.Stop(std::chrono::milliseconds(0)); }
+ChannelLink::~ChannelLink() { Stop(std::chrono::milliseconds(0)); }
 
 void ChannelLink::Start(Router* router) {
   router_ = router;
   client_.Start();
 }
 
-void ChannelLink::Stop(std::chrono::milliseconds patience) { client_.Stop(patience); }
+void ChannelLink::Stop(std::chrono::milliseconds patience) {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  inbox_taken_.notify_all();
+  client_.Stop(patience);
+}
 
 void ChannelLink::Subscribe(std::string_view group_id, uint64_t tag) {
   client_.Subscribe(group_id, tag);
@@ -75,8 +82,12 @@ void ChannelLink::OnLinkDown(const std::string& why) {
   Put({.kind = Item::Kind::kDown, .text = why});
 }
 
-void ChannelLink::OnEvents(std::unique_ptr<channel::v1::SubscribeResponse> batch) {
-  Put({.kind = Item::Kind::kEvents, .events = std::move(batch)});
+void ChannelLink::OnEvents(std::unique_ptr<channel::v1::SubscribeResponse> batch, size_t bytes) {
+  {
+    std::unique_lock lock(mutex_);
+    inbox_taken_.wait(lock, [this] { return inbox_bytes_ < kInboxBytesMax || stopping_; });
+  }
+  Put({.kind = Item::Kind::kEvents, .events = std::move(batch), .bytes = bytes});
 }
 
 void ChannelLink::OnPublishRefused(uint64_t token, const absl::Status& why) {
@@ -93,6 +104,7 @@ void ChannelLink::Put(Item item) {
   {
     const std::lock_guard lock(mutex_);
     first = inbox_.empty();
+    inbox_bytes_ += item.bytes;
     inbox_.push_back(std::move(item));
   }
   if (!first) return;
@@ -106,7 +118,9 @@ void ChannelLink::TakeInbox() {
   {
     const std::lock_guard lock(mutex_);
     taken.swap(inbox_);
+    inbox_bytes_ = 0;
   }
+  inbox_taken_.notify_one();
   for (const Item& item : taken) Take(item);
 }
 
@@ -135,8 +149,8 @@ void ChannelLink::Take(const Item& item) {
           router_->OnSubscribed(event.subscribed());
         } else if (event.has_gap()) {
           metrics_.gaps.Increment();
-          spdlog::warn("group '{}': publications between {} and {} are lost", event.gap().group_id(),
-                       event.gap().after(), event.gap().before());
+          spdlog::warn("group '{}': publications between {} and {} are lost",
+                       event.gap().group_id(), event.gap().after(), event.gap().before());
         }
       }
       break;

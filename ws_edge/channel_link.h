@@ -1,12 +1,14 @@
 // The link to the channel service: adapts the client library, which has a thread of its own, to the
 // edge's loop.
 //
-// Owned by the edge server. Two hand-over points between the threads: the client's calls (loop → gRPC:
-// collected, handed over once a turn) and the Inbox (gRPC → loop: whole batches under one lock, one wake-up
-// for a burst). Bounded by the client (publications) and by gRPC's flow control (batches).
+// Owned by the edge server. Two hand-over points between the threads: the client's calls (loop →
+// gRPC: collected, handed over once a turn) and the Inbox (gRPC → loop: whole batches under one lock,
+// one wake-up for a burst). Bounded: publications by the client; the Inbox by kInboxBytesMax, beyond
+// which the client's thread waits for the loop, and gRPC's flow control holds the service up.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -43,6 +45,7 @@ class ChannelLink final : public Upstream, private channel::ChannelClientObserve
   struct Item {
     enum class Kind { kUp, kDown, kEvents, kRefused } kind;
     std::unique_ptr<channel::v1::SubscribeResponse> events = nullptr;
+    size_t bytes = 0;
     uint64_t session_id = 0;
     ErrorCode code = ErrorCode::kInternal;
     std::string text = {};
@@ -51,7 +54,7 @@ class ChannelLink final : public Upstream, private channel::ChannelClientObserve
   // channel::ChannelClientObserver, on the client's thread.
   void OnLinkUp() override;
   void OnLinkDown(const std::string& why) override;
-  void OnEvents(std::unique_ptr<channel::v1::SubscribeResponse> batch) override;
+  void OnEvents(std::unique_ptr<channel::v1::SubscribeResponse> batch, size_t bytes) override;
   void OnPublishRefused(uint64_t token, const absl::Status& why) override;
   void OnPublishAccepted(uint64_t token) override;
 
@@ -69,7 +72,10 @@ class ChannelLink final : public Upstream, private channel::ChannelClientObserve
   bool flush_posted_ = false;
 
   std::mutex mutex_;
+  std::condition_variable inbox_taken_;
   std::vector<Item> inbox_;  // guarded by mutex_
+  size_t inbox_bytes_ = 0;   // guarded by mutex_
+  bool stopping_ = false;    // guarded by mutex_
   // Posted handlers may run when this is gone.
   std::shared_ptr<ChannelLink*> self_ = std::make_shared<ChannelLink*>(this);
 };

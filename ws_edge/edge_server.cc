@@ -87,8 +87,12 @@ void EdgeServer::OnSessionClosing(Session* session) {
   closing_.push_back({clock_.Now() + kCloseTimeout, session->weak_from_this()});
 }
 
-void EdgeServer::OnMessageIncomplete(Session* session) {
-  incomplete_.push_back({clock_.Now() + options_.limits.message_timeout, session->weak_from_this()});
+void EdgeServer::OnMessageIncomplete(Session* session, bool incomplete) {
+  if (incomplete) {
+    incomplete_.insert(session);
+  } else {
+    incomplete_.erase(session);
+  }
 }
 
 std::vector<std::shared_ptr<Session>> EdgeServer::AllSessions() const {
@@ -126,9 +130,11 @@ void EdgeServer::PingNextBucket() {
 
   // The bucket that was pinged pong_timeout ago, rounded up to whole turns.
   const auto turn = options_.limits.ping_interval / kPingBuckets;
-  const auto pong_turns = (options_.limits.pong_timeout + turn - std::chrono::milliseconds(1)) / turn;
-  const uint64_t checked = ping_turn_ + kPingBuckets -
-                           static_cast<uint64_t>(std::clamp<int64_t>(pong_turns, 1, kPingBuckets - 1));
+  const auto pong_turns =
+      (options_.limits.pong_timeout + turn - std::chrono::milliseconds(1)) / turn;
+  const uint64_t checked =
+      ping_turn_ + kPingBuckets -
+      static_cast<uint64_t>(std::clamp<int64_t>(pong_turns, 1, kPingBuckets - 1));
   for (const auto& [id, session] : buckets_[checked % kPingBuckets]) {
     if (session->silent()) session->Close(kClosedForPong);
   }
@@ -139,10 +145,8 @@ void EdgeServer::SweepDeadlines() {
   for (; !closing_.empty() && closing_.front().at <= now; closing_.pop_front()) {
     if (const auto session = closing_.front().session.lock()) session->Abort();
   }
-  for (; !incomplete_.empty() && incomplete_.front().at <= now; incomplete_.pop_front()) {
-    const auto session = incomplete_.front().session.lock();
-    // The message that was incomplete then may be complete, and another one incomplete now.
-    if (session != nullptr && session->IncompleteSince(now - options_.limits.message_timeout)) {
+  for (Session* session : incomplete_) {
+    if (session->IncompleteSince(now - options_.limits.message_timeout)) {
       session->Close(kClosedForMessageTime);
     }
   }
@@ -161,8 +165,8 @@ void EdgeServer::Drain(std::function<void()> done) {
   to_drain_ = AllSessions();
   spdlog::info("draining {} sessions", to_drain_.size());
   // Spread over the drain time if there are many, faster if there are few.
-  const auto sweeps = static_cast<size_t>(
-      std::max<int64_t>(1, options_.limits.drain_time / (2 * kSweepInterval)));
+  const auto sweeps =
+      static_cast<size_t>(std::max<int64_t>(1, options_.limits.drain_time / (2 * kSweepInterval)));
   drain_per_sweep_ = std::max(kDrainSessionsPerSweepMin, to_drain_.size() / sweeps + 1);
   drain_until_ = clock_.Now() + options_.limits.drain_time;
   DrainSome();

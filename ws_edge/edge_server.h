@@ -1,7 +1,8 @@
 // An edge: wires listener, sessions, router and link, sweeps what is overdue, and drains.
 //
-// Made by main on its loop, which owns all state. Sessions are kept in kPingBuckets parts by their id; each
-// turn of the ping timer pings one part and closes those of an earlier part that did not answer.
+// Made by main on its loop, which owns all state. Sessions are kept in kPingBuckets parts by their
+// id; each turn of the ping timer pings one part and closes those of an earlier part that did not
+// answer.
 #pragma once
 
 #include <array>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "channel_service/base/clock.h"
 #include "ws_edge/channel_link.h"
@@ -45,8 +47,8 @@ class EdgeServer final : private SessionObserver {
   // Binds, connects to the channel service and serves. UNAVAILABLE if the address cannot be bound.
   absl::StatusOr<Endpoint> Start(const Endpoint& endpoint);
 
-  // Takes no new sessions, closes those that are open, spread over at most drain_time, waits for the last
-  // publications, then calls `done`. Called again: at once.
+  // Takes no new sessions, closes those that are open, spread over at most drain_time, waits for
+  // the last publications, then calls `done`. Called again: at once.
   void Drain(std::function<void()> done);
 
   // Empty if clients can be served, or why not.
@@ -64,7 +66,9 @@ class EdgeServer final : private SessionObserver {
   void OnConnection(Socket socket);
   void OnUpgrade(Socket socket, const HttpRequest& request);
   std::string WhyNoPlace() const;
-  size_t connection_count() const { return session_count_ + static_cast<size_t>(http_count_.use_count()); }
+  size_t connection_count() const {
+    return session_count_ + static_cast<size_t>(http_count_.use_count());
+  }
   Sessions& BucketOf(uint64_t session_id) { return buckets_[session_id % kPingBuckets]; }
   std::vector<std::shared_ptr<Session>> AllSessions() const;
 
@@ -77,7 +81,7 @@ class EdgeServer final : private SessionObserver {
   // SessionObserver
   void OnSessionOver(Session* session, const CloseReason& reason) override;
   void OnSessionClosing(Session* session) override;
-  void OnMessageIncomplete(Session* session) override;
+  void OnMessageIncomplete(Session* session, bool incomplete) override;
 
   boost::asio::io_context& loop_;
   const EdgeOptions options_;
@@ -98,7 +102,7 @@ class EdgeServer final : private SessionObserver {
   std::shared_ptr<int> http_count_ = std::make_shared<int>(0);  // one owner for each connection
   uint64_t ping_turn_ = 0;
   std::deque<Deadline> closing_;     // oldest first
-  std::deque<Deadline> incomplete_;  // oldest first
+  absl::flat_hash_set<Session*> incomplete_;  // a message of theirs has begun
 
   bool draining_ = false;
   std::function<void()> on_drained_;

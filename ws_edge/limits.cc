@@ -19,7 +19,8 @@ absl::Status EdgeLimits::CheckAndComplete() {
   if (groups_per_connection_max < 1) {
     return absl::InvalidArgumentError("--groups_per_connection_max must be at least 1");
   }
-  if (upgrade_timeout.count() <= 0 || message_timeout.count() <= 0 || publish_timeout.count() <= 0) {
+  if (upgrade_timeout.count() <= 0 || message_timeout.count() <= 0 ||
+      publish_timeout.count() <= 0) {
     return absl::InvalidArgumentError(
         "--upgrade_timeout, --message_timeout and --publish_timeout must be positive");
   }
@@ -30,8 +31,8 @@ absl::Status EdgeLimits::CheckAndComplete() {
   }
   rlimit descriptors{};
   ::getrlimit(RLIMIT_NOFILE, &descriptors);
-  const size_t possible = std::max<size_t>(descriptors.rlim_cur, 2 * kReservedDescriptors) -
-                          kReservedDescriptors;
+  const size_t possible =
+      std::max<size_t>(descriptors.rlim_cur, 2 * kReservedDescriptors) - kReservedDescriptors;
   if (connections_max == 0) connections_max = possible;
   if (connections_max > possible) {
     return absl::InvalidArgumentError(fmt::format(

@@ -1,4 +1,5 @@
-// Every bound of an edge, with its source. Those that an operator may want to change are flags (main.cc).
+// Every bound of an edge, with its source. Those that an operator may want to change are flags
+// (main.cc).
 #pragma once
 
 #include <chrono>
@@ -16,7 +17,12 @@ inline constexpr int kJsonDepthMax = 32;
 // A session's queue beyond this is sent before the turn ends, so that a long turn does not make a
 // session look slow.
 inline constexpr size_t kFlushEarlyBytes = 128 << 10;
-// Sessions are pinged in this many parts, one after the other, so that the pings are spread in time.
+// With more than this in its queue a client's pings are not answered, nor is it read, until it reads.
+inline constexpr size_t kControlHighWaterBytes = 64 << 10;
+// Batches from the channel service that wait for the loop; beyond it the link is not read.
+inline constexpr size_t kInboxBytesMax = 16 << 20;
+// Sessions are pinged in this many parts, one after the other, so that the pings are spread in
+// time.
 inline constexpr int kPingBuckets = 25;
 // How long a closed session waits for the peer's close frame, and a refused request for its reader.
 inline constexpr std::chrono::seconds kCloseTimeout{5};

@@ -29,16 +29,18 @@ ABSL_FLAG(std::string, log_level, "info", "trace, debug, info, warn or error");
 ABSL_FLAG(std::string, log_level_file, "", "File whose first word is the log level after a SIGHUP");
 ABSL_FLAG(std::string, state_file, "", "File that gets pid and addresses once they listen");
 ABSL_FLAG(bool, insecure, false, "Allow to listen on addresses that other machines can reach");
-ABSL_FLAG(std::vector<std::string>, allowed_origins, {},
-          "Origins, as https://example.org, whose pages may connect besides pages of this host; * = "
-          "all");
+ABSL_FLAG(
+    std::vector<std::string>, allowed_origins, {},
+    "Origins, as https://example.org, whose pages may connect besides pages of this host; * = "
+    "all");
 ABSL_FLAG(uint64_t, message_bytes_max, edge::EdgeLimits{}.message_bytes_max,
           "Largest WebSocket message of a client; longer ones close with 1009");
 ABSL_FLAG(uint64_t, groups_per_connection_max, edge::EdgeLimits{}.groups_per_connection_max,
           "Groups that one connection may be in");
 ABSL_FLAG(uint64_t, session_queue_bytes_max, edge::EdgeLimits{}.session_queue_bytes_max,
           "Bytes that may wait for one client; a slower reader is closed with 4008");
-ABSL_FLAG(uint64_t, connections_max, 0, "WebSocket connections; 0 = what the open-files limit allows");
+ABSL_FLAG(uint64_t, connections_max, 0,
+          "WebSocket connections; 0 = what the open-files limit allows");
 ABSL_FLAG(absl::Duration, upgrade_timeout, absl::Seconds(10), "Time for the HTTP request");
 ABSL_FLAG(absl::Duration, message_timeout, absl::Seconds(10),
           "Time for a message to be complete after its first byte");
@@ -73,11 +75,12 @@ absl::StatusOr<EdgeLimits> LimitsFromFlags() {
 }
 
 int Main(int argc, char** argv) {
-  channel::ParseFlags(argc, argv,
-                      "A WebSocket edge: holds browsers' connections and delivers group messages to\n"
-                      "them. Start as many as there are cores, all with the same --listen. Example:\n"
-                      "  ws_edge --listen=127.0.0.1:1234 --channel=127.0.0.1:2206",
-                      "ws_edge/main.cc");
+  channel::ParseFlags(
+      argc, argv,
+      "A WebSocket edge: holds browsers' connections and delivers group messages to\n"
+      "them. Start as many as there are cores, all with the same --listen. Example:\n"
+      "  ws_edge --listen=127.0.0.1:1234 --channel=127.0.0.1:2206",
+      "ws_edge/main.cc");
   EdgeOptions options;
   options.name = absl::GetFlag(FLAGS_name);
   if (options.name.empty()) options.name = fmt::format("edge-{}", ::getpid());
@@ -95,7 +98,8 @@ int Main(int argc, char** argv) {
       channel::ParseListenFlag("--admin_listen", absl::GetFlag(FLAGS_admin_listen), insecure);
   std::random_device random;
   options.client.addresses = absl::GetFlag(FLAGS_channel);
-  options.client.publisher = fmt::format("{}-{:08x}{:08x}", options.name.substr(0, 40), random(), random());
+  options.client.publisher =
+      fmt::format("{}-{:08x}{:08x}", options.name.substr(0, 40), random(), random());
   options.client.publish_queue_bytes_max = options.limits.publish_queue_bytes_max;
   options.client.publish_timeout = options.limits.publish_timeout;
   options.client.seed = random();
@@ -109,9 +113,11 @@ int Main(int argc, char** argv) {
   EdgeServer server(loop, options, clock, *registry);
   channel::AdminServer admin(loop);
   // The admin server runs on the edge's loop: that it answers shows that the loop turns.
-  channel::AddStandardHandlers(admin, registry, [] { return true; },
-                               [&] { return server.WhyNotReady(); });
-  admin.Handle("/connections", [&] { return channel::AdminAnswer{200, server.DescribeSessions()}; });
+  channel::AddStandardHandlers(
+      admin, registry, [] { return true; }, [&] { return server.WhyNotReady(); });
+  admin.Handle("/connections", [&] {
+    return channel::AdminAnswer{200, server.DescribeSessions()};
+  });
   const auto admin_endpoint = admin.Listen(admin_listen);
   if (!admin_endpoint.ok()) return channel::Fail(channel::kExitSystem, admin_endpoint.status());
   const auto endpoint = server.Start(listen);
@@ -119,9 +125,9 @@ int Main(int argc, char** argv) {
   spdlog::info("listening on {}, admin on {}", channel::ToString(*endpoint),
                channel::ToString(*admin_endpoint));
   channel::StateFile state_file;
-  if (const auto status = state_file.Write(absl::GetFlag(FLAGS_state_file), options.name,
-                                           channel::ToString(*endpoint),
-                                           channel::ToString(*admin_endpoint));
+  if (const auto status =
+          state_file.Write(absl::GetFlag(FLAGS_state_file), options.name,
+                           channel::ToString(*endpoint), channel::ToString(*admin_endpoint));
       !status.ok()) {
     return channel::Fail(channel::kExitSystem, status);
   }

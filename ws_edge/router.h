@@ -1,10 +1,10 @@
 // The router: one edge's fan-out, group → sessions.
 //
-// Owned by the edge server; loop thread only. Joins and leaves are local; the first member of a group
-// subscribes to it upstream, the last one to go unsubscribes. "A join takes effect before a later send":
-// what is sent to a group whose subscription is not confirmed yet waits for the confirmation, in order.
-// Bounds: groups_per_connection_max; waiting sends publish_queue_bytes_max and publish_timeout, then the
-// sender is told `unavailable`.
+// Owned by the edge server; loop thread only. Joins and leaves are local; the first member of a
+// group subscribes to it upstream, the last one to go unsubscribes. "A join takes effect before a
+// later send": what is sent to a group whose subscription is not confirmed yet waits for the
+// confirmation, in order. Bounds: groups_per_connection_max; waiting sends publish_queue_bytes_max
+// and publish_timeout, then the sender is told `unavailable`.
 #pragma once
 
 #include <chrono>

@@ -22,10 +22,11 @@ constexpr size_t kReadChunkBytes = 8 << 10;
 
 Session::Session(SessionContext& context, uint64_t id, Socket socket)
     : context_(context), id_(id), web_socket_(std::move(socket), &context.flush_list) {
-  // Beast would end an oversize message without a word; OnRead does it with the limit in the reason.
+  // Beast would end an oversize message without a word; OnRead does it with the limit in the
+  // reason.
   web_socket_.read_message_max(0);
-  web_socket_.set_option(websocket::stream_base::timeout{
-      websocket::stream_base::none(), websocket::stream_base::none(), false});
+  web_socket_.set_option(websocket::stream_base::timeout{websocket::stream_base::none(),
+                                                         websocket::stream_base::none(), false});
 }
 
 Session::~Session() = default;
@@ -39,9 +40,8 @@ void Session::Start(const HttpRequest& request) {
         response.set("X-Channel-Edge", context_.server_name);
         response.set(boost::beast::http::field::server, "channel");
       }));
-  web_socket_.async_accept(request, [self = shared_from_this()](CorkedStream::Error error) {
-    self->OnAccepted(error);
-  });
+  web_socket_.async_accept(
+      request, [self = shared_from_this()](CorkedStream::Error error) { self->OnAccepted(error); });
 }
 
 void Session::OnAccepted(CorkedStream::Error error) {
@@ -66,10 +66,10 @@ void Session::StartRead() {
   } else {
     target = net::mutable_buffer(read_buffer_.data(), read_buffer_.size());
   }
-  web_socket_.async_read_some(
-      target, [self = shared_from_this()](CorkedStream::Error error, size_t bytes) {
-        self->OnRead(error, bytes);
-      });
+  web_socket_.async_read_some(target,
+                              [self = shared_from_this()](CorkedStream::Error error, size_t bytes) {
+                                self->OnRead(error, bytes);
+                              });
 }
 
 void Session::OnRead(CorkedStream::Error error, size_t bytes) {
@@ -79,8 +79,7 @@ void Session::OnRead(CorkedStream::Error error, size_t bytes) {
     return;
   }
   if (closing_) {  // what the client still sends is read only to reach its close frame
-    assembling_ = false;
-    assembly_ = {};
+    EndAssembly();
     StartRead();
     return;
   }
@@ -88,21 +87,28 @@ void Session::OnRead(CorkedStream::Error error, size_t bytes) {
   if (web_socket_.got_binary()) {
     Close(kClosedForBinary);
   } else if (size > context_.limits.message_bytes_max) {
-    Close(kClosedForSize,
-          fmt::format("message over {} bytes", context_.limits.message_bytes_max));
+    Close(kClosedForSize, fmt::format("message over {} bytes", context_.limits.message_bytes_max));
   } else if (web_socket_.is_message_done()) {
     OnMessage(assembling_ ? std::string_view(assembly_)
                           : std::string_view(read_buffer_.data(), bytes));
-    assembling_ = false;
-    assembly_ = {};
-  } else {
-    if (!std::exchange(assembling_, true)) {
-      assembly_.assign(read_buffer_.data(), bytes);
-      message_began_at_ = std::chrono::steady_clock::now();
-      context_.observer.OnMessageIncomplete(this);
-    }
+    EndAssembly();
+  } else if (!assembling_) {
+    BeginAssembly(bytes);
   }
   StartRead();
+}
+
+void Session::BeginAssembly(size_t bytes) {
+  assembling_ = true;
+  assembly_.assign(read_buffer_.data(), bytes);
+  message_began_at_ = std::chrono::steady_clock::now();
+  context_.observer.OnMessageIncomplete(this, true);
+}
+
+void Session::EndAssembly() {
+  if (!std::exchange(assembling_, false)) return;
+  assembly_ = {};
+  context_.observer.OnMessageIncomplete(this, false);
 }
 
 void Session::OnMessage(std::string_view message) {
@@ -186,6 +192,7 @@ void Session::OnOver(CorkedStream::Error error) {
     }
   }
   closing_ = true;
+  EndAssembly();
   context_.observer.OnSessionOver(this, *close_reason_);
 }
 
@@ -195,9 +202,8 @@ std::string Session::Describe() const {
   const auto age = std::chrono::duration_cast<std::chrono::seconds>(
       std::chrono::steady_clock::now() - opened_at_);
   return fmt::format("{} {} groups={} queued_bytes={} in={} out={} age={}s\n", id_,
-                     channel::ToString(peer),
-                     memberships_.size(), stream().queued_bytes(), messages_in_, messages_out_,
-                     age.count());
+                     channel::ToString(peer), memberships_.size(), stream().queued_bytes(),
+                     messages_in_, messages_out_, age.count());
 }
 
 }  // namespace edge

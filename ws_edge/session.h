@@ -1,10 +1,10 @@
 // One WebSocket client, from the upgrade to the close.
 //
 // Made by the edge server, kept alive by its table and by outstanding operations; loop thread only.
-// Bounds: one message message_bytes_max, complete within message_timeout; queue session_queue_bytes_max
-// (over it: closed with 4008, the client resumes); groups_per_connection_max (router). Bad input is
-// answered with an error frame and the session goes on; what breaks the WebSocket protocol ends it. A
-// session that fails concerns no other.
+// Bounds: one message message_bytes_max, complete within message_timeout; queue
+// session_queue_bytes_max (over it: closed with 4008, the client resumes);
+// groups_per_connection_max (router). Bad input is answered with an error frame and the session
+// goes on; what breaks the WebSocket protocol ends it. A session that fails concerns no other.
 #pragma once
 
 #include <absl/container/inlined_vector.h>
@@ -37,8 +37,8 @@ class SessionObserver {
   virtual void OnSessionOver(Session* session, const CloseReason& reason) = 0;
   // A close frame is on its way; the owner ends the session with Abort if it is not over in time.
   virtual void OnSessionClosing(Session* session) = 0;
-  // A message has begun and is not complete; the owner closes the session if that lasts.
-  virtual void OnMessageIncomplete(Session* session) = 0;
+  // A message has begun and is not complete (or is, now); the owner closes the session if that lasts.
+  virtual void OnMessageIncomplete(Session* session, bool incomplete) = 0;
 
  protected:
   ~SessionObserver() = default;
@@ -73,8 +73,8 @@ class Session : public std::enable_shared_from_this<Session> {
   // Tells the client what was wrong with a command.
   void SendError(ErrorCode code, std::string_view message);
 
-  // Sends a close frame; nothing is delivered any more. The first reason counts. `text` replaces the
-  // reason's own.
+  // Sends a close frame; nothing is delivered any more. The first reason counts. `text` replaces
+  // the reason's own.
   void Close(const CloseReason& reason, std::string_view text = {});
   // Ends the connection without waiting for the peer.
   void Abort();
@@ -102,6 +102,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void StartRead();
   void OnRead(CorkedStream::Error error, size_t bytes);
   void OnMessage(std::string_view message);
+  void BeginAssembly(size_t bytes);
+  void EndAssembly();
   void OnOver(CorkedStream::Error error);
 
   SessionContext& context_;

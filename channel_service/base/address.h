@@ -9,8 +9,9 @@
 
 namespace channel {
 
-// Parses "127.0.0.1:2206", "[::1]:2206" or "localhost:2206" (localhost means 127.0.0.1); the host must be
-// an address of this machine to listen on. INVALID_ARGUMENT says what was wrong and what is allowed.
+// Parses "127.0.0.1:2206", "[::1]:2206" or "localhost:2206" (localhost means 127.0.0.1); the host
+// must be an address of this machine to listen on. INVALID_ARGUMENT says what was wrong and what is
+// allowed.
 absl::StatusOr<boost::asio::ip::tcp::endpoint> ParseListenAddress(std::string_view text);
 
 // "127.0.0.1:2206", "[::1]:2206".

@@ -53,11 +53,10 @@ class AdminServer::Connection : public std::enable_shared_from_this<AdminServer:
     response_.body() = std::move(answer.body);
     response_.prepare_payload();
     if (request_.method() == http::verb::head) response_.body().clear();
-    http::async_write(stream_, response_,
-                      [self = shared_from_this()](beast::error_code, size_t) {
-                        beast::error_code ignored;
-                        self->stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
-                      });
+    http::async_write(stream_, response_, [self = shared_from_this()](beast::error_code, size_t) {
+      beast::error_code ignored;
+      self->stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+    });
   }
 
   std::string Paths() const {
@@ -69,7 +68,7 @@ class AdminServer::Connection : public std::enable_shared_from_this<AdminServer:
   AdminServer* const server_;
   const std::shared_ptr<int> count_;
   beast::tcp_stream stream_;
-  beast::flat_buffer buffer_{8 * 1024};
+  beast::flat_buffer buffer_{kRequestBytesMax};
   http::request<http::empty_body> request_;
   http::response<http::string_body> response_;
 };

@@ -1,8 +1,9 @@
-// The admin address: a small HTTP server for operators and their scripts (/healthz, /readyz, /metrics …).
+// The admin address: a small HTTP server for operators and their scripts (/healthz, /readyz,
+// /metrics …).
 //
 // Owned by main's wiring; runs on the io_context it is given and calls its handlers there. At most
-// kConnectionsMax connections, each closed after one answer or kTimeout. A connection that fails concerns
-// nobody else.
+// kConnectionsMax connections, each closed after one answer or kTimeout. A connection that fails
+// concerns nobody else.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -29,6 +30,7 @@ class AdminServer {
   using Endpoint = boost::asio::ip::tcp::endpoint;
 
   static constexpr int kConnectionsMax = 32;
+  static constexpr size_t kRequestBytesMax = 8192;
   static constexpr std::chrono::seconds kTimeout{10};
 
   explicit AdminServer(boost::asio::io_context& loop);

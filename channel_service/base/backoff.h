@@ -1,4 +1,5 @@
-// Exponential back-off with full jitter, so that many clients of one dead server do not return at once.
+// Exponential back-off with full jitter, so that many clients of one dead server do not return at
+// once.
 #pragma once
 
 #include <algorithm>

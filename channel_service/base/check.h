@@ -1,5 +1,6 @@
-// CHANNEL_CHECK: a broken promise of our own ends the process, also in release builds. What peers, the
-// network or the engine may do is never checked with it: that is a value (absl::Status or an enum).
+// CHANNEL_CHECK: a broken promise of our own ends the process, also in release builds. What peers,
+// the network or the engine may do is never checked with it: that is a value (absl::Status or an
+// enum).
 #pragma once
 
 namespace channel::internal {

@@ -19,8 +19,8 @@ namespace {
   std::exit(kExitUsage);
 }
 
-// Abseil ends a process with 1 on bad flags; looking at them first lets us say so in one line and end
-// with 64. Returns the number of arguments used: 1, or 2 for "--flag value".
+// Abseil ends a process with 1 on bad flags; looking at them first lets us say so in one line and
+// end with 64. Returns the number of arguments used: 1, or 2 for "--flag value".
 int CheckFlag(int argc, char** argv, int i) {
   std::string name = argv[i];
   if (name.rfind("--", 0) != 0) Refuse(argv[0], "'" + name + "' is not a flag");

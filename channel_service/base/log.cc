@@ -26,8 +26,8 @@ absl::Status SetLevel(std::string_view word) {
 }  // namespace
 
 absl::Status InitLog(std::string_view name, std::string_view level) {
-  auto logger = std::make_shared<spdlog::logger>(
-      std::string(name), std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  auto logger = std::make_shared<spdlog::logger>(std::string(name),
+                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
   logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %n %v", spdlog::pattern_time_type::utc);
   logger->flush_on(spdlog::level::trace);
   spdlog::set_default_logger(std::move(logger));
@@ -37,7 +37,8 @@ absl::Status InitLog(std::string_view name, std::string_view level) {
 absl::Status ReloadLogLevel(const std::string& path) {
   std::ifstream file(path);
   std::string word;
-  if (!(file >> word)) return absl::NotFoundError(fmt::format("cannot read a log level from {}", path));
+  if (!(file >> word))
+    return absl::NotFoundError(fmt::format("cannot read a log level from {}", path));
   return SetLevel(word);
 }
 

@@ -13,8 +13,8 @@ namespace channel {
 // trace, debug, info, warn, error; INVALID_ARGUMENT otherwise. Call once, before any other thread.
 absl::Status InitLog(std::string_view name, std::string_view level);
 
-// Sets the level from the first word of a file; used on SIGHUP. NOT_FOUND if the file cannot be read,
-// INVALID_ARGUMENT if its word is not a level; the level then stays.
+// Sets the level from the first word of a file; used on SIGHUP. NOT_FOUND if the file cannot be
+// read, INVALID_ARGUMENT if its word is not a level; the level then stays.
 absl::Status ReloadLogLevel(const std::string& path);
 
 }  // namespace channel

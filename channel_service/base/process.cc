@@ -34,10 +34,10 @@ boost::asio::ip::tcp::endpoint ParseListenFlag(std::string_view flag, std::strin
 
 void AddStandardHandlers(AdminServer& admin, std::shared_ptr<prometheus::Registry> registry,
                          std::function<bool()> alive, std::function<std::string()> why_not_ready) {
-  admin.Handle("/healthz", [alive] {
+  admin.Handle("/healthz", [alive = std::move(alive)] {
     return alive() ? AdminAnswer{200, "ok\n"} : AdminAnswer{503, "the loop does not turn\n"};
   });
-  admin.Handle("/readyz", [why_not_ready] {
+  admin.Handle("/readyz", [why_not_ready = std::move(why_not_ready)] {
     const std::string why = why_not_ready();
     return why.empty() ? AdminAnswer{200, "ready\n"} : AdminAnswer{503, why + "\n"};
   });

@@ -1,4 +1,5 @@
-// What the main of both processes has in common: refusing to start, signals, the standard admin paths.
+// What the main of both processes has in common: refusing to start, signals, the standard admin
+// paths.
 #pragma once
 
 #include <prometheus/registry.h>
@@ -20,13 +21,13 @@ namespace channel {
 // Logs why the process does not start; returns `exit_code`.
 int Fail(int exit_code, const absl::Status& status);
 
-// A listen address from a flag, or the end of the process: 64 if it is no address, 78 if it is exposed
-// without --insecure.
+// A listen address from a flag, or the end of the process: 64 if it is no address, 78 if it is
+// exposed without --insecure.
 boost::asio::ip::tcp::endpoint ParseListenFlag(std::string_view flag, std::string_view value,
                                                bool insecure);
 
-// /healthz, /readyz and /metrics. `alive`: the loop turns; `why_not_ready`: empty when ready. Both are
-// called on the admin server's loop.
+// /healthz, /readyz and /metrics. `alive`: the loop turns; `why_not_ready`: empty when ready. Both
+// are called on the admin server's loop.
 void AddStandardHandlers(AdminServer& admin, std::shared_ptr<prometheus::Registry> registry,
                          std::function<bool()> alive, std::function<std::string()> why_not_ready);
 

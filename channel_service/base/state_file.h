@@ -1,4 +1,5 @@
-// --state_file: where a script learns the addresses and the pid of a process that is ready to be asked.
+// --state_file: where a script learns the addresses and the pid of a process that is ready to be
+// asked.
 #pragma once
 
 #include <string>

@@ -152,7 +152,8 @@ void ChannelClient::TakeOutbox() {
       if (link_up_) unsent_subscribes_.push_back(std::move(interest.group_id));
     } else {
       resume_table_.Remove(interest.group_id);
-      // An unsubscribe overtakes subscribes in one request, so one that is still waiting goes first.
+      // An unsubscribe overtakes subscribes in one request, so one that is still waiting goes
+      // first.
       if (link_up_) {
         std::erase(unsent_subscribes_, interest.group_id);
         unsent_unsubscribes_.push_back(std::move(interest.group_id));
@@ -230,17 +231,20 @@ void ChannelClient::OnStreamOver(RawStream*, const grpc::Status& status) {
 
 void ChannelClient::OnStreamMessage(RawStream* stream, grpc::ByteBuffer& message) {
   if (stream == subscribe_stream_.get()) {
+    const size_t bytes = message.Length();
     auto batch = std::make_unique<v1::SubscribeResponse>();
-    if (!grpc::SerializationTraits<v1::SubscribeResponse>::Deserialize(&message, batch.get()).ok()) {
+    if (!grpc::SerializationTraits<v1::SubscribeResponse>::Deserialize(&message, batch.get())
+             .ok()) {
       EndLink("the service sent what is not a SubscribeResponse");
       return;
     }
     FilterEvents(batch.get());
-    observer_->OnEvents(std::move(batch));
+    observer_->OnEvents(std::move(batch), bytes);
     return;
   }
   v1::PublishStreamResponse response;
-  if (!grpc::SerializationTraits<v1::PublishStreamResponse>::Deserialize(&message, &response).ok()) {
+  if (!grpc::SerializationTraits<v1::PublishStreamResponse>::Deserialize(&message, &response)
+           .ok()) {
     EndLink("the service sent what is not a PublishStreamResponse");
     return;
   }
@@ -297,9 +301,8 @@ void ChannelClient::WriteSubscriptions() {
   if (!link_up_ || !subscribe_stream_->CanWrite()) return;
   if (unsent_subscribes_.empty() && unsent_unsubscribes_.empty()) return;
   v1::SubscribeRequest request;
-  TakeFront(unsent_unsubscribes_, kSubscriptionsPerRequestMax, [&](std::string& group_id) {
-    request.add_unsubscribe(std::move(group_id));
-  });
+  TakeFront(unsent_unsubscribes_, kSubscriptionsPerRequestMax,
+            [&](std::string& group_id) { request.add_unsubscribe(std::move(group_id)); });
   // A subscribe must not overtake the unsubscribe of its group.
   if (unsent_unsubscribes_.empty()) {
     TakeFront(unsent_subscribes_, kSubscriptionsPerRequestMax, [&](const std::string& group_id) {

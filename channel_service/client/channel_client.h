@@ -1,11 +1,12 @@
 // The C++ client of the channel service: one Subscribe and one PublishStream, kept up for ever.
 //
-// For the edges, for tests, and for other back ends. The owner calls Subscribe, Unsubscribe, Publish and
-// then Flush, all from one thread; they only collect. A thread of the client's own talks gRPC and calls
-// the observer. When the link is lost it reconnects (jittered back-off, 100 ms to 2 s, the next address in
-// turn), subscribes to every held group again from its last position, and sends unanswered publications
-// again (with sequences, so that none is published twice). Publications wait at most `publish_timeout`
-// and `publish_queue_bytes_max`; beyond that they are answered UNAVAILABLE, never dropped in silence.
+// For the edges, for tests, and for other back ends. The owner calls Subscribe, Unsubscribe,
+// Publish and then Flush, all from one thread; they only collect. A thread of the client's own
+// talks gRPC and calls the observer. When the link is lost it reconnects (jittered back-off, 100 ms
+// to 2 s, the next address in turn), subscribes to every held group again from its last position,
+// and sends unanswered publications again (with sequences, so that none is published twice).
+// Publications wait at most `publish_timeout` and `publish_queue_bytes_max`; beyond that they are
+// answered UNAVAILABLE, never dropped in silence.
 #pragma once
 
 #include <grpcpp/alarm.h>
@@ -48,8 +49,9 @@ class ChannelClientObserver {
   // All on the client's thread.
   virtual void OnLinkUp() = 0;
   virtual void OnLinkDown(const std::string& why) = 0;
-  // A batch; events whose case is not set are to be ignored.
-  virtual void OnEvents(std::unique_ptr<v1::SubscribeResponse> batch) = 0;
+  // A batch, of so many bytes; events whose case is not set are to be ignored. May wait: while it
+  // does, nothing is read or written, and flow control holds the service up.
+  virtual void OnEvents(std::unique_ptr<v1::SubscribeResponse> batch, size_t bytes) = 0;
   // A publication was refused; accepted ones are only counted. `token` as given to Publish.
   virtual void OnPublishRefused(uint64_t token, const absl::Status& why) = 0;
   virtual void OnPublishAccepted(uint64_t token) = 0;
@@ -122,10 +124,10 @@ class ChannelClient final : private RawStream::Observer {
   // The hand-over.
   std::atomic<size_t> publish_bytes_ = 0;
   std::mutex mutex_;
-  Outbox outbox_;                              // guarded by mutex_
-  std::optional<SteadyTime> stop_at_;          // guarded by mutex_
-  bool wake_pending_ = false;                  // guarded by mutex_
-  grpc::Alarm wake_alarm_;                     // guarded by mutex_
+  Outbox outbox_;                      // guarded by mutex_
+  std::optional<SteadyTime> stop_at_;  // guarded by mutex_
+  bool wake_pending_ = false;          // guarded by mutex_
+  grpc::Alarm wake_alarm_;             // guarded by mutex_
 
   // The client's thread.
   grpc::CompletionQueue queue_;

@@ -1,8 +1,8 @@
-// Publications that the service has not answered yet, in order: first those that were sent, then those
-// that wait to be.
+// Publications that the service has not answered yet, in order: first those that were sent, then
+// those that wait to be.
 //
-// After a lost link all of them are sent again; their sequence lets the service tell those that it has
-// already. Client's thread only. Bounded by its owner (bytes, age).
+// After a lost link all of them are sent again; their sequence lets the service tell those that it
+// has already. Client's thread only. Bounded by its owner (bytes, age).
 #pragma once
 
 #include <cstdint>
@@ -33,8 +33,8 @@ class PublishQueue {
     entries_.pop_front();
   }
 
-  // Appends unsent records to `out`, as long as it stays within bytes_max (at least one) and at most
-  // sent_max are sent and unanswered; they count as sent.
+  // Appends unsent records to `out`, as long as it stays within bytes_max (at least one) and at
+  // most sent_max are sent and unanswered; they count as sent.
   void TakeUnsent(size_t bytes_max, size_t sent_max, std::string* out) {
     const size_t start = out->size();
     while (has_unsent() && sent_ < sent_max) {

@@ -29,7 +29,8 @@ bool ResumeTable::OnSubscribed(const v1::Subscribed& subscribed) {
   if (found == groups_.end() || found->second.tag != subscribed.tag()) return false;
   Entry& entry = found->second;
   entry.confirmed = true;
-  // A position that was resumed stays: what was missed comes next. One that was not is set by the gap.
+  // A position that was resumed stays: what was missed comes next. One that was not is set by the
+  // gap.
   if (!entry.position.has_value()) {
     entry.position = StreamPosition{subscribed.epoch(), subscribed.offset()};
   }

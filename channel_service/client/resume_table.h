@@ -1,8 +1,8 @@
 // The groups that a client holds, each with the position up to which it has everything.
 //
-// This is what makes "subscribe since" the one repair for everything: after a lost link each group is
-// subscribed again from its position. Client's thread only; no bound of its own (its owner bounds the
-// groups that it subscribes to).
+// This is what makes "subscribe since" the one repair for everything: after a lost link each group
+// is subscribed again from its position. Client's thread only; no bound of its own (its owner
+// bounds the groups that it subscribes to).
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,8 @@ class ResumeTable {
   // What to ask the service for; the group then waits for `subscribed`. Empty if it is not held.
   std::optional<v1::Subscription> MakeSubscription(const std::string& group_id);
 
-  // False if the event is not for the present subscription of the group (left and joined again since).
+  // False if the event is not for the present subscription of the group (left and joined again
+  // since).
   bool OnSubscribed(const v1::Subscribed& subscribed);
   bool OnGap(const v1::Gap& gap);
   // After kMissed the group drops its publications until it is subscribed again.

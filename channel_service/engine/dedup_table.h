@@ -1,9 +1,9 @@
 // Who published what before: idempotency keys and publishers' sequences of the memory engine.
 //
-// Keys are remembered for a window of time and at most `keys_max` of them; when the table is full a new
-// key is refused (the promise could not be kept), never an old one forgotten early. A publisher's newest
-// kPublisherAnswersMax offsets are remembered; at most kPublishersMax publishers, the least recently
-// used is forgotten. Loop thread only.
+// Keys are remembered for a window of time and at most `keys_max` of them; when the table is full a
+// new key is refused (the promise could not be kept), never an old one forgotten early. A
+// publisher's newest kPublisherAnswersMax offsets are remembered; at most kPublishersMax
+// publishers, the least recently used is forgotten. Loop thread only.
 #pragma once
 
 #include <cstdint>
@@ -49,7 +49,8 @@ class DedupTable {
   struct Publisher {
     std::string name;
     uint64_t newest_sequence = 0;
-    std::vector<uint64_t> offsets;  // ring of kPublisherAnswersMax, index = sequence % size; 0 = none
+    std::vector<uint64_t>
+        offsets;  // ring of kPublisherAnswersMax, index = sequence % size; 0 = none
   };
   using PublisherList = std::list<Publisher>;
 
@@ -58,9 +59,10 @@ class DedupTable {
   const std::chrono::milliseconds window_;
   const size_t keys_max_;
   absl::flat_hash_map<std::string, Key, StringHash, StringEq> keys_;  // by group id and key
-  std::deque<Expiry> expiries_;                                      // oldest first
-  PublisherList publishers_;                                         // most recently used first
-  absl::flat_hash_map<std::string, PublisherList::iterator, StringHash, StringEq> publisher_by_name_;
+  std::deque<Expiry> expiries_;                                       // oldest first
+  PublisherList publishers_;                                          // most recently used first
+  absl::flat_hash_map<std::string, PublisherList::iterator, StringHash, StringEq>
+      publisher_by_name_;
 };
 
 }  // namespace channel

@@ -1,8 +1,10 @@
-// The engine's contract: it orders publications, keeps a bounded history, and carries them to the hub.
+// The engine's contract: it orders publications, keeps a bounded history, and carries them to the
+// hub.
 //
-// Every engine runs on the service's loop thread: all calls and all callbacks happen there, and no call
-// blocks. Publishing and reading are asynchronous in form (an engine on a network answers later); the
-// memory engine answers before the call returns. tests/contract runs the same suite on every engine.
+// Every engine runs on the service's loop thread: all calls and all callbacks happen there, and no
+// call blocks. Publishing and reading are asynchronous in form (an engine on a network answers
+// later); the memory engine answers before the call returns. tests/contract runs the same suite on
+// every engine.
 #pragma once
 
 #include <cstdint>
@@ -70,7 +72,7 @@ struct ReadRequest {
 
 struct ReadResult {
   bool available = true;  // false: the engine is away, nothing else is set
-  uint64_t head = 0;      // the group's last offset, or the engine's newest if the group has none known
+  uint64_t head = 0;  // the group's last offset, or the engine's newest if the group has none known
   std::optional<GapInfo> gap;
   std::vector<RecordPtr> records;  // oldest first, a whole chain
   bool more = false;               // cut by count_max or bytes_max
@@ -85,16 +87,18 @@ class Engine {
   // This life of the log; see StreamPosition.
   virtual const std::string& epoch() const = 0;
 
-  // Views of `input` are valid during the call only. The waiter gets exactly one outcome for `ticket`.
-  // Outcomes of one waiter may come in another order than the calls, except that publications of one
-  // group are ordered as called.
+  // Views of `input` are valid during the call only. The waiter gets exactly one outcome for
+  // `ticket`. Outcomes of one waiter may come in another order than the calls, except that
+  // publications of one group are ordered as called.
   virtual void StartPublish(const PublishInput& input, PublishWaiter* waiter, uint64_t ticket) = 0;
 
-  // From here on the live publications of the group go to `sink`, until Detach. One sink for a group.
+  // From here on the live publications of the group go to `sink`, until Detach. One sink for a
+  // group.
   virtual void Attach(std::string_view group_id, GroupSink* sink) = 0;
   virtual void Detach(std::string_view group_id) = 0;
 
-  // Everything up to `ReadResult::head` is in the result or before it; what comes later goes to the sink.
+  // Everything up to `ReadResult::head` is in the result or before it; what comes later goes to the
+  // sink.
   virtual void StartRead(const ReadRequest& request, ReadDone done) = 0;
 
   // About once a second: ages out history, keys and idle groups.

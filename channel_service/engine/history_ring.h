@@ -13,8 +13,8 @@ class HistoryRing {
  public:
   explicit HistoryRing(size_t records_max) : records_(records_max) {}
 
-  // Adds the newest record; drops the oldest ones while there are more than records_max or more than
-  // bytes_max bytes (one record is always kept).
+  // Adds the newest record; drops the oldest ones while there are more than records_max or more
+  // than bytes_max bytes (one record is always kept).
   void Append(RecordPtr record, size_t bytes_max);
 
   // Drops records accepted before `time_unix_ms`.

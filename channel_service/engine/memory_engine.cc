@@ -28,8 +28,7 @@ MemoryEngine::MemoryEngine(const ServiceLimits& limits, const Clock& clock, uint
       epoch_(MakeEpoch(seed)),
       dedup_(limits.dedup_window, limits.dedup_keys_max) {}
 
-void MemoryEngine::StartPublish(const PublishInput& input, PublishWaiter* waiter,
-                                uint64_t ticket) {
+void MemoryEngine::StartPublish(const PublishInput& input, PublishWaiter* waiter, uint64_t ticket) {
   waiter->OnPublished(ticket, Publish(input));
 }
 
@@ -143,8 +142,8 @@ MemoryEngine::Group& MemoryEngine::FindOrAdd(std::string_view group_id) {
   const auto found = group_by_id_.find(group_id);
   if (found != group_by_id_.end()) return *found->second;
   auto group = std::make_unique<Group>(Group{std::string(group_id),
-                                             HistoryRing(limits_.history_publications_max),
-                                             nullptr, floor_, false, by_age_.end()});
+                                             HistoryRing(limits_.history_publications_max), nullptr,
+                                             floor_, false, by_age_.end()});
   const std::string_view key = group->id;  // stays where it is
   return *group_by_id_.emplace(key, std::move(group)).first->second;
 }

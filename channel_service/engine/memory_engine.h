@@ -1,11 +1,11 @@
 // The engine that needs nothing: the log lives in this process, for one channel_service.
 //
-// Offsets come from one counter for all groups. An acknowledged publication survives the loss of every
-// edge, not of this process: a new process is a new epoch. Loop thread only. Bounds: ServiceLimits
-// (per group: publications, bytes, age; in all: bytes; keys). A group that is not attached and whose
-// history aged out is evicted; what remains of all evicted groups is one number, the `floor`: the highest
-// last offset among them. A position at or above the floor of a group that is not in memory missed
-// nothing; below it, something may be missing, and is announced.
+// Offsets come from one counter for all groups. An acknowledged publication survives the loss of
+// every edge, not of this process: a new process is a new epoch. Loop thread only. Bounds:
+// ServiceLimits (per group: publications, bytes, age; in all: bytes; keys). A group that is not
+// attached and whose history aged out is evicted; what remains of all evicted groups is one number,
+// the `floor`: the highest last offset among them. A position at or above the floor of a group that
+// is not in memory missed nothing; below it, something may be missing, and is announced.
 #pragma once
 
 #include <list>
@@ -45,7 +45,8 @@ class MemoryEngine final : public Engine {
     std::string id;
     HistoryRing history;
     GroupSink* sink = nullptr;
-    uint64_t last_offset;  // or the floor, for a group that has published nothing since it is in memory
+    uint64_t
+        last_offset;  // or the floor, for a group that has published nothing since it is in memory
     bool published = false;
     GroupList::iterator by_age;  // valid while the history holds something
   };

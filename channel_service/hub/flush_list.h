@@ -1,4 +1,5 @@
-// "Drain, then flush": what got something to write during a turn of the loop is written once, at its end.
+// "Drain, then flush": what got something to write during a turn of the loop is written once, at
+// its end.
 #pragma once
 
 #include <vector>

@@ -46,9 +46,9 @@ class HubGroup final : public GroupSink {
 
   // Null if there is none (any more).
   Subscription* Find(uint64_t subscription_id) {
-    const auto found = std::find_if(
-        subscriptions.begin(), subscriptions.end(),
-        [subscription_id](const Subscription& s) { return s.id == subscription_id; });
+    const auto found =
+        std::find_if(subscriptions.begin(), subscriptions.end(),
+                     [subscription_id](const Subscription& s) { return s.id == subscription_id; });
     return found == subscriptions.end() ? nullptr : &*found;
   }
 

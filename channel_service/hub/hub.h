@@ -1,10 +1,10 @@
 // The hub: one node's fan-out, group → subscribers.
 //
-// Owned by the service, loop thread only. It attaches a group to the engine while the group has at least
-// one subscription. A subscription first catches up (the engine's read may be asynchronous); live
-// publications wait behind what was missed, at most kCatchUpRecordsMax of them, beyond that the read is
-// repeated from where it ended. So a subscriber sees every group's publications in order, without a hole
-// that is not announced.
+// Owned by the service, loop thread only. It attaches a group to the engine while the group has at
+// least one subscription. A subscription first catches up (the engine's read may be asynchronous);
+// live publications wait behind what was missed, at most kCatchUpRecordsMax of them, beyond that
+// the read is repeated from where it ended. So a subscriber sees every group's publications in
+// order, without a hole that is not announced.
 #pragma once
 
 #include <cstdint>
@@ -34,8 +34,8 @@ class Hub {
   Hub(Engine& engine, HubMetrics& metrics);
   ~Hub();
 
-  // Answers with `subscribed` (and, if needed, a `gap` and what was missed) on the subscriber's queue.
-  // RESOURCE_EXHAUSTED if the subscriber holds kSubscriptionsMax groups.
+  // Answers with `subscribed` (and, if needed, a `gap` and what was missed) on the subscriber's
+  // queue. RESOURCE_EXHAUSTED if the subscriber holds kSubscriptionsMax groups.
   absl::Status Subscribe(Subscriber* subscriber, const SubscribeInput& input);
   void Unsubscribe(Subscriber* subscriber, std::string_view group_id);
 

@@ -1,9 +1,11 @@
-// One Subscribe stream as the hub sees it: a queue of serialised records on their way to one client.
+// One Subscribe stream as the hub sees it: a queue of serialised records on their way to one
+// client.
 //
-// Owned by its rpc call; loop thread only. The queue is a list of blocks, each at most kBlockBytesMax (a
-// larger record has a block of its own); it is bounded by ServiceLimits::subscriber_queue_bytes_max. Over
-// the bound the queue is dropped and the stream ends: the client comes back with its last positions, and
-// "subscribe since" gives it what it missed.
+// Owned by its rpc call; loop thread only. The queue is a list of blocks, each at most
+// kBlockBytesMax (a larger record has a block of its own); it is bounded by
+// ServiceLimits::subscriber_queue_bytes_max. Over the bound the queue is dropped and the stream
+// ends: the client comes back with its last positions, and "subscribe since" gives it what it
+// missed.
 #pragma once
 
 #include <deque>
@@ -30,7 +32,8 @@ class Subscriber : public Flushable {
   size_t queued_bytes() const { return queued_bytes_; }
 
  protected:
-  // Writes the next block, if there is one and none is on its way; ends the stream after an overflow.
+  // Writes the next block, if there is one and none is on its way; ends the stream after an
+  // overflow.
   void Flush() override;
 
   // The block was taken by the transport, or the transport is gone.

@@ -55,9 +55,9 @@ RecordPtr MakeRecord(const PublishInput& input, uint64_t offset, uint64_t previo
   const int body_field =
       input.kind == BodyKind::kText ? P::kMessageFieldNumber : P::kDataFieldNumber;
   const auto time = static_cast<uint64_t>(time_unix_ms);
-  const size_t publication_size =
-      BytesFieldSize(input.group_id.size()) + VarintFieldSize(offset) +
-      VarintFieldSize(previous_offset) + BytesFieldSize(input.body.size()) + VarintFieldSize(time);
+  const size_t publication_size = BytesFieldSize(input.group_id.size()) + VarintFieldSize(offset) +
+                                  VarintFieldSize(previous_offset) +
+                                  BytesFieldSize(input.body.size()) + VarintFieldSize(time);
   const size_t event_size = BytesFieldSize(publication_size);
 
   auto record = std::make_shared<Record>();

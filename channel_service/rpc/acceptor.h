@@ -1,9 +1,9 @@
 // The service's accept loop: takes connections and hands them to gRPC.
 //
 // gRPC 1.51 never accepts again after one accept that failed for want of file descriptors
-// (CVE-2023-4785 and its kin). So we accept: one thread, a reserve of descriptors that connections may not
-// use, and one more descriptor to take and close a connection when there is none left. What is refused is
-// closed at once, counted and logged (at most once a second).
+// (CVE-2023-4785 and its kin). So we accept: one thread, a reserve of descriptors that connections
+// may not use, and one more descriptor to take and close a connection when there is none left. What
+// is refused is closed at once, counted and logged (at most once a second).
 #pragma once
 
 #include <grpcpp/server_builder.h>
@@ -26,7 +26,8 @@ class Acceptor {
   explicit Acceptor(prometheus::Counter& refused) : refused_(refused) {}
   ~Acceptor();
 
-  // Binds and listens, so that a taken port is told before anything else starts. Returns the address.
+  // Binds and listens, so that a taken port is told before anything else starts. Returns the
+  // address.
   absl::StatusOr<Endpoint> Listen(const Endpoint& endpoint);
 
   // Hands connections to `target` until Stop.

@@ -22,7 +22,8 @@ void CompletionLoop::Run() {
   void* tag = nullptr;
   bool ok = false;
   while (true) {
-    // gRPC's queue takes deadlines of the system clock; a jump of it delays or hastens one tick only.
+    // gRPC's queue takes deadlines of the system clock; a jump of it delays or hastens one tick
+    // only.
     auto status = queue_.AsyncNext(&tag, &ok, std::chrono::system_clock::now() + kTick);
     if (status == grpc::CompletionQueue::SHUTDOWN) return;
     for (int events = 0; status == grpc::CompletionQueue::GOT_EVENT;) {

@@ -1,8 +1,8 @@
 // The service's loop: gRPC's completion queue, "drain, then flush".
 //
-// One thread calls Run and owns all state of the service. A turn takes events until none is ready (at
-// most kEventsPerTurnMax), then flushes what got something to write, then waits. Post is the one entry
-// for other threads (signals, engines on a network).
+// One thread calls Run and owns all state of the service. A turn takes events until none is ready
+// (at most kEventsPerTurnMax), then flushes what got something to write, then waits. Post is the
+// one entry for other threads (signals, engines on a network).
 #pragma once
 
 #include <grpcpp/alarm.h>

@@ -39,8 +39,8 @@ struct RpcContext {
   HubMetrics& hub_metrics;
   const ServiceLimits& limits;
   absl::flat_hash_set<OpenStream*> open_streams;
-  bool draining = false;   // new work is refused with UNAVAILABLE
-  bool accepting = true;   // false: the server is being shut down, ask for no further calls
+  bool draining = false;  // new work is refused with UNAVAILABLE
+  bool accepting = true;  // false: the server is being shut down, ask for no further calls
 };
 
 }  // namespace channel

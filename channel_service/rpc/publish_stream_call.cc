@@ -16,10 +16,10 @@
 namespace channel {
 namespace {
 
-// One stream. Owns itself: destroyed when the stream was finished, nothing of it is outstanding in gRPC or
-// in the engine, and it is not marked for a flush. Answers wait in a queue in the order of the requests;
-// those that are known at its front go out in one message at the end of a turn. While kStreamAnswersMax
-// wait (the client does not take them) nothing more is read.
+// One stream. Owns itself: destroyed when the stream was finished, nothing of it is outstanding in
+// gRPC or in the engine, and it is not marked for a flush. Answers wait in a queue in the order of
+// the requests; those that are known at its front go out in one message at the end of a turn. While
+// kStreamAnswersMax wait (the client does not take them) nothing more is read.
 class PublishStreamCall final : public PublishWaiter, public Flushable, public OpenStream {
  public:
   explicit PublishStreamCall(RpcContext& context) : context_(context) {
@@ -39,10 +39,7 @@ class PublishStreamCall final : public PublishWaiter, public Flushable, public O
     context_.flush_list.Mark(this);
   }
 
-  void Drain() override {
-    if (!final_status_.has_value()) final_status_ = DrainingError();
-    context_.flush_list.Mark(this);
-  }
+  void Drain() override { End(DrainingError()); }
 
  private:
   struct Answer {
@@ -65,10 +62,18 @@ class PublishStreamCall final : public PublishWaiter, public Flushable, public O
     write_outstanding_ = true;
     stream_.SendInitialMetadata(&on_written_);
     if (context_.draining) {
-      Drain();
-      return;
+      End(DrainingError());
+    } else if (context_.open_streams.size() > kOpenStreamsMax) {
+      End(TooManyStreamsError());
+    } else {
+      StartRead();
     }
-    StartRead();
+  }
+
+  // Reads no more; the status goes out when all is answered. The first one counts.
+  void End(absl::Status status) {
+    if (!final_status_.has_value()) final_status_ = std::move(status);
+    context_.flush_list.Mark(this);
   }
 
   void StartRead() {
@@ -80,14 +85,12 @@ class PublishStreamCall final : public PublishWaiter, public Flushable, public O
     read_outstanding_ = false;
     if (!ok || final_status_.has_value()) {
       // The client has no more to say; what was taken is answered.
-      if (!final_status_.has_value()) final_status_ = absl::OkStatus();
-      context_.flush_list.Mark(this);
+      End(absl::OkStatus());
       return;
     }
     if (!request_.publisher().empty()) publisher_ = request_.publisher();
     if (publisher_.size() > kPublisherBytesMax) {
-      final_status_ = absl::InvalidArgumentError("publisher has more than 64 bytes");
-      context_.flush_list.Mark(this);
+      End(absl::InvalidArgumentError("publisher has more than 64 bytes"));
       return;
     }
     for (const v1::PublishRequest& publication : request_.publications()) Publish(publication);
@@ -195,7 +198,8 @@ class PublishStreamCall final : public PublishWaiter, public Flushable, public O
   std::deque<Answer> answers_;
   uint64_t first_ticket_ = 0;  // of answers_.front()
   size_t unanswered_ = 0;      // publications that the engine has not answered
-  std::optional<absl::Status> final_status_;  // set: read no more, finish with it when all is answered
+  std::optional<absl::Status>
+      final_status_;  // set: read no more, finish with it when all is answered
   bool read_outstanding_ = false;
   bool write_outstanding_ = false;
   bool done_outstanding_ = false;

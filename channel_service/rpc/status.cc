@@ -17,8 +17,8 @@ absl::Status ValidateGroupId(std::string_view group_id) {
         fmt::format("group_id is empty; allowed are 1 to {} bytes", kGroupIdBytesMax));
   }
   if (group_id.size() > kGroupIdBytesMax) {
-    return absl::InvalidArgumentError(fmt::format(
-        "group_id has {} bytes; allowed are 1 to {}", group_id.size(), kGroupIdBytesMax));
+    return absl::InvalidArgumentError(fmt::format("group_id has {} bytes; allowed are 1 to {}",
+                                                  group_id.size(), kGroupIdBytesMax));
   }
   return absl::OkStatus();
 }
@@ -29,8 +29,8 @@ absl::Status ValidatePublish(const v1::PublishRequest& request, const ServiceLim
     return absl::InvalidArgumentError("no body; set message (text) or data (bytes)");
   }
   if (request.key().size() > kKeyBytesMax) {
-    return absl::InvalidArgumentError(
-        fmt::format("key has {} bytes; at most {} are allowed", request.key().size(), kKeyBytesMax));
+    return absl::InvalidArgumentError(fmt::format("key has {} bytes; at most {} are allowed",
+                                                  request.key().size(), kKeyBytesMax));
   }
   const size_t size = request.has_message() ? request.message().size() : request.data().size();
   if (size > limits.message_bytes_max) {
@@ -65,6 +65,11 @@ absl::Status StatusOf(PublishCode code) {
       return absl::UnavailableError("the engine cannot be reached; try again");
   }
   return absl::InternalError("unknown publish code");
+}
+
+absl::Status TooManyStreamsError() {
+  return absl::ResourceExhaustedError(
+      fmt::format("{} streams are open; more are not allowed", kOpenStreamsMax));
 }
 
 absl::Status DrainingError() { return absl::UnavailableError("draining: the service is stopping"); }

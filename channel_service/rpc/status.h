@@ -26,5 +26,6 @@ absl::Status StatusOf(PublishCode code);
 
 // Refusals that every call gives in the same words.
 absl::Status DrainingError();
+absl::Status TooManyStreamsError();
 
 }  // namespace channel

@@ -18,12 +18,12 @@
 namespace channel {
 namespace {
 
-// While this much waits for the client, its further subscriptions are not begun: what they missed would
-// only fill the queue.
+// While this much waits for the client, its further subscriptions are not begun: what they missed
+// would only fill the queue.
 constexpr size_t kCatchUpQueueBytesMax = 4 << 20;
 
-// One stream. Owns itself: destroyed when the call is over, nothing of it is outstanding in gRPC, and it
-// is not marked for a flush.
+// One stream. Owns itself: destroyed when the call is over, nothing of it is outstanding in gRPC,
+// and it is not marked for a flush.
 class SubscribeCall final : public Subscriber, public OpenStream {
  public:
   explicit SubscribeCall(RpcContext& context)
@@ -53,10 +53,12 @@ class SubscribeCall final : public Subscriber, public OpenStream {
     metadata_outstanding_ = true;
     stream_.SendInitialMetadata(&on_metadata_sent_);
     if (context_.draining) {
-      Drain();
-      return;
+      End(DrainingError());
+    } else if (context_.open_streams.size() > kOpenStreamsMax) {
+      End(TooManyStreamsError());
+    } else {
+      StartRead();
     }
-    StartRead();
   }
 
   void StartRead() {
@@ -66,7 +68,8 @@ class SubscribeCall final : public Subscriber, public OpenStream {
 
   void OnRead(bool ok) {
     read_outstanding_ = false;
-    // Not ok: the client half-closed or is gone. Half-closed it goes on receiving; OnDone tells the rest.
+    // Not ok: the client half-closed or is gone. Half-closed it goes on receiving; OnDone tells the
+    // rest.
     if (ok && !final_status_.has_value()) {
       next_subscription_ = 0;
       const grpc::Status parsed =
@@ -83,15 +86,16 @@ class SubscribeCall final : public Subscriber, public OpenStream {
     context_.flush_list.Mark(this);
   }
 
-  // Begins the subscriptions of the request, as far as the queue allows; then reads the next request.
+  // Begins the subscriptions of the request, as far as the queue allows; then reads the next
+  // request.
   void SubscribeOn() {
     while (next_subscription_ < request_.subscribe_size() && !final_status_.has_value()) {
       if (queued_bytes() > kCatchUpQueueBytesMax) return;  // goes on when blocks were written
       const v1::Subscription& wanted = request_.subscribe(next_subscription_++);
       absl::Status status = ValidateGroupId(wanted.group_id());
       if (status.ok()) {
-        SubscribeInput input{.group_id = wanted.group_id(), .last = wanted.last(),
-                             .tag = wanted.tag()};
+        SubscribeInput input{
+            .group_id = wanted.group_id(), .last = wanted.last(), .tag = wanted.tag()};
         if (wanted.has_since()) {
           input.since = StreamPosition{wanted.since().epoch(), wanted.since().offset()};
         }

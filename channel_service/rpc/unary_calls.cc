@@ -101,12 +101,12 @@ class HistoryCall {
     absl::Status status = absl::OkStatus();
     if (!result.available) status = StatusOf(PublishCode::kUnavailable);
     if (result.gap.has_value()) {
-      status = absl::OutOfRangeError(result.gap->reason == GapReason::kEpoch
-                                         ? "since is of another epoch; the current one is " +
-                                               context_.engine.epoch()
-                                         : "publications after since are no longer held; the oldest "
-                                           "that can be given is offset " +
-                                               std::to_string(result.gap->before));
+      status = absl::OutOfRangeError(
+          result.gap->reason == GapReason::kEpoch
+              ? "since is of another epoch; the current one is " + context_.engine.epoch()
+              : "publications after since are no longer held; the oldest "
+                "that can be given is offset " +
+                    std::to_string(result.gap->before));
     }
     for (const RecordPtr& record : result.records) {
       *response_.add_publications() = ParseRecord(*record);

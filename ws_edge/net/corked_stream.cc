@@ -83,8 +83,8 @@ size_t CorkedStream::Send() {
     std::string& scratch = flush_list_->scratch();
     scratch.assign(first);
     for (size_t i = 1; i < count; ++i) scratch.append(queue_[i]->bytes());
-    sent =
-        ::send(socket_.native_handle(), scratch.data(), scratch.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    sent = ::send(socket_.native_handle(), scratch.data(), scratch.size(),
+                  MSG_NOSIGNAL | MSG_DONTWAIT);
   } else {
     std::array<iovec, kFramesPerSendMax> parts;
     parts[0] = {const_cast<char*>(first.data()), first.size()};

@@ -1,11 +1,11 @@
 // The socket under Beast's WebSocket stream: the only writer, one system call per turn of the loop.
 //
-// Beast does the handshake, reading, and control frames on top of it. Data frames come from below Beast:
-// encoded once, appended here by reference. Everything queued in a turn leaves in one send. Whole frames
-// only are appended, and Beast's control frames come in one write each, so no frame lands inside another.
-// After Beast's close frame no data is taken. Owned by its session; loop thread only. The queue has no
-// bound of its own: the session looks at queued_bytes. When the socket is broken the queue is dropped;
-// the reader sees the error.
+// Beast does the handshake, reading, and control frames on top of it. Data frames come from below
+// Beast: encoded once, appended here by reference. Everything queued in a turn leaves in one send.
+// Whole frames only are appended, and Beast's control frames come in one write each, so no frame
+// lands inside another. After Beast's close frame no data is taken. Owned by its session; loop
+// thread only. The queue has no bound of its own: the session looks at queued_bytes. When the
+// socket is broken the queue is dropped; the reader sees the error.
 #pragma once
 
 #include <absl/container/inlined_vector.h>
@@ -24,6 +24,7 @@
 #include <string>
 #include <utility>
 
+#include "ws_edge/limits.h"
 #include "ws_edge/net/flush_list.h"
 #include "ws_edge/net/frame.h"
 
@@ -72,22 +73,38 @@ class CorkedStream {
         [this](auto handler, const Buffers& control) {
           const std::string bytes = boost::beast::buffers_to_string(control);
           AppendControl(bytes);
-          // Never inside the call: Beast relies on it.
-          boost::asio::post(socket_.get_executor(),
-                            boost::beast::bind_front_handler(std::move(handler), Error(),
-                                                             bytes.size()));
+          CompleteControl(std::move(handler), bytes.size());
         },
         token, buffers);
   }
 
-  // Sends what is queued, shuts down our side, then reads until the peer has closed its own: closing at
-  // once would destroy a close frame that is still on its way.
+  // Sends what is queued, shuts down our side, then reads until the peer has closed its own:
+  // closing at once would destroy a close frame that is still on its way.
   void StartTeardown(absl::AnyInvocable<void(Error)> done);
 
  private:
   friend class FlushList;
   void Push(FramePtr frame);
   void AppendControl(std::string_view bytes);
+  // Completes a control write: at once (but never inside Beast's call), or, while much is queued, when
+  // the socket has taken it. Beast does not read meanwhile, so a client that floods us with pings and
+  // does not read is held up instead of filling the queue with pongs.
+  template <typename Handler>
+  void CompleteControl(Handler handler, size_t bytes) {
+    if (queued_bytes_ <= kControlHighWaterBytes) {
+      boost::asio::post(socket_.get_executor(), boost::beast::bind_front_handler(
+                                                    std::move(handler), Error(), bytes));
+      return;
+    }
+    socket_.async_wait(Socket::wait_write,
+                       [this, handler = std::move(handler), bytes](const Error& error) mutable {
+                         if (error) {
+                           handler(error, 0);
+                         } else {
+                           CompleteControl(std::move(handler), bytes);
+                         }
+                       });
+  }
   void Mark();
   size_t Send();
   void Sent(size_t bytes);
@@ -115,7 +132,8 @@ template <typename Handler>
 void async_teardown(boost::beast::role_type, CorkedStream& stream, Handler&& handler) {
   stream.StartTeardown(std::forward<Handler>(handler));
 }
-inline void teardown(boost::beast::role_type, CorkedStream& stream, boost::beast::error_code& error) {
+inline void teardown(boost::beast::role_type, CorkedStream& stream,
+                     boost::beast::error_code& error) {
   stream.socket().close(error);
 }
 

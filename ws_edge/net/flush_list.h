@@ -1,7 +1,7 @@
 // "Write once a turn": the streams that got something to send since the loop last flushed.
 //
-// The first mark posts one handler, which runs after all that is ready in this turn; it flushes every
-// marked stream with one system call each. Loop thread only.
+// The first mark posts one handler, which runs after all that is ready in this turn; it flushes
+// every marked stream with one system call each. Loop thread only.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

@@ -1,7 +1,8 @@
-// One WebSocket frame as it goes over the wire: encoded once, immutable, shared by all members' queues.
+// One WebSocket frame as it goes over the wire: encoded once, immutable, shared by all members'
+// queues.
 //
-// Server frames are unmasked (RFC 6455 section 5.1), so they are the same bytes for every client. The
-// reference count is not atomic: frames live on the edge's loop thread only.
+// Server frames are unmasked (RFC 6455 section 5.1), so they are the same bytes for every client.
+// The reference count is not atomic: frames live on the edge's loop thread only.
 #pragma once
 
 #include <boost/smart_ptr/intrusive_ptr.hpp>

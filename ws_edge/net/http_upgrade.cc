@@ -8,8 +8,8 @@
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
-#include <chrono>
 #include <cctype>
+#include <chrono>
 #include <optional>
 #include <utility>
 
@@ -183,7 +183,8 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
     if (key.size() != 24 || key.substr(22) != "==") {
       return bad("the header 'Sec-WebSocket-Key' must be 16 bytes in base64");
     }
-    if (buffer_.size() > 0) return bad("the client must wait for the answer before it sends frames");
+    if (buffer_.size() > 0)
+      return bad("the client must wait for the answer before it sends frames");
     const std::string_view origin = View(request[http::field::origin]);
     if (!OriginAllowed(origin, View(request[http::field::host]), context_.allowed_origins)) {
       return MakeResponse(http::status::forbidden,
@@ -228,8 +229,8 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
                       });
   }
 
-  // Reads what the client still sends: closing before it was read would reset the connection and take
-  // our answer with it.
+  // Reads what the client still sends: closing before it was read would reset the connection and
+  // take our answer with it.
   void Discard() {
     buffer_.clear();
     socket_.async_read_some(buffer_.prepare(2048),

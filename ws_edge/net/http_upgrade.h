@@ -1,9 +1,9 @@
-// A connection before it is a WebSocket session: reads one HTTP request and either hands the socket on for
-// the upgrade or answers with a page or an error.
+// A connection before it is a WebSocket session: reads one HTTP request and either hands the socket
+// on for the upgrade or answers with a page or an error.
 //
-// Keeps itself alive until it is done; loop thread. Bounds: header kHttpHeaderBytesMax, the whole request
-// within upgrade_timeout, one request a connection. Everything that Beast's own handshake would refuse
-// without words is refused here, with words.
+// Keeps itself alive until it is done; loop thread. Bounds: header kHttpHeaderBytesMax, the whole
+// request within upgrade_timeout, one request a connection. Everything that Beast's own handshake
+// would refuse without words is refused here, with words.
 #pragma once
 
 #include <boost/beast/http/empty_body.hpp>
@@ -31,9 +31,9 @@ struct WebFile {
 
 // What all connections share; owned by the edge server.
 struct HttpContext {
-  std::string server_name;                     // in the header X-Channel-Edge
-  std::map<std::string, WebFile> files;        // by path
-  std::vector<std::string> allowed_origins;    // "*" = all
+  std::string server_name;                   // in the header X-Channel-Edge
+  std::map<std::string, WebFile> files;      // by path
+  std::vector<std::string> allowed_origins;  // "*" = all
   const EdgeLimits& limits;
   EdgeMetrics& metrics;
   // Why there is no place for another session; empty if there is one.
@@ -45,8 +45,8 @@ struct HttpContext {
 // Takes over a new connection. `count` is held until the connection is handed on or closed.
 void StartHttp(Socket socket, HttpContext& context, std::shared_ptr<void> count);
 
-// May a page of `origin` open a WebSocket to `host` (the Host header)? Yes if there is no origin, if it is
-// of the same host (any port; the names of the loopback are one host), or if it is listed.
+// May a page of `origin` open a WebSocket to `host` (the Host header)? Yes if there is no origin,
+// if it is of the same host (any port; the names of the loopback are one host), or if it is listed.
 bool OriginAllowed(std::string_view origin, std::string_view host,
                    const std::vector<std::string>& allowed_origins);
 

@@ -1,8 +1,9 @@
-// The shared port: every edge process listens on it with SO_REUSEPORT and the kernel spreads connections.
+// The shared port: every edge process listens on it with SO_REUSEPORT and the kernel spreads
+// connections.
 //
-// Owned by the edge server, loop thread. Over `connections_max`, and while draining, a connection is
-// answered with 503 and closed. When no descriptor is left it pauses for 100 ms: connections wait in the
-// backlog meanwhile.
+// Owned by the edge server, loop thread. Over `connections_max`, and while draining, a connection
+// is answered with 503 and closed. When no descriptor is left it pauses for 100 ms: connections
+// wait in the backlog meanwhile.
 #pragma once
 
 #include <boost/asio/basic_socket_acceptor.hpp>
@@ -32,9 +33,8 @@ class Listener {
   void StartAccept();
 
   boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, LoopExecutor> acceptor_;
-  boost::asio::basic_waitable_timer<std::chrono::steady_clock,
-                                    boost::asio::wait_traits<std::chrono::steady_clock>,
-                                    LoopExecutor>
+  boost::asio::basic_waitable_timer<
+      std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>, LoopExecutor>
       retry_timer_;
   const OnConnection on_connection_;
   Endpoint peer_;

@@ -44,8 +44,9 @@ bool ReadGroupId(const json::object& object, std::string* group_id, CommandError
     return Refuse(error, ErrorCode::kBadRequest,
                   "group_id is a number that is not an integer of 64 bits; write it as a string");
   } else {
-    return Refuse(error, ErrorCode::kBadRequest,
-                  fmt::format("group_id is {}; it must be a string or an integer", KindName(*value)));
+    return Refuse(
+        error, ErrorCode::kBadRequest,
+        fmt::format("group_id is {}; it must be a string or an integer", KindName(*value)));
   }
   if (group_id->empty() || group_id->size() > kGroupIdBytesMax) {
     return Refuse(error, ErrorCode::kBadRequest,
@@ -133,8 +134,7 @@ bool ParseCommand(std::string_view frame, Command* command, CommandError* error)
                   fmt::format("the frame holds {}; it must hold a JSON object", KindName(value)));
   }
   const json::object& object = value.get_object();
-  if (!ReadKind(object, &command->kind, error) ||
-      !ReadGroupId(object, &command->group_id, error)) {
+  if (!ReadKind(object, &command->kind, error) || !ReadGroupId(object, &command->group_id, error)) {
     return false;
   }
   return command->kind != CommandKind::kSendToGroup ||

@@ -30,8 +30,8 @@ struct CommandError {
   std::string message;  // what was wrong, where, and what is allowed
 };
 
-// Parses one frame, which is valid UTF-8 and not too long. Fills the command and returns true, or fills the
-// error.
+// Parses one frame, which is valid UTF-8 and not too long. Fills the command and returns true, or
+// fills the error.
 bool ParseCommand(std::string_view frame, Command* command, CommandError* error);
 
 }  // namespace edge

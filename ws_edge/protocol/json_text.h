@@ -1,7 +1,8 @@
-// JSON as text: the value of one member exactly as it was written, without the insignificant white space.
+// JSON as text: the value of one member exactly as it was written, without the insignificant white
+// space.
 //
-// Boost.JSON validates and parses; but it writes numbers in its own way (1.5 becomes 1.5E0), and a message
-// that a client sent as 1.5 is to arrive as 1.5.
+// Boost.JSON validates and parses; but it writes numbers in its own way (1.5 becomes 1.5E0), and a
+// message that a client sent as 1.5 is to arrive as 1.5.
 #pragma once
 
 #include <string>
@@ -9,8 +10,9 @@
 
 namespace edge {
 
-// The text of the last member `name` of the object `json`. `json` must be a valid JSON object and `name`
-// free of characters that JSON escapes. Empty if there is none whose name is written without escapes.
+// The text of the last member `name` of the object `json`. `json` must be a valid JSON object and
+// `name` free of characters that JSON escapes. Empty if there is none whose name is written without
+// escapes.
 std::string_view FindMember(std::string_view json, std::string_view name);
 
 // `json`, which is valid, without white space outside of strings.

@@ -70,8 +70,7 @@ TEST(ServiceLimitsTest, LimitsThatContradictEachOtherNameTheFlag) {
   EXPECT_NE(MessageOf(limits.Check()).find("--message_bytes_max"), std::string_view::npos);
   limits = {};
   limits.subscriber_queue_bytes_max = 1000;
-  EXPECT_NE(MessageOf(limits.Check()).find("--subscriber_queue_bytes_max"),
-            std::string_view::npos);
+  EXPECT_NE(MessageOf(limits.Check()).find("--subscriber_queue_bytes_max"), std::string_view::npos);
 }
 
 }  // namespace

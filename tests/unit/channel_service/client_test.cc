@@ -91,7 +91,9 @@ TEST(ResumeTableTest, AnswersToAnEarlierSubscriptionAreNotTakenForTheNewOne) {
   EXPECT_EQ(table.OnPublication(Publication(12, 11)), Verdict::kDeliver);
 }
 
-PublishQueue::Entry Entry(const std::string& record) { return {.record = record, .token = 0, .since = {}}; }
+PublishQueue::Entry Entry(const std::string& record) {
+  return {.record = record, .token = 0, .since = {}};
+}
 
 TEST(PublishQueueTest, UnansweredRecordsAreSentAgainAfterALostLink) {
   PublishQueue queue;

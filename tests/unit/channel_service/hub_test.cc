@@ -152,7 +152,8 @@ TEST_F(HubTest, TooMuchThatWaitsIsReadAgainWithoutAHole) {
   engine_.AnswerReads();
   const auto messages = Messages(one_.Take(list_));
   ASSERT_EQ(messages.size(), kCatchUpRecordsMax + 12);
-  for (size_t i = 0; i < kCatchUpRecordsMax + 10; ++i) ASSERT_EQ(messages[i + 1], std::to_string(i));
+  for (size_t i = 0; i < kCatchUpRecordsMax + 10; ++i)
+    ASSERT_EQ(messages[i + 1], std::to_string(i));
   EXPECT_EQ(messages.back(), "late");
 }
 

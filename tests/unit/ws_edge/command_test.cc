@@ -40,7 +40,8 @@ TEST(CommandTest, AnIntegerGroupIsItsDecimalString) {
 
 TEST(CommandTest, AMessageThatIsNoStringIsDeliveredAsItWasWrittenButCompact) {
   const auto message = [](const std::string& json) {
-    return Parse(R"({"cmd":"send_to_group","group_id":"1","message":)" + json + "}").command.message;
+    return Parse(R"({"cmd":"send_to_group","group_id":"1","message":)" + json + "}")
+        .command.message;
   };
   EXPECT_EQ(message("1.50"), "1.50");
   EXPECT_EQ(message("1e400"), "1e400");

@@ -113,11 +113,12 @@ TEST_F(CorkedStreamTest, DroppingTheQueueKeepsAFrameThatIsOnItsWay) {
 TEST_F(CorkedStreamTest, NoDataFollowsTheCloseFrame) {
   const std::string close("\x88\x00", 2);
   bool completed = false;
-  stream_->async_write_some(boost::asio::buffer(close), [&](CorkedStream::Error error, size_t bytes) {
-    completed = true;
-    EXPECT_FALSE(error);
-    EXPECT_EQ(bytes, 2u);
-  });
+  stream_->async_write_some(boost::asio::buffer(close),
+                            [&](CorkedStream::Error error, size_t bytes) {
+                              completed = true;
+                              EXPECT_FALSE(error);
+                              EXPECT_EQ(bytes, 2u);
+                            });
   EXPECT_FALSE(completed) << "Beast must not be called back inside its call";
   Append("data");
   Turn();

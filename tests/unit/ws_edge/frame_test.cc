@@ -21,8 +21,9 @@ TEST(FrameTest, LengthsAreEncodedInTheShortestForm) {
 }
 
 TEST(FrameTest, OpcodesAndPayloadAreThere) {
-  EXPECT_EQ(Frame::Encode(Opcode::kBinary, "ab")->bytes(), "\x82\x02"
-                                                           "ab");
+  EXPECT_EQ(Frame::Encode(Opcode::kBinary, "ab")->bytes(),
+            "\x82\x02"
+            "ab");
   EXPECT_EQ(Frame::Encode(Opcode::kPing, {})->bytes(), std::string("\x89\x00", 2));
   EXPECT_EQ(Frame::Copy("raw")->bytes(), "raw");
 }

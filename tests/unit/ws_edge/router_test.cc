@@ -1,5 +1,5 @@
-// The router with real sessions that are not connected: memberships and the way upstream. What members
-// receive is tested with real sockets in tests/integration.
+// The router with real sessions that are not connected: memberships and the way upstream. What
+// members receive is tested with real sockets in tests/integration.
 #include "ws_edge/router.h"
 
 #include <gtest/gtest.h>
@@ -37,7 +37,7 @@ class RouterTest : public ::testing::Test, public SessionObserver {
  protected:
   void OnSessionOver(Session*, const CloseReason&) override {}
   void OnSessionClosing(Session*) override {}
-  void OnMessageIncomplete(Session*) override {}
+  void OnMessageIncomplete(Session*, bool) override {}
 
   ~RouterTest() override {
     for (auto& session : sessions_) router_.LeaveAll(session.get());
@@ -67,8 +67,9 @@ class RouterTest : public ::testing::Test, public SessionObserver {
   channel::test::FakeClock clock_;
   FlushList flush_list_{loop_};
   FakeUpstream upstream_;
-  Router router_{limits_, metrics_, clock_, upstream_,
-                 [this](uint64_t id) { return id <= sessions_.size() ? sessions_[id - 1].get() : nullptr; }};
+  Router router_{limits_, metrics_, clock_, upstream_, [this](uint64_t id) {
+                   return id <= sessions_.size() ? sessions_[id - 1].get() : nullptr;
+                 }};
   const std::string name_ = "edge";
   SessionContext context_{name_, limits_, metrics_, flush_list_, router_, *this};
   std::vector<std::shared_ptr<Session>> sessions_;
