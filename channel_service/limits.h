@@ -52,6 +52,10 @@ struct ServiceLimits {
   size_t history_bytes_max = 1 << 20;
   size_t history_total_bytes_max = size_t{1} << 30;
   std::chrono::milliseconds history_age_max = std::chrono::minutes(5);
+  // In the first moments of a new log its history is bounded in bytes only: after a restart of the
+  // service the first edge that is back sends on what its clients sent meanwhile, and those that
+  // come back later are to find all of it.
+  std::chrono::milliseconds new_epoch_grace = std::chrono::seconds(5);
   std::chrono::milliseconds dedup_window = std::chrono::minutes(2);
   size_t dedup_keys_max = 1'000'000;
   size_t subscriber_queue_bytes_max = 64 << 20;

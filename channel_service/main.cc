@@ -38,6 +38,9 @@ ABSL_FLAG(uint64_t, history_bytes_max, channel::ServiceLimits{}.history_bytes_ma
 ABSL_FLAG(uint64_t, history_total_bytes_max, channel::ServiceLimits{}.history_total_bytes_max,
           "Bytes of history held for all groups");
 ABSL_FLAG(absl::Duration, history_age_max, absl::Minutes(5), "How long a publication is held");
+ABSL_FLAG(absl::Duration, new_epoch_grace, absl::Seconds(5),
+          "After a start --history_publications_max does not hold for so long, so that edges that "
+          "come back late find what others sent");
 ABSL_FLAG(absl::Duration, dedup_window, absl::Minutes(2),
           "How long an idempotency key is remembered");
 ABSL_FLAG(uint64_t, subscriber_queue_bytes_max, channel::ServiceLimits{}.subscriber_queue_bytes_max,
@@ -54,6 +57,7 @@ ServiceLimits LimitsFromFlags() {
   limits.history_bytes_max = absl::GetFlag(FLAGS_history_bytes_max);
   limits.history_total_bytes_max = absl::GetFlag(FLAGS_history_total_bytes_max);
   limits.history_age_max = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_history_age_max));
+  limits.new_epoch_grace = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_new_epoch_grace));
   limits.dedup_window = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_dedup_window));
   limits.subscriber_queue_bytes_max = absl::GetFlag(FLAGS_subscriber_queue_bytes_max);
   return limits;

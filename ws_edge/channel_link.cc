@@ -24,6 +24,16 @@ ErrorCode ToErrorCode(absl::StatusCode code) {
   }
 }
 
+void LogGap(const channel::v1::Gap& gap) {
+  if (gap.reason() == channel::v1::GAP_REASON_EPOCH) {
+    spdlog::warn("group '{}': the log began anew; what followed offset {} of the old one is lost",
+                 gap.group_id(), gap.after());
+  } else {
+    spdlog::warn("group '{}': publications between {} and {} are lost", gap.group_id(), gap.after(),
+                 gap.before());
+  }
+}
+
 }  // namespace
 
 ChannelLink::ChannelLink(boost::asio::io_context& loop, channel::ChannelClientOptions options,
@@ -149,8 +159,7 @@ void ChannelLink::Take(const Item& item) {
           router_->OnSubscribed(event.subscribed());
         } else if (event.has_gap()) {
           metrics_.gaps.Increment();
-          spdlog::warn("group '{}': publications between {} and {} are lost",
-                       event.gap().group_id(), event.gap().after(), event.gap().before());
+          LogGap(event.gap());
         }
       }
       break;

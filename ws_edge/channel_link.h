@@ -2,9 +2,10 @@
 // edge's loop.
 //
 // Owned by the edge server. Two hand-over points between the threads: the client's calls (loop →
-// gRPC: collected, handed over once a turn) and the Inbox (gRPC → loop: whole batches under one lock,
-// one wake-up for a burst). Bounded: publications by the client; the Inbox by kInboxBytesMax, beyond
-// which the client's thread waits for the loop, and gRPC's flow control holds the service up.
+// gRPC: collected, handed over once a turn) and the Inbox (gRPC → loop: whole batches under one
+// lock, one wake-up for a burst). Bounded: publications by the client; the Inbox by kInboxBytesMax,
+// beyond which the client's thread waits for the loop, and gRPC's flow control holds the service
+// up.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

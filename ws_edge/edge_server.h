@@ -101,7 +101,7 @@ class EdgeServer final : private SessionObserver {
   uint64_t last_session_id_ = 0;
   std::shared_ptr<int> http_count_ = std::make_shared<int>(0);  // one owner for each connection
   uint64_t ping_turn_ = 0;
-  std::deque<Deadline> closing_;     // oldest first
+  std::deque<Deadline> closing_;              // oldest first
   absl::flat_hash_set<Session*> incomplete_;  // a message of theirs has begun
 
   bool draining_ = false;

@@ -17,7 +17,8 @@ inline constexpr int kJsonDepthMax = 32;
 // A session's queue beyond this is sent before the turn ends, so that a long turn does not make a
 // session look slow.
 inline constexpr size_t kFlushEarlyBytes = 128 << 10;
-// With more than this in its queue a client's pings are not answered, nor is it read, until it reads.
+// With more than this in its queue a client's pings are not answered, nor is it read, until it
+// reads.
 inline constexpr size_t kControlHighWaterBytes = 64 << 10;
 // Batches from the channel service that wait for the loop; beyond it the link is not read.
 inline constexpr size_t kInboxBytesMax = 16 << 20;

@@ -37,7 +37,8 @@ class SessionObserver {
   virtual void OnSessionOver(Session* session, const CloseReason& reason) = 0;
   // A close frame is on its way; the owner ends the session with Abort if it is not over in time.
   virtual void OnSessionClosing(Session* session) = 0;
-  // A message has begun and is not complete (or is, now); the owner closes the session if that lasts.
+  // A message has begun and is not complete (or is, now); the owner closes the session if that
+  // lasts.
   virtual void OnMessageIncomplete(Session* session, bool incomplete) = 0;
 
  protected:

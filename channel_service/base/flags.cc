@@ -2,13 +2,11 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <string>
-#include <vector>
 
 #include "absl/flags/parse.h"
 #include "absl/flags/reflection.h"
-#include "absl/flags/usage.h"
-#include "absl/flags/usage_config.h"
 #include "channel_service/base/strings.h"
 
 namespace channel {
@@ -17,6 +15,19 @@ namespace {
 [[noreturn]] void Refuse(const char* program, const std::string& why) {
   std::fprintf(stderr, "%s: %s (see --help)\n", program, why.c_str());
   std::exit(kExitUsage);
+}
+
+// Those of our flags whose source file has `folder` in its path, in order of their names.
+void PrintHelp(std::string_view usage, const std::string& folder) {
+  std::printf("%.*s\n\nFlags:\n", static_cast<int>(usage.size()), usage.data());
+  std::map<std::string_view, absl::CommandLineFlag*> ours;
+  for (const auto& [name, flag] : absl::GetAllFlags()) {
+    if (flag->Filename().find(folder) != std::string::npos) ours[ToStd(name)] = flag;
+  }
+  for (const auto& [name, flag] : ours) {
+    std::printf("  --%.*s=%s\n      %s\n", static_cast<int>(name.size()), name.data(),
+                flag->DefaultValue().c_str(), flag->Help().c_str());
+  }
 }
 
 // Abseil ends a process with 1 on bad flags; looking at them first lets us say so in one line and
@@ -57,24 +68,18 @@ int CheckFlag(int argc, char** argv, int i) {
 }  // namespace
 
 void ParseFlags(int argc, char** argv, std::string_view usage, std::string_view source_folder) {
-  absl::SetProgramUsageMessage(ToAbsl(usage));
-  absl::FlagsUsageConfig config;
-  const std::string folder(source_folder);
-  const auto ours = [folder](absl::string_view file) {
-    return ToStd(file).find(folder) != std::string_view::npos;
-  };
-  config.contains_help_flags = ours;
-  config.contains_helpshort_flags = ours;
-  config.version_string = [] { return std::string("channel " CHANNEL_VERSION "\n"); };
-  // Only the part of the path that says something to the person who reads --help.
-  config.normalize_filename = [folder](absl::string_view file) {
-    const std::string path(file.data(), file.size());
-    const size_t at = path.rfind(folder);
-    return at == std::string::npos ? path : path.substr(at);
-  };
-  absl::SetFlagsUsageConfig(config);
-
-  for (int i = 1; i < argc;) i += CheckFlag(argc, argv, i);
+  for (int i = 1; i < argc;) {
+    const std::string_view argument = argv[i];
+    if (argument == "--help" || argument == "-h") {
+      PrintHelp(usage, std::string(source_folder));
+      std::exit(0);
+    }
+    if (argument == "--version") {
+      std::puts("channel " CHANNEL_VERSION);
+      std::exit(0);
+    }
+    i += CheckFlag(argc, argv, i);
+  }
   absl::ParseCommandLine(argc, argv);
 }
 

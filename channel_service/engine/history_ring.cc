@@ -5,11 +5,10 @@
 
 namespace channel {
 
-void HistoryRing::Append(RecordPtr record, size_t bytes_max) {
-  if (records_.full()) DropOldest();
+void HistoryRing::Append(RecordPtr record, size_t records_max, size_t bytes_max) {
   bytes_ += record->bytes.size();
   records_.push_back(std::move(record));
-  while (bytes_ > bytes_max && records_.size() > 1) DropOldest();
+  while ((records_.size() > records_max || bytes_ > bytes_max) && records_.size() > 1) DropOldest();
 }
 
 void HistoryRing::DropOlderThan(int64_t time_unix_ms) {

@@ -11,11 +11,9 @@ namespace channel {
 
 class HistoryRing {
  public:
-  explicit HistoryRing(size_t records_max) : records_(records_max) {}
-
   // Adds the newest record; drops the oldest ones while there are more than records_max or more
   // than bytes_max bytes (one record is always kept).
-  void Append(RecordPtr record, size_t bytes_max);
+  void Append(RecordPtr record, size_t records_max, size_t bytes_max);
 
   // Drops records accepted before `time_unix_ms`.
   void DropOlderThan(int64_t time_unix_ms);
@@ -33,9 +31,13 @@ class HistoryRing {
   uint64_t OffsetBeforeLast(size_t count) const;
 
  private:
+  // Never reached: the caller's bounds are lower.
+  static constexpr size_t kCapacityMax = size_t{1} << 31;
+
   void DropOldest();
 
-  boost::circular_buffer_space_optimized<RecordPtr> records_;
+  // Takes memory for what it holds only; an idle group costs little.
+  boost::circular_buffer_space_optimized<RecordPtr> records_{kCapacityMax};
   size_t bytes_ = 0;
 };
 

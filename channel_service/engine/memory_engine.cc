@@ -26,6 +26,7 @@ MemoryEngine::MemoryEngine(const ServiceLimits& limits, const Clock& clock, uint
     : limits_(limits),
       clock_(clock),
       epoch_(MakeEpoch(seed)),
+      started_at_(clock.Now()),
       dedup_(limits.dedup_window, limits.dedup_keys_max) {}
 
 void MemoryEngine::StartPublish(const PublishInput& input, PublishWaiter* waiter, uint64_t ticket) {
@@ -46,9 +47,12 @@ PublishOutcome MemoryEngine::Publish(const PublishInput& input) {
 
   if (group.sink != nullptr) group.sink->OnPublication(record);
 
+  // See new_epoch_grace in limits.h.
+  const bool young = clock_.Now() - started_at_ < limits_.new_epoch_grace;
+  const size_t publications_max = young ? SIZE_MAX : limits_.history_publications_max;
   ChangeHistory(group, [&](HistoryRing& history) {
     history.DropOlderThan(record->time_unix_ms - limits_.history_age_max.count());
-    history.Append(std::move(record), limits_.history_bytes_max);
+    history.Append(std::move(record), publications_max, limits_.history_bytes_max);
   });
   by_age_.splice(by_age_.end(), by_age_, group.by_age);
   if (history_bytes_ > limits_.history_total_bytes_max) KeepTotalBound();
@@ -141,9 +145,8 @@ void MemoryEngine::EvictIfIdle(Group& group) {
 MemoryEngine::Group& MemoryEngine::FindOrAdd(std::string_view group_id) {
   const auto found = group_by_id_.find(group_id);
   if (found != group_by_id_.end()) return *found->second;
-  auto group = std::make_unique<Group>(Group{std::string(group_id),
-                                             HistoryRing(limits_.history_publications_max), nullptr,
-                                             floor_, false, by_age_.end()});
+  auto group = std::make_unique<Group>(
+      Group{std::string(group_id), HistoryRing(), nullptr, floor_, false, by_age_.end()});
   const std::string_view key = group->id;  // stays where it is
   return *group_by_id_.emplace(key, std::move(group)).first->second;
 }

@@ -51,6 +51,11 @@ PublishInput ToPublishInput(const v1::PublishRequest& request, std::string_view 
   return input;
 }
 
+std::optional<StreamPosition> ToPosition(const v1::StreamPosition& position) {
+  if (position.epoch().empty()) return std::nullopt;
+  return StreamPosition{position.epoch(), position.offset()};
+}
+
 absl::Status StatusOf(PublishCode code) {
   switch (code) {
     case PublishCode::kAccepted:

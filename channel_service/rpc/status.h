@@ -3,6 +3,7 @@
 
 #include <grpcpp/support/status.h>
 
+#include <optional>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -20,6 +21,9 @@ absl::Status ValidatePublish(const v1::PublishRequest& request, const ServiceLim
 
 // Views into `request` and `publisher`.
 PublishInput ToPublishInput(const v1::PublishRequest& request, std::string_view publisher);
+
+// A position from a request; one without an epoch is none (proto: empty).
+std::optional<StreamPosition> ToPosition(const v1::StreamPosition& position);
 
 // OK for accepted and duplicate.
 absl::Status StatusOf(PublishCode code);

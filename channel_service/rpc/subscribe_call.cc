@@ -94,11 +94,10 @@ class SubscribeCall final : public Subscriber, public OpenStream {
       const v1::Subscription& wanted = request_.subscribe(next_subscription_++);
       absl::Status status = ValidateGroupId(wanted.group_id());
       if (status.ok()) {
-        SubscribeInput input{
-            .group_id = wanted.group_id(), .last = wanted.last(), .tag = wanted.tag()};
-        if (wanted.has_since()) {
-          input.since = StreamPosition{wanted.since().epoch(), wanted.since().offset()};
-        }
+        const SubscribeInput input{.group_id = wanted.group_id(),
+                                   .since = ToPosition(wanted.since()),
+                                   .last = wanted.last(),
+                                   .tag = wanted.tag()};
         status = context_.hub.Subscribe(this, input);
       }
       if (!status.ok()) End(std::move(status));

@@ -83,10 +83,7 @@ class HistoryCall {
       responder_.FinishWithError(ToGrpc(status), &on_finished_);
       return;
     }
-    ReadRequest read{.group_id = request_.group_id()};
-    if (request_.has_since()) {
-      read.since = StreamPosition{request_.since().epoch(), request_.since().offset()};
-    }
+    ReadRequest read{.group_id = request_.group_id(), .since = ToPosition(request_.since())};
     const uint32_t wanted = request_.limit() == 0 ? kHistoryReplyCountDefault : request_.limit();
     read.count_max = std::min(wanted, kHistoryReplyCountMax);
     if (request_.last() != 0) {

@@ -1,4 +1,5 @@
-// What every engine promises (channel_service/engine/engine.h). An engine joins by adding a factory.
+// What every engine promises (channel_service/engine/engine.h). An engine joins by adding a
+// factory.
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -22,6 +23,7 @@ struct EngineUnderTest {
 std::unique_ptr<EngineUnderTest> MakeMemory() {
   auto under_test = std::make_unique<EngineUnderTest>();
   under_test->limits.history_publications_max = 10;
+  under_test->limits.new_epoch_grace = std::chrono::milliseconds(0);
   under_test->engine =
       std::make_unique<MemoryEngine>(under_test->limits, under_test->clock, /*seed=*/1);
   return under_test;

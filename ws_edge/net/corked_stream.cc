@@ -18,6 +18,8 @@ namespace net = boost::asio;
 constexpr size_t kCopyBytesMax = 512;
 // Frames of one system call; below IOV_MAX.
 constexpr size_t kFramesPerSendMax = 64;
+// Of a queue that has run empty.
+constexpr size_t kKeptCapacity = 16;
 
 }  // namespace
 
@@ -108,18 +110,24 @@ size_t CorkedStream::Send() {
 
 void CorkedStream::Sent(size_t bytes) {
   queued_bytes_ -= bytes;
+  if (queued_bytes_ == 0) {
+    queue_.clear();
+    front_sent_ = 0;
+    // A queue that has grown gives its memory back: most sessions are idle most of the time.
+    if (queue_.capacity() > kKeptCapacity) queue_.shrink_to_fit();
+    return;
+  }
   size_t whole = 0;
   bytes += front_sent_;
   while (whole < queue_.size() && bytes >= queue_[whole]->size()) bytes -= queue_[whole++]->size();
   front_sent_ = bytes;
   queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(whole));
-  // A queue that has grown gives its memory back: most sessions are idle most of the time.
-  if (queue_.empty() && queue_.capacity() > 2) queue_ = {};
 }
 
 void CorkedStream::Fail() {
   broken_ = true;
-  queue_ = {};
+  queue_.clear();
+  queue_.shrink_to_fit();
   queued_bytes_ = 0;
   front_sent_ = 0;
 }

@@ -86,14 +86,14 @@ class CorkedStream {
   friend class FlushList;
   void Push(FramePtr frame);
   void AppendControl(std::string_view bytes);
-  // Completes a control write: at once (but never inside Beast's call), or, while much is queued, when
-  // the socket has taken it. Beast does not read meanwhile, so a client that floods us with pings and
-  // does not read is held up instead of filling the queue with pongs.
+  // Completes a control write: at once (but never inside Beast's call), or, while much is queued,
+  // when the socket has taken it. Beast does not read meanwhile, so a client that floods us with
+  // pings and does not read is held up instead of filling the queue with pongs.
   template <typename Handler>
   void CompleteControl(Handler handler, size_t bytes) {
     if (queued_bytes_ <= kControlHighWaterBytes) {
-      boost::asio::post(socket_.get_executor(), boost::beast::bind_front_handler(
-                                                    std::move(handler), Error(), bytes));
+      boost::asio::post(socket_.get_executor(),
+                        boost::beast::bind_front_handler(std::move(handler), Error(), bytes));
       return;
     }
     socket_.async_wait(Socket::wait_write,

@@ -59,6 +59,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
         socket_(std::move(socket)),
         timer_(socket_.get_executor()) {
     parser_.header_limit(kHttpHeaderBytesMax);
+    parser_.body_limit(boost::none);  // a body is never read; it is refused by the method
   }
 
   void Start() {

@@ -1,5 +1,5 @@
-// The chat page: several groups at a time, each with a connection of its own (connection.js says why)
-// and a log of its own (group.js). Here is what they share: the list, the fields, the address.
+// The chat page: several groups at a time, each with its own connection (connection.js says why) and
+// its own log (group.js). Here is what they share: the list, the fields, the address.
 
 import { Group, STATE_TEXT } from './group.js';
 

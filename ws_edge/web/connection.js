@@ -14,8 +14,8 @@ const EDGE_URL = `${location.protocol === 'https:' ? 'wss:' : 'ws:'}//${location
 
 // Keeps one group joined, over a WebSocket of its own. Messages arrive without the name of their
 // group, so with two groups on one socket the page would have to guess; with one each it knows. It
-// connects again by itself, with a back-off that grows and is spread at random, so that the pages of
-// a server that went away do not all come back at one moment, and joins the group again each time.
+// connects again by itself and joins again, with a back-off that grows and is spread at random, so
+// that the pages of a server that went away do not all come back at one moment.
 export class GroupConnection {
   // connecting → open ⇄ reconnecting; stopped: the server does not want us back
   state = 'connecting';
@@ -26,7 +26,7 @@ export class GroupConnection {
   #attempts = 0;
   #openedAt = 0;
 
-  // on: {state(), lost(code, reason), message(data)}; none is called before the constructor returned
+  // on: {state(), lost(code, reason), message(data)}; never called before the constructor returned
   constructor(groupId, on) {
     this.#groupId = groupId;
     this.#on = on;
@@ -101,9 +101,9 @@ export class GroupConnection {
 
 // The error frame {code, message}, or null. A member could send a message with the very same text;
 // the plain dialect gives no way to tell the two apart. A text that the page waits to get back is
-// taken for its own before this is asked; of the rest, all that looks like an error is shown as one,
-// and nothing is done because of it but to offer "Send again". The enveloped subprotocol, to which
-// the next version of this page moves, ends the ambiguity.
+// taken for its own before this is asked; of the rest, what looks like an error is shown as one, and
+// nothing is done because of it but to offer "Send again". The enveloped subprotocol, to which the
+// next version of this page moves, ends the ambiguity.
 export function parseError(text) {
   if (!text.startsWith('{"event":"error"')) return null;
   try {

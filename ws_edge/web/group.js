@@ -5,6 +5,7 @@ import { GroupConnection, parseError } from './connection.js';
 
 const ENTRIES_MAX = 500; // lines kept in the page for each group; older ones are removed
 const PENDING_MAX = 50; // messages of ours, for each group, that did not come back yet
+const CONFIRM_MS = 15_000; // the edge gives a publication 10 s; a frozen one says nothing at all
 const NICK_CHARS_MAX = 32; // as the field in index.html
 const NEAR_END_PX = 48; // closer to the end than this means: the reader follows the talk
 
@@ -62,10 +63,11 @@ function messageElement(text) {
 
 // Its entry in the list, its log, what is unread and what is pending.
 //
-// Nothing is acknowledged in the plain dialect, but a member gets its own messages: one that we sent
-// is pending, and shown so at the end of the log, until it comes back and takes its place in the
-// order that everybody sees. When the connection breaks or the server reports an error, those still
-// pending are marked as not confirmed (they may have arrived all the same) and can be sent again.
+// Nothing is acknowledged in the plain dialect, but a member gets its own messages: one of ours is
+// pending, and shown so at the end of the log, until it comes back and takes its place in the order
+// that everybody sees. When the connection breaks, the server reports an error or the time is over,
+// what is still pending is marked as not confirmed (it may have arrived all the same) and can be
+// sent again.
 export class Group {
   unread = 0;
   trouble = false; // an error that was not looked at yet
@@ -120,8 +122,10 @@ export class Group {
     if (!this.connection.send(text)) return false;
     const item = messageElement(text);
     item.classList.add('mine', 'pending');
-    this.#pending.push({ text, item });
+    const entry = { text, item };
+    this.#pending.push(entry);
     this.#list.append(item);
+    setTimeout(() => this.#pending.includes(entry) && this.#markUnconfirmed([entry]), CONFIRM_MS);
     this.#following = true;
     this.#added();
     return true;
@@ -181,8 +185,8 @@ export class Group {
     this.#insert(item);
   }
 
-  #markUnconfirmed() {
-    for (const entry of this.#pending) {
+  #markUnconfirmed(entries = this.#pending) {
+    for (const entry of entries) {
       if (entry.item.classList.contains('unconfirmed')) continue;
       entry.item.classList.add('unconfirmed');
       const retry = element('p', 'retry', 'Not confirmed. ');

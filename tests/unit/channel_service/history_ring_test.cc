@@ -23,27 +23,27 @@ std::vector<uint64_t> Offsets(const HistoryRing& ring, uint64_t after, ReadReque
 }
 
 TEST(HistoryRingTest, HoldsTheNewestByNumberAndBytes) {
-  HistoryRing ring(3);
-  for (uint64_t i = 1; i <= 5; ++i) ring.Append(Make(i * 10, (i - 1) * 10), 1000);
+  HistoryRing ring;
+  for (uint64_t i = 1; i <= 5; ++i) ring.Append(Make(i * 10, (i - 1) * 10), 3, 1000);
   EXPECT_EQ(Offsets(ring, 0), (std::vector<uint64_t>{30, 40, 50}));
   EXPECT_EQ(ring.bytes(), 30u);
-  ring.Append(Make(60, 50, 15), 30);
+  ring.Append(Make(60, 50, 15), 3, 30);
   EXPECT_EQ(Offsets(ring, 0), (std::vector<uint64_t>{50, 60}));
-  ring.Append(Make(70, 60, 500), 30);
+  ring.Append(Make(70, 60, 500), 3, 30);
   EXPECT_EQ(Offsets(ring, 0), (std::vector<uint64_t>{70})) << "one record is always held";
 }
 
 TEST(HistoryRingTest, ReadsAfterAnOffsetThatNeedNotBeARecord) {
-  HistoryRing ring(10);
-  for (uint64_t i = 1; i <= 4; ++i) ring.Append(Make(i * 10, (i - 1) * 10), 1000);
+  HistoryRing ring;
+  for (uint64_t i = 1; i <= 4; ++i) ring.Append(Make(i * 10, (i - 1) * 10), 10, 1000);
   EXPECT_EQ(Offsets(ring, 20), (std::vector<uint64_t>{30, 40}));
   EXPECT_EQ(Offsets(ring, 25), (std::vector<uint64_t>{30, 40}));
   EXPECT_TRUE(Offsets(ring, 40).empty());
 }
 
 TEST(HistoryRingTest, AReadIsBoundedAndSaysThatThereIsMore) {
-  HistoryRing ring(10);
-  for (uint64_t i = 1; i <= 4; ++i) ring.Append(Make(i, i - 1), 1000);
+  HistoryRing ring;
+  for (uint64_t i = 1; i <= 4; ++i) ring.Append(Make(i, i - 1), 10, 1000);
   ReadRequest request;
   request.count_max = 2;
   ReadResult result;
@@ -59,15 +59,16 @@ TEST(HistoryRingTest, AReadIsBoundedAndSaysThatThereIsMore) {
 }
 
 TEST(HistoryRingTest, DropsWhatIsTooOld) {
-  HistoryRing ring(10);
-  for (int i = 1; i <= 4; ++i) ring.Append(Make(static_cast<uint64_t>(i), 0, 10, i * 100), 1000);
+  HistoryRing ring;
+  for (int i = 1; i <= 4; ++i)
+    ring.Append(Make(static_cast<uint64_t>(i), 0, 10, i * 100), 10, 1000);
   ring.DropOlderThan(300);
   EXPECT_EQ(Offsets(ring, 0), (std::vector<uint64_t>{3, 4}));
 }
 
 TEST(HistoryRingTest, FindsWhereTheLastOnesBegin) {
-  HistoryRing ring(10);
-  for (uint64_t i = 2; i <= 5; ++i) ring.Append(Make(i * 10, (i - 1) * 10), 1000);
+  HistoryRing ring;
+  for (uint64_t i = 2; i <= 5; ++i) ring.Append(Make(i * 10, (i - 1) * 10), 10, 1000);
   EXPECT_EQ(ring.OffsetBeforeLast(2), 30u);
   EXPECT_EQ(ring.OffsetBeforeLast(4), 10u);
   EXPECT_EQ(ring.OffsetBeforeLast(400), 10u);

@@ -102,6 +102,16 @@ TEST_F(MemoryEngineTest, TheTotalBoundDropsTheGroupsThatPublishedLeastRecently) 
   EXPECT_TRUE(Read("g0", 0).gap.has_value());
 }
 
+TEST_F(MemoryEngineTest, InANewEpochALateSubscriberFindsAllThatTheBytesAllow) {
+  for (int i = 0; i < 3000; ++i) Publish("g");
+  EXPECT_EQ(Read("g", 0).records.size(), 3000u);
+  clock_.Step(limits_.new_epoch_grace);
+  Publish("g");
+  EXPECT_EQ(Read("g", 3000).records.size(), 1u);
+  EXPECT_TRUE(Read("g", 0).gap.has_value()) << "from now on the bound holds";
+  EXPECT_EQ(Read("g", 0).records.size(), limits_.history_publications_max);
+}
+
 TEST_F(MemoryEngineTest, AnOffsetThatThisLifeHasNotReachedIsOfAnotherLife) {
   Publish("g");
   const ReadResult read = Read("g", 1000);

@@ -1,0 +1,114 @@
+#!/usr/bin/env bash
+# Installs the Debian 12 packages that building Channel needs; --tests adds those of the tests.
+# What is there already is left alone, so a second run is instant and needs no network.
+set -euo pipefail
+
+readonly BUILD_PACKAGES=(g++ cmake ninja-build pkg-config libboost1.81-dev libboost-json1.81-dev
+  libgrpc++-dev protobuf-compiler-grpc protobuf-compiler libprotobuf-dev libabsl-dev libspdlog-dev
+  prometheus-cpp-dev libssl-dev libgtest-dev libgmock-dev curl procps)
+readonly TEST_PACKAGES=(clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev chromium
+  libbenchmark-dev iproute2)
+readonly NODE_PACKAGES=(nodejs npm)
+readonly NODE_MAJOR_MIN=18 # Debian 12's own, and what the browser tests are written for
+
+# What the build cannot do without, for systems where package names mean nothing to us.
+readonly BUILD_TOOLS=(g++ cmake ninja pkg-config protoc grpc_cpp_plugin curl)
+readonly TEST_TOOLS=(clang++-14 clang-format-14 clang-tidy-14 chromium node npm)
+
+die() {
+  local code=$1
+  shift
+  printf 'install_deps.sh: %s\n' "$*" >&2
+  exit "$code"
+}
+
+usage() {
+  cat <<HELP
+Usage: install_deps.sh [--tests]
+
+Installs what building Channel needs on Debian 12 and is not there yet, with apt-get (through sudo
+when not root). --tests adds what the tests need (compiler checks, Chromium, Node.js).
+Exit codes: 0 all is there, 64 bad usage, 69 something is missing and cannot be installed.
+HELP
+}
+
+is_debian_12() {
+  [[ -r /etc/os-release ]] && (
+    # shellcheck source=/dev/null
+    . /etc/os-release
+    [[ ${ID-} == debian && ${VERSION_ID-} == 12 ]]
+  )
+}
+
+# A newer Node.js from elsewhere conflicts with Debian's npm, and does the same work.
+has_node() {
+  local version
+  command -v npm >/dev/null && version=$(node --version 2>/dev/null) || return 1
+  version=${version#v}
+  [[ ${version%%.*} =~ ^[0-9]+$ ]] && ((${version%%.*} >= NODE_MAJOR_MIN))
+}
+
+# Prints those of the packages that are not installed.
+missing_packages() {
+  local package
+  for package in "$@"; do
+    [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] ||
+      printf '%s\n' "$package"
+  done
+}
+
+missing_tools() {
+  local tool
+  for tool in "$@"; do command -v "$tool" >/dev/null || printf '%s\n' "$tool"; done
+}
+
+install_packages() {
+  local as_root=()
+  if ((EUID != 0)); then
+    command -v sudo >/dev/null ||
+      die 69 "these packages are missing: $*. Install them as root (there is no sudo here)"
+    as_root=(sudo)
+  fi
+  printf 'Installing %d packages: %s\n' $# "$*"
+  "${as_root[@]}" apt-get update -q || die 69 'apt-get update failed'
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -q --no-install-recommends "$@" || die 69 "apt-get could not install: $*"
+}
+
+# Elsewhere the packages have other names: say what is needed, and go on only if it is there.
+check_other_system() {
+  local missing
+  printf 'This is not Debian 12. Needed: a C++20 compiler, CMake 3.25, Ninja, Boost 1.81, gRPC 1.51, protobuf 3.21, Abseil, spdlog, prometheus-cpp, OpenSSL, GoogleTest, curl.\n' >&2
+  mapfile -t missing < <(missing_tools "$@")
+  ((${#missing[@]} == 0)) || die 69 "missing here: ${missing[*]}"
+}
+
+main() {
+  local packages=("${BUILD_PACKAGES[@]}") tools=("${BUILD_TOOLS[@]}") missing word
+  for word in "$@"; do
+    case $word in
+      --tests)
+        packages+=("${TEST_PACKAGES[@]}")
+        tools+=("${TEST_TOOLS[@]}")
+        has_node || packages+=("${NODE_PACKAGES[@]}")
+        ;;
+      -h | --help)
+        usage
+        exit 0
+        ;;
+      *) die 64 "unknown argument $word; try --help" ;;
+    esac
+  done
+  if ! is_debian_12; then
+    check_other_system "${tools[@]}"
+    return
+  fi
+  mapfile -t missing < <(missing_packages "${packages[@]}")
+  if ((${#missing[@]} > 0)); then
+    install_packages "${missing[@]}"
+  else
+    printf 'All %d packages are there.\n' "${#packages[@]}"
+  fi
+}
+
+main "$@"

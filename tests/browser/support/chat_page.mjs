@@ -1,0 +1,140 @@
+// The chat page in a real Chromium, used as a person would: by its fields and buttons.
+
+import { chromium } from 'playwright-core';
+import { DEADLINE_MS, until } from './wait.mjs';
+
+export function launchChromium() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
+    timeout: 30_000,
+    chromiumSandbox: false, // it cannot be had as root
+    args: [
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+}
+
+export class ChatPage {
+  problems = []; // console errors, uncaught exceptions, violations of the security policy
+  consoleTexts = []; // all that was printed on the console
+  handshakes = []; // names of the edges that answered this page's WebSockets, oldest first
+  requests = []; // addresses asked for over HTTP
+
+  // Each page has a context of its own: its own storage, and a window that counts as visible.
+  static async open(browser, url, contextOptions = {}) {
+    const chat = new ChatPage();
+    chat.context = await browser.newContext({ locale: 'en-GB', ...contextOptions });
+    chat.context.setDefaultTimeout(DEADLINE_MS);
+    const page = await chat.context.newPage();
+    chat.page = page;
+    page.on('console', (message) => {
+      chat.consoleTexts.push(message.text());
+      if (message.type() === 'error') chat.problems.push(message.text());
+    });
+    page.on('pageerror', (error) => chat.problems.push(String(error)));
+    page.on('request', (request) => chat.requests.push(request.url()));
+    await page.exposeFunction('reportViolation', (text) => chat.problems.push(text));
+    await page.addInitScript(() => {
+      document.addEventListener('securitypolicyviolation', (event) => {
+        window.reportViolation(`policy ${event.effectiveDirective} blocked ${event.blockedURI}`);
+      });
+    });
+    chat.devtools = await chat.context.newCDPSession(page);
+    await chat.devtools.send('Network.enable');
+    chat.devtools.on('Network.webSocketHandshakeResponseReceived', ({ response }) => {
+      const header = Object.entries(response.headers).find(
+        ([name]) => name.toLowerCase() === 'x-channel-edge',
+      );
+      chat.handshakes.push(header?.[1] ?? '(no X-Channel-Edge header)');
+    });
+    await page.goto(url);
+    return chat;
+  }
+
+  // The edge that this page, which is in one group, is connected to.
+  get edge() {
+    return this.handshakes.at(-1);
+  }
+
+  async join(ids) {
+    await this.page.getByLabel('Group to join').fill(ids);
+    await this.page.getByRole('button', { name: 'Join', exact: true }).click();
+  }
+
+  async show(id) {
+    await this.page.locator('nav .name').getByText(id, { exact: true }).click();
+  }
+
+  // Types a message and presses Enter.
+  async send(text) {
+    const field = this.page.getByLabel('Message', { exact: true });
+    await field.fill(text);
+    await field.press('Enter');
+  }
+
+  async waitForState(text) {
+    await this.page.locator('#chatState').getByText(text, { exact: true }).waitFor();
+  }
+
+  async connected() {
+    await this.waitForState('Connected');
+  }
+
+  // The messages of the group on show that came from the server, oldest first.
+  messages() {
+    return this.page.$$eval('.log:not([hidden]) .message:not(.pending) .text', (nodes) =>
+      nodes.map((node) => node.textContent),
+    );
+  }
+
+  // Messages of ours that did not come back yet.
+  pending() {
+    return this.page.$$eval('.log:not([hidden]) .message.pending .text', (nodes) =>
+      nodes.map((node) => node.textContent),
+    );
+  }
+
+  async waitForMessages(count, deadlineMs = DEADLINE_MS) {
+    await until(
+      `${count} messages on the page`,
+      async () => (await this.messages()).length >= count,
+      deadlineMs,
+    );
+    return this.messages();
+  }
+
+  // The page's own lines: connection lost, an error from the server.
+  notes(kind) {
+    return this.page.$$eval(`.log:not([hidden]) .note.${kind} p`, (nodes) =>
+      nodes.map((node) => node.textContent),
+    );
+  }
+
+  async waitForNote(kind, pattern, deadlineMs = DEADLINE_MS) {
+    return until(
+      `a note like ${pattern}`,
+      async () => (await this.notes(kind)).find((text) => pattern.test(text)),
+      deadlineMs,
+    );
+  }
+
+  // Groups in the list as {name, unread (text of the badge), current}.
+  groups() {
+    return this.page.$$eval('nav li button', (nodes) =>
+      nodes.map((node) => ({
+        name: node.querySelector('.name').textContent,
+        unread: node.querySelector('.badge').textContent,
+        current: node.getAttribute('aria-current') === 'true',
+      })),
+    );
+  }
+
+  async close() {
+    await this.context.close();
+  }
+}

@@ -1,0 +1,170 @@
+// Bad input, row by row: each row states what comes back; after each row a bystander in the same
+// edge process, joined to another group, receives fresh publications.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "tests/integration/bad_input_rows.h"
+#include "tests/support/deployment.h"
+#include "tests/support/service_client.h"
+#include "tests/support/web_socket_client.h"
+
+namespace {
+
+using bad_input::FrameRow;
+using bad_input::FrameRows;
+using bad_input::HttpRow;
+using bad_input::HttpRows;
+using support::Frame;
+using support::HttpResponse;
+using support::Opcode;
+using support::WebSocketClient;
+
+constexpr const char* kBystanderGroup = "bystander";
+
+class BadInput : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    support::DeploymentOptions options;
+    options.edge_flags = {"--upgrade_timeout=2s",
+                          std::string("--allowed_origins=") + bad_input::kListedOrigin};
+    deployment_ = new support::Deployment(options);
+    service_ = new support::ServiceClient(deployment_->service_port());
+    StartBystander();
+  }
+
+  static void TearDownTestSuite() {
+    delete std::exchange(bystander_, nullptr);
+    delete std::exchange(service_, nullptr);
+    delete std::exchange(deployment_, nullptr);
+  }
+
+  void SetUp() override {
+    ASSERT_NE(bystander_, nullptr) << "the deployment did not start, or it died";
+  }
+
+  // What a failed row left unread must not fail the rows after it.
+  void TearDown() override {
+    if (HasFailure() && deployment_ != nullptr) StartBystander();
+  }
+
+  static void StartBystander() {
+    delete std::exchange(bystander_, nullptr);
+    bystander_ = new WebSocketClient(deployment_->edge_port());
+    bystander_->JoinAndWait(kBystanderGroup);
+  }
+
+  static std::uint16_t Port() { return deployment_->edge_port(); }
+
+  // A publication of now, from a back end.
+  static void ExpectBystanderUnharmed() {
+    static int count = 0;
+    const std::string fresh = "fresh " + std::to_string(++count);
+    service_->MustPublish(kBystanderGroup, fresh);
+    EXPECT_EQ(bystander_->ReadMessage(), fresh);
+  }
+
+  // The client was kept: nothing else has come to it, and what it sends arrives.
+  static void ExpectKept(WebSocketClient& client, const std::string& row_name) {
+    client.ExpectSilence();
+    client.Publish(kBystanderGroup, row_name);
+    EXPECT_EQ(bystander_->ReadMessage(), row_name);
+  }
+
+  static void ExpectClosed(WebSocketClient& client, const FrameRow& row) {
+    const std::optional<Frame> frame = client.ReadFrame();
+    ASSERT_TRUE(frame) << "nothing came back";
+    ASSERT_TRUE(frame->Is(Opcode::kClose)) << "came back: " << frame->payload;
+    EXPECT_EQ(std::count(row.close_codes.begin(), row.close_codes.end(), frame->CloseCode()), 1)
+        << "closed with " << frame->CloseCode() << " " << frame->CloseReason();
+    EXPECT_NE(frame->CloseReason().find(row.reason_has), std::string::npos)
+        << "the reason is: " << frame->CloseReason();
+    client.connection().ShutdownWrite();
+    EXPECT_TRUE(client.AwaitEnd());
+  }
+
+ private:
+  static inline support::Deployment* deployment_ = nullptr;
+  static inline support::ServiceClient* service_ = nullptr;
+  static inline WebSocketClient* bystander_ = nullptr;
+};
+
+class BadFrame : public BadInput, public ::testing::WithParamInterface<FrameRow> {};
+
+TEST_P(BadFrame, IsAnsweredAsTheTableSays) {
+  const FrameRow& row = GetParam();
+  WebSocketClient client(Port());
+  // The edge may close before all of a large message is sent; what it answers is what counts.
+  client.connection().SendWhileItMoves(row.bytes, support::kPatience);
+  if (!row.close_codes.empty()) {
+    ExpectClosed(client, row);
+  } else {
+    if (!row.error_code.empty()) {
+      const std::string answer = client.ReadMessage();
+      EXPECT_EQ(support::ErrorCode(answer), row.error_code) << "came back: " << answer;
+    }
+    ExpectKept(client, row.name);
+  }
+  ExpectBystanderUnharmed();
+}
+
+INSTANTIATE_TEST_SUITE_P(Rows, BadFrame, ::testing::ValuesIn(FrameRows()),
+                         [](const auto& row) { return row.param.name; });
+
+class BadHttp : public BadInput, public ::testing::WithParamInterface<HttpRow> {};
+
+TEST_P(BadHttp, IsAnsweredAsTheTableSays) {
+  const HttpRow& row = GetParam();
+  support::TcpConnection connection(Port());
+  connection.SendWhileItMoves(row.bytes, support::kPatience);
+  std::string rest;
+  const HttpResponse response = support::ReadHttpResponse(connection, rest);
+  EXPECT_EQ(std::count(row.statuses.begin(), row.statuses.end(), response.status), 1)
+      << "answered " << response.status << " " << response.body;
+  EXPECT_EQ(response.Header("x-channel-edge"), "edge-1");
+  std::string answer = response.body;
+  for (const auto& [name, value] : response.headers) answer += "\n" + name + ": " + value;
+  for (const std::string& part : row.answer_has) {
+    EXPECT_NE(answer.find(part), std::string::npos) << part << " is not in: " << answer;
+  }
+  ExpectBystanderUnharmed();
+}
+
+INSTANTIATE_TEST_SUITE_P(Rows, BadHttp, ::testing::ValuesIn(HttpRows()),
+                         [](const auto& row) { return row.param.name; });
+
+TEST_F(BadInput, AClientThatVanishesInTheMiddleOfAFrameHarmsNobody) {
+  const std::string frame = support::EncodeText(R"({"cmd":"add_group","group_id":"1"})");
+  for (std::size_t cut = 1; cut < frame.size(); cut += 5) {
+    WebSocketClient client(Port());
+    client.SendRaw(frame.substr(0, cut));
+    client.connection().Reset();
+    ExpectBystanderUnharmed();
+  }
+}
+
+TEST_F(BadInput, AClientThatVanishesInTheMiddleOfAHandshakeHarmsNobody) {
+  const std::string head = support::UpgradeRequestHead();
+  for (std::size_t cut = 0; cut < head.size(); cut += 20) {
+    support::TcpConnection connection(Port());
+    connection.Send(head.substr(0, cut));
+    connection.Reset();
+    ExpectBystanderUnharmed();
+  }
+}
+
+TEST_F(BadInput, AThousandErrorsOnOneConnectionAreAThousandErrorFrames) {
+  WebSocketClient client(Port());
+  std::string burst;
+  for (int i = 0; i < 1'000; ++i) burst += support::EncodeText("nonsense");
+  client.SendRaw(burst);
+  for (int i = 0; i < 1'000; ++i) {
+    ASSERT_EQ(support::ErrorCode(client.ReadMessage()), "bad_request");
+  }
+  ExpectKept(client, "after a thousand errors");
+  ExpectBystanderUnharmed();
+}
+
+}  // namespace

@@ -1,0 +1,247 @@
+// History, health and reflection over real gRPC against the real binary.
+
+#include <grpcpp/generic/generic_stub.h>
+#include <gtest/gtest.h>
+
+#include <utility>
+
+#include "tests/support/deployment.h"
+#include "tests/support/service_client.h"
+
+namespace {
+
+using channel::v1::HistoryRequest;
+using channel::v1::HistoryResponse;
+using grpc::StatusCode;
+
+constexpr int kHistoryMax = 300;
+
+grpc::ByteBuffer ToBuffer(const std::string& bytes) {
+  const grpc::Slice slice(bytes);
+  return grpc::ByteBuffer(&slice, 1);
+}
+
+std::string FromBuffer(const grpc::ByteBuffer& buffer) {
+  std::vector<grpc::Slice> slices;
+  if (!buffer.Dump(&slices).ok()) return "";
+  std::string bytes;
+  for (const grpc::Slice& slice : slices) {
+    bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
+  }
+  return bytes;
+}
+
+void AwaitStep(grpc::CompletionQueue& queue) {
+  void* tag = nullptr;
+  bool ok = false;
+  const auto deadline = std::chrono::system_clock::now() + support::kPatience;
+  if (queue.AsyncNext(&tag, &ok, deadline) != grpc::CompletionQueue::GOT_EVENT) {
+    throw support::TestFailure("no answer to a generic call");
+  }
+}
+
+// Sends one serialised message to a method whose stub Debian does not ship, and gives the first
+// answer.
+support::Answer<std::string> CallRaw(support::ServiceClient& service, const std::string& method,
+                                     const std::string& message) {
+  grpc::GenericStub stub(service.grpc_channel());
+  grpc::CompletionQueue queue;
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + support::kPatience);
+  context.set_wait_for_ready(true);
+  const auto call = stub.PrepareCall(&context, method, &queue);
+  call->StartCall(nullptr);
+  AwaitStep(queue);
+  call->Write(ToBuffer(message), nullptr);
+  AwaitStep(queue);
+  call->WritesDone(nullptr);
+  AwaitStep(queue);
+  grpc::ByteBuffer response;
+  call->Read(&response, nullptr);
+  AwaitStep(queue);
+  support::Answer<std::string> answer;
+  answer.response = FromBuffer(response);
+  call->Finish(&answer.status, nullptr);
+  AwaitStep(queue);
+  return answer;
+}
+
+class Grpc : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    support::DeploymentOptions options;
+    options.edges = 0;
+    options.service_flags = {"--history_publications_max=" + std::to_string(kHistoryMax),
+                             "--new_epoch_grace=0s"};
+    deployment_ = new support::Deployment(options);
+  }
+  static void TearDownTestSuite() { delete std::exchange(deployment_, nullptr); }
+  void SetUp() override {
+    ASSERT_NE(deployment_, nullptr) << "the deployment did not start";
+    service_ = std::make_unique<support::ServiceClient>(deployment_->service_port());
+  }
+
+  support::ServiceClient& service() { return *service_; }
+
+  std::vector<std::uint64_t> PublishMany(const std::string& group, int count) {
+    std::vector<std::uint64_t> offsets;
+    for (int i = 0; i < count; ++i) {
+      offsets.push_back(service().MustPublish(group, std::to_string(i)));
+    }
+    return offsets;
+  }
+
+  HistoryResponse MustRead(const HistoryRequest& request) {
+    auto answer = service().History(request);
+    EXPECT_TRUE(answer.ok()) << answer.status.error_message();
+    return answer.response;
+  }
+
+  // 0 = the page is empty.
+  static std::uint64_t FirstOffset(const HistoryResponse& page) {
+    return page.publications().empty() ? 0 : page.publications(0).offset();
+  }
+
+  static HistoryRequest Of(const std::string& group, std::uint32_t limit = 0) {
+    HistoryRequest request;
+    request.set_group_id(group);
+    request.set_limit(limit);
+    return request;
+  }
+
+ private:
+  static inline support::Deployment* deployment_ = nullptr;
+  std::unique_ptr<support::ServiceClient> service_;
+};
+
+TEST_F(Grpc, HistoryGivesTheOldestFirstAndSaysWhetherThereIsMore) {
+  const std::vector<std::uint64_t> offsets = PublishMany("pages", 5);
+  HistoryRequest request = Of("pages", 2);
+  std::size_t next = 0;
+  HistoryResponse page;
+  do {
+    page = MustRead(request);
+    ASSERT_GT(page.publications_size(), 0);
+    EXPECT_LE(page.publications_size(), 2);
+    for (const auto& publication : page.publications()) {
+      ASSERT_LT(next, offsets.size());
+      EXPECT_EQ(publication.offset(), offsets[next]);
+      EXPECT_EQ(publication.message(), std::to_string(next));
+      EXPECT_EQ(publication.previous_offset(), next == 0 ? 0 : offsets[next - 1]);
+      ++next;
+    }
+    EXPECT_EQ(page.position().offset(), offsets.back());
+    EXPECT_EQ(page.more(), next < offsets.size());
+    request.mutable_since()->set_epoch(page.position().epoch());
+    request.mutable_since()->set_offset(offsets[next - 1]);
+  } while (page.more());
+  EXPECT_EQ(next, offsets.size());
+}
+
+TEST_F(Grpc, HistoryWithoutALimitGives100) {
+  PublishMany("hundred", 130);
+  const HistoryResponse page = MustRead(Of("hundred"));
+  EXPECT_EQ(page.publications_size(), 100);
+  EXPECT_TRUE(page.more());
+  EXPECT_EQ(MustRead(Of("hundred", 1'000'000)).publications_size(), 130);
+}
+
+TEST_F(Grpc, HistoryStopsAtOneMebibyte) {
+  const std::string body(60'000, 'b');
+  for (int i = 0; i < 17; ++i) service().MustPublish("bytes", body);
+  const HistoryResponse page = MustRead(Of("bytes", 1'000));
+  EXPECT_LE(page.ByteSizeLong(), (1U << 20) + 65'536U);
+  EXPECT_GE(page.publications_size(), 1);
+}
+
+TEST_F(Grpc, HistoryOfTheLastFew) {
+  const std::vector<std::uint64_t> offsets = PublishMany("last", 5);
+  HistoryRequest request = Of("last");
+  request.set_last(2);
+  const HistoryResponse page = MustRead(request);
+  ASSERT_EQ(page.publications_size(), 2);
+  EXPECT_EQ(page.publications(0).offset(), offsets[3]);
+  EXPECT_EQ(page.publications(1).offset(), offsets[4]);
+  EXPECT_FALSE(page.more());
+}
+
+TEST_F(Grpc, HistoryOfAGroupWithoutPublicationsIsEmptyAndNamesTheHead) {
+  const std::uint64_t newest = service().MustPublish("somewhere else", "x");
+  const HistoryResponse page = MustRead(Of("never seen"));
+  EXPECT_EQ(page.publications_size(), 0);
+  EXPECT_FALSE(page.more());
+  EXPECT_EQ(page.position().offset(), newest);
+  EXPECT_FALSE(page.position().epoch().empty());
+}
+
+TEST_F(Grpc, HistoryAfterAPositionThatIsNoLongerHeldIsOutOfRange) {
+  const std::vector<std::uint64_t> offsets = PublishMany("evicted", kHistoryMax + 5);
+  HistoryRequest request = Of("evicted");
+  const std::string epoch = MustRead(request).position().epoch();
+  request.mutable_since()->set_epoch(epoch);
+  request.mutable_since()->set_offset(offsets[1]);
+  const auto answer = service().History(request);
+  EXPECT_EQ(answer.status.error_code(), StatusCode::OUT_OF_RANGE);
+  EXPECT_FALSE(answer.status.error_message().empty());
+  // From the oldest that is held: no error, and nothing pretends to be complete.
+  EXPECT_EQ(FirstOffset(MustRead(Of("evicted", 1))), offsets[5]);
+  // After the newest one that is gone nothing is missing.
+  request.mutable_since()->set_offset(offsets[4]);
+  EXPECT_EQ(FirstOffset(MustRead(request)), offsets[5]);
+}
+
+TEST_F(Grpc, HistoryAfterAPositionOfAnotherEpochIsOutOfRange) {
+  PublishMany("epoch", 1);
+  HistoryRequest request = Of("epoch");
+  request.mutable_since()->set_epoch("another-epoch");
+  request.mutable_since()->set_offset(1);
+  EXPECT_EQ(service().History(request).status.error_code(), StatusCode::OUT_OF_RANGE);
+}
+
+TEST_F(Grpc, HistoryAfterAnEmptyPositionIsFromTheOldestHeld) {
+  const std::vector<std::uint64_t> offsets = PublishMany("empty position", 2);
+  HistoryRequest request = Of("empty position");
+  request.mutable_since();
+  EXPECT_EQ(FirstOffset(MustRead(request)), offsets[0]);
+}
+
+TEST_F(Grpc, HistoryOfABadGroupIdIsAnInvalidArgument) {
+  EXPECT_EQ(service().History(Of("")).status.error_code(), StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(service().History(Of(std::string(256, 'g'))).status.error_code(),
+            StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(Grpc, HealthAnswersServing) {
+  // HealthCheckRequest{service}, HealthCheckResponse{status: SERVING}.
+  const std::string serving("\x08\x01", 2);
+  const std::string of_service = std::string("\x0a\x19", 2) + "channel.v1.ChannelService";
+  for (const std::string& request : {std::string(), of_service}) {
+    const auto answer = CallRaw(service(), "/grpc.health.v1.Health/Check", request);
+    ASSERT_TRUE(answer.ok()) << answer.status.error_message();
+    EXPECT_EQ(answer.response, serving);
+  }
+}
+
+TEST_F(Grpc, ReflectionListsTheService) {
+  // ServerReflectionRequest{list_services: ""}; names come as text in the answer.
+  const auto answer =
+      CallRaw(service(), "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+              std::string("\x3a\x00", 2));
+  EXPECT_NE(answer.response.find("channel.v1.ChannelService"), std::string::npos);
+  EXPECT_NE(answer.response.find("grpc.health.v1.Health"), std::string::npos);
+}
+
+TEST_F(Grpc, AMethodThatDoesNotExistIsUnimplemented) {
+  const auto answer = CallRaw(service(), "/channel.v1.ChannelService/Nope", "");
+  EXPECT_EQ(answer.status.error_code(), StatusCode::UNIMPLEMENTED);
+}
+
+TEST_F(Grpc, ARequestThatIsNotOneHarmsNobody) {
+  const auto answer = CallRaw(service(), "/channel.v1.ChannelService/Publish", "\xff\xff\xff");
+  EXPECT_FALSE(answer.ok());
+  const auto stream = CallRaw(service(), "/channel.v1.ChannelService/Subscribe", "\xff\xff\xff");
+  EXPECT_FALSE(stream.ok());
+  service().MustPublish("after garbage", "x");
+}
+
+}  // namespace

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/support/http.h"
+#include "tests/support/metrics.h"
+#include "tests/support/process.h"
+#include "tests/support/reserved_port.h"
+
+namespace support {
+
+struct DeploymentOptions {
+  int edges = 1;
+  std::vector<std::string> service_flags;  // behind those that the deployment gives itself
+  std::vector<std::string> edge_flags;
+  std::optional<std::uint64_t> service_descriptors_max;
+  std::optional<std::uint64_t> edge_descriptors_max;
+};
+
+// One running process of a deployment and where it listens.
+struct Node {
+  std::string name;
+  std::unique_ptr<Process> process;
+  std::uint16_t port = 0;
+  std::uint16_t admin_port = 0;
+
+  Metrics ReadMetrics() const { return Metrics::Read(admin_port); }
+  double Metric(const std::string& series) const { return ReadMetrics().Value(series); }
+  // HTTP status of /readyz.
+  int Readiness() const { return HttpGet(admin_port, "/readyz").status; }
+};
+
+// A channel_service and some ws_edge, real binaries: the edges "edge-1", "edge-2", … share one
+// port. The constructor returns when all of them are ready. The destructor stops them with SIGTERM
+// (edges first) and fails the test if one does not end well.
+class Deployment {
+ public:
+  explicit Deployment(DeploymentOptions options = {});
+  ~Deployment();
+  Deployment(const Deployment&) = delete;
+  Deployment& operator=(const Deployment&) = delete;
+
+  // The port that the edges share.
+  std::uint16_t edge_port() const { return edge_port_.number(); }
+  std::uint16_t service_port() const { return service_port_.number(); }
+
+  Node& service() { return service_; }
+  // `number` counts from 1, as the names do.
+  Node& edge(int number) { return edges_.at(static_cast<std::size_t>(number) - 1); }
+  std::vector<Node>& edges() { return edges_; }
+
+  // Sum of one metric over all edges.
+  double EdgeMetric(const std::string& series) const;
+
+  // Starts the service again on its old port; it must have been stopped or killed. Returns when it
+  // listens; edges find it by themselves.
+  void StartServiceAgain();
+
+ private:
+  void StartService();
+  Node StartEdge(int number);
+  std::string StateFile(const std::string& name) const;
+  void AwaitListening(Node& node) const;
+
+  DeploymentOptions options_;
+  std::string folder_;
+  ReservedPort edge_port_;
+  ReservedPort service_port_;
+  Node service_;
+  std::vector<Node> edges_;
+};
+
+}  // namespace support

@@ -1,0 +1,29 @@
+// Does a running deployment deliver? One real publication, received by clients on different edges.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace channel::probe {
+
+struct Options {
+  std::string ws;    // HOST:PORT of the edges
+  std::string grpc;  // HOST:PORT of the channel service
+  size_t clients = 2;
+  std::chrono::milliseconds timeout{10'000};  // of all steps together
+};
+
+struct Report {
+  std::string edges;        // "edge-1, edge-2"
+  std::string note;         // empty, or that there are fewer edges than clients
+  std::string position;     // "3f9k:17"
+  double milliseconds = 0;  // from the call of Publish to the last client
+};
+
+// Blocks. An error says which step failed.
+absl::StatusOr<Report> Probe(const Options& options);
+
+}  // namespace channel::probe

@@ -1,0 +1,120 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "tests/support/http.h"
+#include "tests/support/tcp_connection.h"
+
+namespace support {
+
+// RFC 6455, section 5.2.
+enum class Opcode : std::uint8_t {
+  kContinuation = 0,
+  kText = 1,
+  kBinary = 2,
+  kClose = 8,
+  kPing = 9,
+  kPong = 10,
+};
+
+struct Frame {
+  bool fin = true;
+  std::uint8_t reserved = 0;  // the three reserved bits, 0 … 7
+  std::uint8_t opcode = 1;    // a number, so that reserved ones can be sent
+  bool masked = true;
+  std::string payload;
+
+  bool Is(Opcode code) const { return opcode == static_cast<std::uint8_t>(code); }
+  // Of a close frame: its code (1005 if it has none) and its reason.
+  int CloseCode() const;
+  std::string CloseReason() const;
+};
+
+// The bytes of a frame as a client sends it. `declared_length` lies about the payload's length.
+std::string EncodeFrame(const Frame& frame, std::optional<std::uint64_t> declared_length = {});
+std::string EncodeText(std::string_view text);
+
+struct ConnectOptions {
+  std::string path = "/";
+  std::vector<std::pair<std::string, std::string>> headers;  // beside those that the upgrade needs
+  TcpOptions tcp;
+  bool answers_pings = true;
+};
+
+// The head of a good upgrade request, without the empty line that ends it.
+std::string UpgradeRequestHead(const std::string& path = "/",
+                               const std::string& host = "127.0.0.1");
+
+// A small WebSocket client for tests: blocking, every read with a deadline, and able to break every
+// rule. Owned by one thread. Throws TestFailure when something else comes than was asked for.
+class WebSocketClient {
+ public:
+  // Connects to 127.0.0.1:`port` and upgrades.
+  explicit WebSocketClient(std::uint16_t port, const ConnectOptions& options = {});
+
+  // Connects again and again until the kernel gives it to the edge of this name; at most 200 times.
+  static WebSocketClient OnEdge(std::uint16_t port, const std::string& edge_name,
+                                ConnectOptions options = {});
+
+  // The header X-Channel-Edge of the upgrade.
+  const std::string& edge() const { return edge_; }
+
+  void SendText(std::string_view text) { connection_.Send(EncodeText(text)); }
+  void SendFrame(const Frame& frame) { connection_.Send(EncodeFrame(frame)); }
+  void SendRaw(std::string_view bytes) { connection_.Send(bytes); }
+
+  // The seed's commands. `group` and `message` are strings and are escaped.
+  void Join(std::string_view group);
+  void Leave(std::string_view group);
+  void Publish(std::string_view group, std::string_view message);
+
+  // Joins, sends a marker ("#joined …") to the group and reads until it comes back: the join is in
+  // force on the whole way. Other members' ReadMessage skips markers.
+  void JoinAndWait(std::string_view group);
+
+  // The next frame, whatever it is; pings are answered but not returned unless `answers_pings` is
+  // false. Nothing = it did not come in time. Throws if the peer is gone.
+  std::optional<Frame> ReadFrame(Duration wait = kPatience);
+
+  // The next data frame as it is, markers of others excepted.
+  Frame ReadData(Duration wait = kPatience);
+  // The text of the next data frame; throws if it is not text.
+  std::string ReadMessage(Duration wait = kPatience);
+
+  // Reads on, past everything, to the edge's close frame.
+  Frame ReadUntilClose(Duration wait = kPatience);
+  // True when the edge has closed the TCP connection; reads and forgets what still comes.
+  bool AwaitEnd(Duration wait = kPatience);
+
+  // Proves that nothing has come that was not read: sends a command that does not exist and throws
+  // unless its error is the very next frame. Also proves that the connection works.
+  void ExpectSilence(Duration wait = kPatience);
+
+  // Answers a close frame or starts closing.
+  void SendClose(int code, std::string_view reason = "");
+
+  TcpConnection& connection() { return connection_; }
+
+ private:
+  bool TakeFrame(Frame& frame);
+
+  bool answers_pings_;
+  TcpConnection connection_;
+  std::string buffer_;
+  std::size_t consumed_ = 0;  // of buffer_
+  std::string edge_;
+};
+
+// The `code` of an error frame; empty if this is not one, or if it does not have exactly the fields
+// event, code and message.
+std::string ErrorCode(std::string_view text);
+
+// A JSON string literal with its quotes.
+std::string Quoted(std::string_view text);
+
+}  // namespace support
