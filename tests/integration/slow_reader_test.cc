@@ -174,7 +174,7 @@ TEST(Liveness, AFrameHeaderThatNeverEndsIsClosedForWantOfAPong) {
   // The time of a message counts from its first byte of content; in the middle of a header nothing,
   // not even a pong, can be received.
   Deployment deployment(EdgeFlags({"--ping_interval=1s", "--pong_timeout=500ms"}));
-  WebSocketClient client(deployment.edge_port());
+  WebSocketClient client(deployment.edge_port(), Mute());
   client.SendRaw(support::EncodeText("{}").substr(0, 1));
   EXPECT_EQ(client.ReadUntilClose().CloseCode(), kNoPong);
 }
