@@ -71,7 +71,8 @@ child_lives() { [[ -n ${child_pid[$1]-} ]] && kill -0 "${child_pid[$1]}" 2>/dev/
 # Sets exit_code and removes what says that process $1 runs.
 bury() {
   exit_code=0
-  wait "${child_pid[$1]}" || exit_code=$?
+  # Quiet: bash has its own words for a child that was killed, and we say it better.
+  { wait "${child_pid[$1]}"; } 2>/dev/null || exit_code=$?
   child_pid[$1]=''
   rm -f -- "$run_dir/pids/$1" "$run_dir/state/$1"
 }

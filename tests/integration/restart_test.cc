@@ -130,6 +130,10 @@ TEST(Restart, AJoinWhileTheServiceIsAwayIsInForceAfterItIsBack) {
 TEST(Restart, AServiceThatStaysAwayIsTold) {
   Deployment deployment(Options(1, {"--publish_timeout=1s"}));
   WebSocketClient client = MemberOn(deployment, 1, "stays away");
+  // What the join sent to itself has arrived; it must be answered too, or it is refused as well.
+  support::Await("the answer", [&] {
+    return deployment.edge(1).Metric("channel_edge_publications_total{outcome=\"accepted\"}") == 1;
+  });
   deployment.service().process->Kill();
   AwaitReadiness(deployment, 503);
   const Clock::time_point sent = Clock::now();
