@@ -47,7 +47,7 @@ ChannelServer::~ChannelServer() {
 }
 
 absl::StatusOr<ChannelServer::Endpoint> ChannelServer::Start(const Endpoint& endpoint) {
-  const absl::StatusOr<Endpoint> bound = acceptor_.Listen(endpoint);
+  absl::StatusOr<Endpoint> bound = acceptor_.Listen(endpoint);
   if (!bound.ok()) return bound;
 
   grpc::EnableDefaultHealthCheckService(true);

@@ -24,7 +24,7 @@ absl::Status ValidateGroupId(std::string_view group_id) {
 }
 
 absl::Status ValidatePublish(const v1::PublishRequest& request, const ServiceLimits& limits) {
-  if (const absl::Status status = ValidateGroupId(request.group_id()); !status.ok()) return status;
+  if (absl::Status status = ValidateGroupId(request.group_id()); !status.ok()) return status;
   if (request.body_case() == v1::PublishRequest::BODY_NOT_SET) {
     return absl::InvalidArgumentError("no body; set message (text) or data (bytes)");
   }

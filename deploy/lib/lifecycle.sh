@@ -250,5 +250,5 @@ cmd_reload() {
     fi
   done
   ((failed == 0)) || exit "$EXIT_FAILED"
-  say "Reloaded ${#names[@]} processes; log level $(<"$run_dir/log_level")."
+  say "Reloaded ${#names[@]} processes; log level $(current_log_level)."
 }

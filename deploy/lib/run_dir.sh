@@ -13,6 +13,8 @@
 #
 # It is private (mode 0700, ours): whoever can write a pid file could make us signal a process.
 
+readonly LOG_LEVELS='^(trace|debug|info|warn|error)$'
+
 # What `config` holds, in the names of the shell variables.
 readonly CONFIG_KEYS=(edges ws_listen grpc_listen admin_listen engine service_flags edge_flags
   bin_dir log_level drain_time)
@@ -151,6 +153,14 @@ read_state() {
   [[ $line =~ \"pid\":\ *([0-9]+) && ${BASH_REMATCH[1]} == "$2" ]] || return 1
   [[ $line =~ \"admin\":\ *\"([^\"]+)\" ]] || return 1
   admin=$(reachable "${BASH_REMATCH[1]}")
+}
+
+# What is in the log-level file, which people may edit: a slip there must not keep a process down.
+current_log_level() {
+  local level=''
+  { read -r level _ <"$run_dir/log_level"; } 2>/dev/null || true
+  [[ $level =~ $LOG_LEVELS ]] || level=info
+  printf '%s' "$level"
 }
 
 restarts_of() {

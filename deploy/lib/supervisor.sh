@@ -32,7 +32,7 @@ note() {
 command_of() {
   local name=$1 flags
   local common=("--name=$name" "--state_file=$run_dir/state/$name"
-    "--log_level=$(<"$run_dir/log_level")" "--log_level_file=$run_dir/log_level"
+    "--log_level=$(current_log_level)" "--log_level_file=$run_dir/log_level"
     "--drain_time=${drain_time}s")
   if [[ $name == "$(service_name)" ]]; then
     read -ra flags <<<"$service_flags" || true
