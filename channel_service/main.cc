@@ -118,6 +118,7 @@ int Main(int argc, char** argv) {
   signals.OnStop([&](int count) {
     if (count > 1) {
       spdlog::info("second signal: stopping at once");
+      state_file.Remove();
       std::_Exit(0);
     }
     spdlog::info("draining");

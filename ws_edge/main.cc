@@ -96,6 +96,15 @@ int Main(int argc, char** argv) {
   const auto listen = channel::ParseListenFlag("--listen", absl::GetFlag(FLAGS_listen), insecure);
   const auto admin_listen =
       channel::ParseListenFlag("--admin_listen", absl::GetFlag(FLAGS_admin_listen), insecure);
+  for (const std::string& address : absl::GetFlag(FLAGS_channel)) {
+    if (const auto status = channel::CheckConnectAddress(address); !status.ok()) {
+      return channel::Fail(channel::kExitUsage, status);
+    }
+  }
+  if (absl::GetFlag(FLAGS_channel).empty()) {
+    return channel::Fail(channel::kExitUsage,
+                         absl::InvalidArgumentError("--channel needs at least one HOST:PORT"));
+  }
   std::random_device random;
   options.client.addresses = absl::GetFlag(FLAGS_channel);
   options.client.publisher =

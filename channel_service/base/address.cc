@@ -3,34 +3,55 @@
 #include <spdlog/spdlog.h>
 
 #include <charconv>
+#include <optional>
 
 namespace channel {
 
 using boost::asio::ip::tcp;
 
-absl::StatusOr<tcp::endpoint> ParseListenAddress(std::string_view text) {
+namespace {
+
+struct HostAndPort {
+  std::string_view host;  // without brackets; empty if there is none
+  std::optional<uint16_t> port;
+};
+
+HostAndPort Split(std::string_view text) {
+  HostAndPort parts;
   const size_t colon = text.rfind(':');
-  std::string_view host = colon == std::string_view::npos ? "" : text.substr(0, colon);
-  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
-    host = host.substr(1, host.size() - 2);
+  if (colon == std::string_view::npos) return parts;
+  parts.host = text.substr(0, colon);
+  if (parts.host.size() >= 2 && parts.host.front() == '[' && parts.host.back() == ']') {
+    parts.host = parts.host.substr(1, parts.host.size() - 2);
   }
+  const std::string_view digits = text.substr(colon + 1);
   uint16_t port = 0;
-  bool port_ok = false;
-  if (colon != std::string_view::npos) {
-    const std::string_view digits = text.substr(colon + 1);
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-    port_ok = error == std::errc() && end == digits.data() + digits.size() && !digits.empty();
-  }
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  if (error == std::errc() && end == digits.data() + digits.size()) parts.port = port;
+  return parts;
+}
+
+}  // namespace
+
+absl::Status CheckConnectAddress(std::string_view text) {
+  const HostAndPort parts = Split(text);
+  if (!parts.host.empty() && parts.port.value_or(0) != 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(fmt::format(
+      "'{}' is not an address to connect to; write HOST:PORT, as 127.0.0.1:2206", text));
+}
+
+absl::StatusOr<tcp::endpoint> ParseListenAddress(std::string_view text) {
+  auto [host, port] = Split(text);
   if (host == "localhost") host = "127.0.0.1";
   boost::system::error_code host_error;
   const auto address = boost::asio::ip::make_address(std::string(host), host_error);
-  if (host_error || !port_ok) {
+  if (host_error || !port.has_value()) {
     return absl::InvalidArgumentError(
         fmt::format("'{}' is not an address to listen on; write IP:PORT, as 127.0.0.1:2206, "
                     "[::1]:2206 or 0.0.0.0:2206 (port 0 = any free one)",
                     text));
   }
-  return tcp::endpoint(address, port);
+  return tcp::endpoint(address, *port);
 }
 
 std::string ToString(const tcp::endpoint& endpoint) {

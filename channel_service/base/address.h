@@ -14,6 +14,10 @@ namespace channel {
 // allowed.
 absl::StatusOr<boost::asio::ip::tcp::endpoint> ParseListenAddress(std::string_view text);
 
+// OK if `text` is HOST:PORT with a host name or address and a port from 1, to connect to.
+// INVALID_ARGUMENT says what is allowed.
+absl::Status CheckConnectAddress(std::string_view text);
+
 // "127.0.0.1:2206", "[::1]:2206".
 std::string ToString(const boost::asio::ip::tcp::endpoint& endpoint);
 

@@ -11,8 +11,9 @@
 
 namespace channel {
 
-StateFile::~StateFile() {
+void StateFile::Remove() {
   if (!path_.empty()) std::remove(path_.c_str());
+  path_.clear();
 }
 
 absl::Status StateFile::Write(const std::string& path, std::string_view name,

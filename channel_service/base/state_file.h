@@ -15,11 +15,13 @@ class StateFile {
   StateFile() = default;
   StateFile(const StateFile&) = delete;
   StateFile& operator=(const StateFile&) = delete;
-  ~StateFile();
+  ~StateFile() { Remove(); }
 
   // An empty path writes nothing. UNAVAILABLE names the path and the reason.
   absl::Status Write(const std::string& path, std::string_view name, std::string_view listen,
                      std::string_view admin);
+
+  void Remove();
 
  private:
   std::string path_;

@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <string_view>
 #include <utility>
 
 #include "channel_service/base/address.h"
@@ -25,8 +26,9 @@ constexpr int kBacklog = 1024;
 // Descriptors that connections may not take: logs, admin connections, gRPC's own.
 constexpr int kReservedDescriptors = 16;
 
-absl::Status SystemError(const char* what) {
-  return absl::UnavailableError(fmt::format("{}: {}", what, std::strerror(errno)));
+// `error`: errno, taken before anything else is called.
+absl::Status SystemError(std::string_view what, int error) {
+  return absl::UnavailableError(fmt::format("{}: {}", what, std::strerror(error)));
 }
 
 // The kernel gives the lowest free number: a connection numbered here or above is one too many.
@@ -49,19 +51,20 @@ Acceptor::~Acceptor() {
 absl::StatusOr<Acceptor::Endpoint> Acceptor::Listen(const Endpoint& endpoint) {
   const int family = endpoint.address().is_v6() ? AF_INET6 : AF_INET;
   listen_fd_ = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (listen_fd_ < 0) return SystemError("socket");
+  if (listen_fd_ < 0) return SystemError("socket", errno);
   const int on = 1;
   ::setsockopt(listen_fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (::bind(listen_fd_, endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0 ||
       ::listen(listen_fd_, kBacklog) != 0) {
-    return SystemError(fmt::format("cannot listen on {}", ToString(endpoint)).c_str());
+    const int error = errno;
+    return SystemError(fmt::format("cannot listen on {}", ToString(endpoint)), error);
   }
   Endpoint bound = endpoint;
   auto size = static_cast<socklen_t>(bound.capacity());
-  if (::getsockname(listen_fd_, bound.data(), &size) != 0) return SystemError("getsockname");
+  if (::getsockname(listen_fd_, bound.data(), &size) != 0) return SystemError("getsockname", errno);
   stop_fd_ = ::eventfd(0, EFD_CLOEXEC);
   reserve_fd_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  if (stop_fd_ < 0 || reserve_fd_ < 0) return SystemError("descriptors of the acceptor");
+  if (stop_fd_ < 0 || reserve_fd_ < 0) return SystemError("descriptors of the acceptor", errno);
   connection_fd_max_ = ConnectionDescriptorMax();
   return bound;
 }

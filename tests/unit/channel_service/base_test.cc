@@ -30,6 +30,15 @@ TEST(AddressTest, WhatIsNoAddressIsRefusedWithAnExample) {
   }
 }
 
+TEST(AddressTest, AnAddressToConnectToNeedsAHostAndAPort) {
+  for (const char* text : {"127.0.0.1:2206", "[::1]:2206", "channel.example:1"}) {
+    EXPECT_TRUE(CheckConnectAddress(text).ok()) << text;
+  }
+  for (const char* text : {"", "nonsense", ":1", "host:", "host:0", "host:x", "host:70000"}) {
+    EXPECT_FALSE(CheckConnectAddress(text).ok()) << text;
+  }
+}
+
 TEST(AddressTest, AnExposedAddressNeedsInsecure) {
   const auto exposed = *ParseListenAddress("0.0.0.0:2206");
   EXPECT_TRUE(CheckExposure(*ParseListenAddress("127.0.0.1:1"), "--listen", false).ok());
