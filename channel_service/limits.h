@@ -35,6 +35,12 @@ inline constexpr size_t kStreamAnswersMax = 4 * kPublisherAnswersMax;
 // Subscribe and PublishStream calls that are open at one time; one more is refused.
 inline constexpr size_t kOpenStreamsMax = 10'000;
 
+// Calls that are open on one connection (HTTP/2 streams); further ones wait at the client.
+inline constexpr int kStreamsPerConnectionMax = 1000;
+
+// Publications, subscriptions or unsubscribes in one request.
+inline constexpr int kEntriesPerRequestMax = 65'536;
+
 // Groups of one subscriber, and live publications that wait in one subscription while it catches
 // up.
 inline constexpr size_t kSubscriptionsMax = 1'000'000;

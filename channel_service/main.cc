@@ -101,7 +101,6 @@ int Main(int argc, char** argv) {
   const auto admin_endpoint = admin.Listen(admin_listen);
   if (!admin_endpoint.ok()) return Fail(kExitSystem, admin_endpoint.status());
 
-  // Before the server's threads, so that they inherit the mask and all signals come here.
   ProcessSignals signals(control, AddCounter(*registry, "channel_reloads_total", "SIGHUPs obeyed"),
                          absl::GetFlag(FLAGS_log_level_file));
   const auto endpoint = server.Start(listen);

@@ -19,11 +19,12 @@ constexpr std::chrono::seconds kBeatAgeMax{5};
 
 // Both ends set keepalive, or a half-open connection is never noticed, or the client is sent away
 // with too_many_pings (measured with gRPC 1.51).
-void SetKeepalive(grpc::ServerBuilder& builder) {
+void SetConnectionOptions(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kStreamsPerConnectionMax);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
 }
 
@@ -53,7 +54,7 @@ absl::StatusOr<ChannelServer::Endpoint> ChannelServer::Start(const Endpoint& end
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
-  SetKeepalive(builder);
+  SetConnectionOptions(builder);
   builder.SetMaxReceiveMessageSize(static_cast<int>(kGrpcMessageBytesMax));
   builder.RegisterService(&service_);
   auto connections = builder.experimental().AddExternalConnectionAcceptor(
@@ -97,9 +98,23 @@ void ChannelServer::Stop(std::chrono::milliseconds drain_time) {
   });
   told.get_future().wait();
   server_->Shutdown(std::chrono::system_clock::now() + drain_time);
+  // Events of calls may still be on the queue, and their calls may still have to finish on it.
+  std::promise<void> idle;
+  StartWaitIdle(&idle);
+  idle.get_future().wait();
   loop_->Close();
   queue_->Shutdown();
   thread_.join();
+}
+
+void ChannelServer::StartWaitIdle(std::promise<void>* idle) {
+  loop_->Post([this, idle] {
+    if (context_->live_calls > 0) {
+      StartWaitIdle(idle);
+    } else {
+      idle->set_value();
+    }
+  });
 }
 
 bool ChannelServer::alive() const {

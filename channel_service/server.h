@@ -10,6 +10,7 @@
 #include <atomic>
 #include <boost/asio/ip/tcp.hpp>
 #include <chrono>
+#include <future>
 #include <memory>
 #include <thread>
 
@@ -48,6 +49,8 @@ class ChannelServer {
 
  private:
   void OnTick();
+  // Tells `idle` when no call is left.
+  void StartWaitIdle(std::promise<void>* idle);
 
   const ServiceLimits& limits_;
   std::unique_ptr<Engine> engine_;

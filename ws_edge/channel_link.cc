@@ -24,16 +24,6 @@ ErrorCode ToErrorCode(absl::StatusCode code) {
   }
 }
 
-void LogGap(const channel::v1::Gap& gap) {
-  if (gap.reason() == channel::v1::GAP_REASON_EPOCH) {
-    spdlog::warn("group '{}': the log began anew; what followed offset {} of the old one is lost",
-                 gap.group_id(), gap.after());
-  } else {
-    spdlog::warn("group '{}': publications between {} and {} are lost", gap.group_id(), gap.after(),
-                 gap.before());
-  }
-}
-
 }  // namespace
 
 ChannelLink::ChannelLink(boost::asio::io_context& loop, channel::ChannelClientOptions options,
@@ -117,21 +107,33 @@ void ChannelLink::Put(Item item) {
     inbox_bytes_ += item.bytes;
     inbox_.push_back(std::move(item));
   }
-  if (!first) return;
+  if (first) TakeInboxLater();
+}
+
+void ChannelLink::TakeInboxLater() {
   boost::asio::post(loop_, [weak = std::weak_ptr<ChannelLink*>(self_)] {
     if (const auto self = weak.lock()) (*self)->TakeInbox();
   });
 }
 
+// A portion at a time: between two of them sockets are read and written, so that a burst neither
+// stops the loop nor makes a client that reads look slow.
 void ChannelLink::TakeInbox() {
   std::vector<Item> taken;
+  bool more = false;
   {
     const std::lock_guard lock(mutex_);
-    taken.swap(inbox_);
-    inbox_bytes_ = 0;
+    for (size_t bytes = 0; !inbox_.empty() && bytes < kInboxBytesPerTurnMax;) {
+      bytes += inbox_.front().bytes;
+      inbox_bytes_ -= inbox_.front().bytes;
+      taken.push_back(std::move(inbox_.front()));
+      inbox_.pop_front();
+    }
+    more = !inbox_.empty();
   }
   inbox_taken_.notify_one();
   for (const Item& item : taken) Take(item);
+  if (more) TakeInboxLater();
 }
 
 void ChannelLink::Take(const Item& item) {
@@ -152,18 +154,26 @@ void ChannelLink::Take(const Item& item) {
       router_->OnPublishRefused(item.session_id, item.code, item.text);
       break;
     case Item::Kind::kEvents:
-      for (const channel::v1::Event& event : item.events->events()) {
-        if (event.has_publication()) {
-          router_->OnPublication(event.publication());
-        } else if (event.has_subscribed()) {
-          router_->OnSubscribed(event.subscribed());
-        } else if (event.has_gap()) {
-          metrics_.gaps.Increment();
-          LogGap(event.gap());
-        }
-      }
+      TakeEvents(*item.events);
       break;
   }
+}
+
+void ChannelLink::TakeEvents(const channel::v1::SubscribeResponse& batch) {
+  int gaps = 0;
+  for (const channel::v1::Event& event : batch.events()) {
+    if (event.has_publication()) {
+      router_->OnPublication(event.publication());
+    } else if (event.has_subscribed()) {
+      router_->OnSubscribed(event.subscribed());
+    } else if (event.has_gap()) {
+      ++gaps;
+    }
+  }
+  if (gaps == 0) return;
+  metrics_.gaps.Increment(gaps);
+  spdlog::warn("{} groups were resumed with a gap: the service no longer holds what they missed",
+               gaps);
 }
 
 }  // namespace edge

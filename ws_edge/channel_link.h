@@ -10,6 +10,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <condition_variable>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -61,7 +62,9 @@ class ChannelLink final : public Upstream, private channel::ChannelClientObserve
 
   void Put(Item item);
   void TakeInbox();
+  void TakeInboxLater();
   void Take(const Item& item);
+  void TakeEvents(const channel::v1::SubscribeResponse& batch);
   void FlushLater();
 
   boost::asio::io_context& loop_;
@@ -74,9 +77,9 @@ class ChannelLink final : public Upstream, private channel::ChannelClientObserve
 
   std::mutex mutex_;
   std::condition_variable inbox_taken_;
-  std::vector<Item> inbox_;  // guarded by mutex_
-  size_t inbox_bytes_ = 0;   // guarded by mutex_
-  bool stopping_ = false;    // guarded by mutex_
+  std::deque<Item> inbox_;  // guarded by mutex_
+  size_t inbox_bytes_ = 0;  // guarded by mutex_
+  bool stopping_ = false;   // guarded by mutex_
   // Posted handlers may run when this is gone.
   std::shared_ptr<ChannelLink*> self_ = std::make_shared<ChannelLink*>(this);
 };

@@ -11,8 +11,7 @@ namespace edge {
 
 EdgeServer::EdgeServer(boost::asio::io_context& loop, EdgeOptions options,
                        const channel::Clock& clock, prometheus::Registry& registry)
-    : loop_(loop),
-      options_(std::move(options)),
+    : options_(std::move(options)),
       clock_(clock),
       metrics_(registry),
       flush_list_(loop),
@@ -155,8 +154,7 @@ void EdgeServer::SweepDeadlines() {
 void EdgeServer::Drain(std::function<void()> done) {
   if (draining_) {
     spdlog::info("second signal: closing {} sessions at once", session_count_);
-    drain_per_sweep_ = SIZE_MAX;
-    drain_until_ = clock_.Now();
+    FinishDrain(std::chrono::milliseconds(0));
     return;
   }
   draining_ = true;
@@ -178,14 +176,24 @@ void EdgeServer::DrainSome() {
     to_drain_.pop_back();
   }
   const bool late = clock_.Now() >= drain_until_ + kDrainGrace;
-  if (session_count_ > 0 && !late) return;
+  // One owner of the count is this server; the others are connections before their upgrade.
+  const bool busy = session_count_ > 0 || http_count_.use_count() > 1;
+  if (busy && !late) return;
   if (late) spdlog::warn("{} sessions did not answer the close", session_count_);
-  for (const auto& session : AllSessions()) session->Abort();
+  FinishDrain(kDrainPublishTimeout);
+}
+
+void EdgeServer::FinishDrain(std::chrono::milliseconds patience) {
+  if (on_drained_ == nullptr) return;  // finished already
+  for (const auto& session : AllSessions()) {
+    router_.LeaveAll(session.get());  // sends on what waited for a join
+    session->Abort();
+  }
   sweep_timer_.cancel();
   ping_timer_.cancel();
   // What clients have sent is accepted or refused before the process ends.
-  link_.Stop(kDrainPublishTimeout);
-  if (auto done = std::exchange(on_drained_, nullptr)) done();
+  link_.Stop(patience);
+  std::exchange(on_drained_, nullptr)();
 }
 
 std::string EdgeServer::WhyNotReady() const {

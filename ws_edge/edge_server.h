@@ -77,13 +77,13 @@ class EdgeServer final : private SessionObserver {
   void PingNextBucket();
   void SweepDeadlines();
   void DrainSome();
+  void FinishDrain(std::chrono::milliseconds patience);
 
   // SessionObserver
   void OnSessionOver(Session* session, const CloseReason& reason) override;
   void OnSessionClosing(Session* session) override;
   void OnMessageIncomplete(Session* session, bool incomplete) override;
 
-  boost::asio::io_context& loop_;
   const EdgeOptions options_;
   const channel::Clock& clock_;
   EdgeMetrics metrics_;

@@ -14,6 +14,9 @@ inline constexpr size_t kHttpHeaderBytesMax = 8 << 10;
 // Fixed by the contract.
 inline constexpr size_t kGroupIdBytesMax = 255;
 inline constexpr int kJsonDepthMax = 32;
+// Groups with members on one edge: half of what the service lets one Subscribe stream hold
+// (kSubscriptionsMax), so that the stream never ends for it.
+inline constexpr size_t kGroupsMax = 500'000;
 // A session's queue beyond this is sent before the turn ends, so that a long turn does not make a
 // session look slow.
 inline constexpr size_t kFlushEarlyBytes = 128 << 10;
@@ -22,6 +25,8 @@ inline constexpr size_t kFlushEarlyBytes = 128 << 10;
 inline constexpr size_t kControlHighWaterBytes = 64 << 10;
 // Batches from the channel service that wait for the loop; beyond it the link is not read.
 inline constexpr size_t kInboxBytesMax = 16 << 20;
+// Of them, fanned out in one turn of the loop (the service's blocks have at most 64 KiB).
+inline constexpr size_t kInboxBytesPerTurnMax = 128 << 10;
 // Sessions are pinged in this many parts, one after the other, so that the pings are spread in
 // time.
 inline constexpr int kPingBuckets = 25;

@@ -142,6 +142,9 @@ int Main(int argc, char** argv) {
   }
   signals.OnStop([&](int) { server.Drain([&] { loop.stop(); }); });
   loop.run();
+  // What was aborted at the end lets go of its session while the server is still there.
+  loop.restart();
+  loop.poll();
   spdlog::info("stopped");
   return 0;
 }

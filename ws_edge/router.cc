@@ -52,6 +52,7 @@ bool Router::Join(Session* session, std::string_view group_id) {
   }
   if (memberships.size() >= limits_.groups_per_connection_max) return false;
   if (group == nullptr) {
+    if (group_by_id_.size() >= kGroupsMax) return false;
     auto owned = std::make_unique<GroupMembers>(
         GroupMembers{.id = std::string(group_id), .tag = ++last_tag_});
     group = owned.get();

@@ -3,8 +3,9 @@
 // Owned by the edge server; loop thread only. Joins and leaves are local; the first member of a
 // group subscribes to it upstream, the last one to go unsubscribes. "A join takes effect before a
 // later send": what is sent to a group whose subscription is not confirmed yet waits for the
-// confirmation, in order. Bounds: groups_per_connection_max; waiting sends publish_queue_bytes_max
-// and publish_timeout, then the sender is told `unavailable`.
+// confirmation, in order. Bounds: groups_per_connection_max, kGroupsMax; sends that wait for a join
+// publish_queue_bytes_max and publish_timeout, then the sender is told `unavailable` (the same
+// bounds hold once more upstream).
 #pragma once
 
 #include <chrono>
@@ -51,7 +52,8 @@ class Router {
          Upstream& upstream, FindSession find_session);
   ~Router();
 
-  // Joining twice is joining once. False: the session is in groups_per_connection_max groups.
+  // Joining twice is joining once. False: the session is in groups_per_connection_max groups,
+  // or the edge holds kGroupsMax.
   [[nodiscard]] bool Join(Session* session, std::string_view group_id);
   void Leave(Session* session, std::string_view group_id);
   void LeaveAll(Session* session);

@@ -124,7 +124,7 @@ void Session::OnMessage(std::string_view message) {
     case CommandKind::kAddGroup:
       if (!context_.router.Join(this, command.group_id)) {
         SendError(ErrorCode::kLimitExceeded,
-                  fmt::format("this connection is in {} groups; more are not allowed",
+                  fmt::format("this connection is in {} groups; more are not allowed here",
                               memberships_.size()));
       }
       break;

@@ -73,8 +73,7 @@ class AdminServer::Connection : public std::enable_shared_from_this<AdminServer:
   http::response<http::string_body> response_;
 };
 
-AdminServer::AdminServer(net::io_context& loop)
-    : loop_(loop), acceptor_(loop), retry_timer_(loop) {}
+AdminServer::AdminServer(net::io_context& loop) : acceptor_(loop), retry_timer_(loop) {}
 
 void AdminServer::Handle(const std::string& path, Handler handler) {
   handlers_[path] = std::move(handler);
@@ -92,12 +91,6 @@ absl::StatusOr<AdminServer::Endpoint> AdminServer::Listen(const Endpoint& endpoi
   }
   StartAccept();
   return acceptor_.local_endpoint();
-}
-
-void AdminServer::Stop() {
-  beast::error_code ignored;
-  acceptor_.close(ignored);
-  retry_timer_.cancel();
 }
 
 void AdminServer::StartAccept() {

@@ -41,13 +41,10 @@ class AdminServer {
   // Binds and starts to accept; returns the bound address (with the port chosen for port 0).
   absl::StatusOr<Endpoint> Listen(const Endpoint& endpoint);
 
-  void Stop();
-
  private:
   class Connection;
   void StartAccept();
 
-  boost::asio::io_context& loop_;
   boost::asio::ip::tcp::acceptor acceptor_;
   boost::asio::steady_timer retry_timer_;
   std::map<std::string, Handler> handlers_;

@@ -63,10 +63,8 @@ void ProcessSignals::StartWait() {
     StartWait();
     if (signal == SIGHUP) {
       Reload();
-    } else if (stop_) {
-      stop_(++stop_count_);
     } else {
-      std::_Exit(0);  // still starting: there is nothing to drain
+      stop_(++stop_count_);
     }
   });
 }

@@ -38,7 +38,7 @@ class ProcessSignals {
   ProcessSignals(boost::asio::io_context& loop, prometheus::Counter& reloads,
                  std::string log_level_file);
 
-  // `stop` is called with 1 for the first signal, 2 for the second …
+  // Before the loop runs. `stop` is called with 1 for the first signal, 2 for the second …
   void OnStop(std::function<void(int count)> stop) { stop_ = std::move(stop); }
 
  private:

@@ -16,6 +16,7 @@ namespace {
 constexpr std::chrono::milliseconds kTick{50};
 // An address that does not answer in this time is given up for the next one.
 constexpr std::chrono::seconds kConnectTimeout{3};
+constexpr std::chrono::seconds kLinkProven{5};
 constexpr std::chrono::milliseconds kBackoffFirst{100};
 constexpr std::chrono::milliseconds kBackoffLongest{2000};
 // Of one SubscribeRequest; what it asks for must not hold the service's loop up.
@@ -89,7 +90,7 @@ void ChannelClient::Unsubscribe(std::string_view group_id) {
 }
 
 bool ChannelClient::Publish(const PublishInput& input, uint64_t token) {
-  PublishQueue::Entry entry{.record = {}, .token = token, .since = Now()};
+  PublishQueue::Entry entry{.record = {}, .token = token, .since = Now(), .tried = false};
   PublishInput numbered = input;
   numbered.sequence = last_sequence_ + 1;
   AppendPublishRequest(numbered, &entry.record);
@@ -154,12 +155,7 @@ void ChannelClient::TakeOutbox() {
       if (link_up_) unsent_subscribes_.push_back(std::move(interest.group_id));
     } else {
       resume_table_.Remove(interest.group_id);
-      // An unsubscribe overtakes subscribes in one request, so one that is still waiting goes
-      // first.
-      if (link_up_) {
-        std::erase(unsent_subscribes_, interest.group_id);
-        unsent_unsubscribes_.push_back(std::move(interest.group_id));
-      }
+      if (link_up_) unsent_unsubscribes_.push_back(std::move(interest.group_id));
     }
   }
   for (PublishQueue::Entry& entry : taken.publications) publish_queue_.Push(std::move(entry));
@@ -169,11 +165,13 @@ void ChannelClient::OnTick() {
   const SteadyTime now = Now();
   ExpirePublications();
   std::optional<SteadyTime> stop_at;
+  bool nothing_to_send = false;
   {
     const std::lock_guard lock(mutex_);
     stop_at = stop_at_;
+    nothing_to_send = publish_queue_.empty() && outbox_.publications.empty();
   }
-  if (stop_at.has_value() && !stopping_ && (publish_queue_.empty() || now >= *stop_at)) {
+  if (stop_at.has_value() && !stopping_ && (nothing_to_send || now >= *stop_at)) {
     stopping_ = true;
     start_link_at_.reset();
     if (subscribe_stream_ != nullptr) EndLink("stopping");
@@ -185,6 +183,8 @@ void ChannelClient::OnTick() {
     return;
   }
   if (start_link_at_.has_value() && now >= *start_link_at_) StartLink();
+  // Only a link that lasts is a success: a service that ends streams at once is not to be hurried.
+  if (link_up_ && now >= link_started_at_ + kLinkProven) backoff_.Reset();
   const bool connecting = subscribe_stream_ != nullptr && !link_up_;
   if (connecting && now >= link_started_at_ + kConnectTimeout) EndLink("no answer");
 }
@@ -206,7 +206,6 @@ void ChannelClient::StartLink() {
 void ChannelClient::OnStreamUp() {
   if (!subscribe_stream_->up() || !publish_stream_->up() || !link_end_reason_.empty()) return;
   link_up_ = true;
-  backoff_.Reset();
   unsent_unsubscribes_.clear();
   unsent_subscribes_.clear();
   resume_table_.ForEachGroup(
@@ -338,7 +337,10 @@ void ChannelClient::ExpirePublications() {
     }
     observer_->OnPublishRefused(
         publish_queue_.front().token,
-        absl::UnavailableError("the channel service could not be reached in time"));
+        absl::UnavailableError(publish_queue_.front().tried
+                                   ? "the channel service did not answer in time; the message may "
+                                     "have been published"
+                                   : "the channel service could not be reached in time"));
     PopFront();
   }
 }

@@ -79,9 +79,6 @@ class ChannelClient final : private RawStream::Observer {
   // Hands over what was collected. Cheap when there is nothing.
   void Flush();
 
-  // Bytes of publications that wait for an answer. Any thread.
-  size_t publish_queue_bytes() const { return publish_bytes_; }
-
  private:
   struct Interest {
     std::string group_id;

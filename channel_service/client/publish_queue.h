@@ -19,6 +19,7 @@ class PublishQueue {
     std::string record;  // serialised `publications` field of PublishStreamRequest
     uint64_t token = 0;
     SteadyTime since;
+    bool tried = false;  // was sent on some link
     size_t bytes() const { return record.size() + sizeof(Entry); }
   };
 
@@ -38,9 +39,10 @@ class PublishQueue {
   void TakeUnsent(size_t bytes_max, size_t sent_max, std::string* out) {
     const size_t start = out->size();
     while (has_unsent() && sent_ < sent_max) {
-      const std::string& record = entries_[sent_].record;
-      if (out->size() > start && out->size() + record.size() > bytes_max) return;
-      out->append(record);
+      Entry& entry = entries_[sent_];
+      if (out->size() > start && out->size() + entry.record.size() > bytes_max) return;
+      out->append(entry.record);
+      entry.tried = true;
       ++sent_;
     }
   }

@@ -4,9 +4,18 @@
 #include <utility>
 
 namespace channel {
+namespace {
+
+// Of a record beside its bytes: Record with its control block, the string's heap block, a place in
+// the ring.
+constexpr size_t kRecordOverheadBytes = 150;
+
+size_t SizeOf(const RecordPtr& record) { return record->bytes.size() + kRecordOverheadBytes; }
+
+}  // namespace
 
 void HistoryRing::Append(RecordPtr record, size_t records_max, size_t bytes_max) {
-  bytes_ += record->bytes.size();
+  bytes_ += SizeOf(record);
   records_.push_back(std::move(record));
   while ((records_.size() > records_max || bytes_ > bytes_max) && records_.size() > 1) DropOldest();
 }
@@ -44,7 +53,7 @@ uint64_t HistoryRing::OffsetBeforeLast(size_t count) const {
 }
 
 void HistoryRing::DropOldest() {
-  bytes_ -= records_.front()->bytes.size();
+  bytes_ -= SizeOf(records_.front());
   records_.pop_front();
 }
 

@@ -21,6 +21,7 @@ class HistoryRing {
 
   bool empty() const { return records_.empty(); }
   size_t size() const { return records_.size(); }
+  // Memory held, about: the records' bytes and what each costs beside them.
   size_t bytes() const { return bytes_; }
   const RecordPtr& oldest() const { return records_.front(); }
 

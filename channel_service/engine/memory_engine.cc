@@ -11,6 +11,13 @@ namespace {
 // Groups that one tick may evict, so that a tick never holds the loop up (about 5 ms).
 constexpr int kAgedOutPerTickMax = 20'000;
 
+// Of a group that holds history, beside its records: Group, its id, its places in map and list.
+constexpr size_t kGroupOverheadBytes = 350;
+
+size_t SizeOf(const HistoryRing& history) {
+  return history.empty() ? 0 : history.bytes() + kGroupOverheadBytes;
+}
+
 // 12 characters of base 32 without letters that look alike: 60 bits.
 std::string MakeEpoch(uint64_t seed) {
   constexpr std::string_view kAlphabet = "abcdefghjkmnpqrstuvwxyz023456789";
@@ -129,9 +136,9 @@ void MemoryEngine::KeepTotalBound() {
 template <typename Change>
 void MemoryEngine::ChangeHistory(Group& group, Change change) {
   const bool held = !group.history.empty();
-  history_bytes_ -= group.history.bytes();
+  history_bytes_ -= SizeOf(group.history);
   change(group.history);
-  history_bytes_ += group.history.bytes();
+  history_bytes_ += SizeOf(group.history);
   if (!held && !group.history.empty()) group.by_age = by_age_.insert(by_age_.end(), &group);
   if (held && group.history.empty()) by_age_.erase(group.by_age);
 }

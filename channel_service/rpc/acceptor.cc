@@ -23,8 +23,9 @@ namespace channel {
 namespace {
 
 constexpr int kBacklog = 1024;
+constexpr int kPauseMillis = 100;
 // Descriptors that connections may not take: logs, admin connections, gRPC's own.
-constexpr int kReservedDescriptors = 16;
+constexpr int kReservedDescriptors = 24;
 
 // `error`: errno, taken before anything else is called.
 absl::Status SystemError(std::string_view what, int error) {
@@ -79,6 +80,7 @@ void Acceptor::Stop() {
   const uint64_t one = 1;
   [[maybe_unused]] const ssize_t written = ::write(stop_fd_, &one, sizeof one);
   thread_.join();
+  ::close(std::exchange(listen_fd_, -1));  // clients are refused at once and try another address
 }
 
 void Acceptor::Run() {
@@ -110,9 +112,15 @@ void Acceptor::AcceptReady() {
 }
 
 void Acceptor::RefuseOne() {
-  ::close(std::exchange(reserve_fd_, -1));
+  if (reserve_fd_ >= 0) ::close(std::exchange(reserve_fd_, -1));
   const int fd = ::accept4(listen_fd_, nullptr, nullptr, SOCK_CLOEXEC);
-  if (fd >= 0) ::close(fd);
+  if (fd >= 0) {
+    ::close(fd);
+  } else {
+    // Nothing could be done: wait a little instead of turning at full speed.
+    pollfd stop = {stop_fd_, POLLIN, 0};
+    ::poll(&stop, 1, kPauseMillis);
+  }
   reserve_fd_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   LogRefusal("no file descriptors are left");
 }

@@ -13,10 +13,23 @@
 
 namespace channel {
 
-// Subscribe is raw: its answers are concatenations of records that were serialised once.
+// The streams are raw: Subscribe's answers are concatenations of records that were serialised once,
+// and a request that cannot be parsed is told from the end of the stream.
 using AsyncService = v1::ChannelService::WithAsyncMethod_Publish<
-    v1::ChannelService::WithAsyncMethod_PublishStream<v1::ChannelService::WithRawMethod_Subscribe<
+    v1::ChannelService::WithRawMethod_PublishStream<v1::ChannelService::WithRawMethod_Subscribe<
         v1::ChannelService::WithAsyncMethod_History<v1::ChannelService::Service>>>>;
+
+// Counts the calls that exist, so that the queue is shut down after the last of them has gone.
+class LiveCall {
+ public:
+  explicit LiveCall(int& count) : count_(count) { ++count_; }
+  LiveCall(const LiveCall&) = delete;
+  LiveCall& operator=(const LiveCall&) = delete;
+  ~LiveCall() { --count_; }
+
+ private:
+  int& count_;
+};
 
 // A stream that must be told when the service drains.
 class OpenStream {
@@ -39,6 +52,7 @@ struct RpcContext {
   HubMetrics& hub_metrics;
   const ServiceLimits& limits;
   absl::flat_hash_set<OpenStream*> open_streams;
+  int live_calls = 0;
   bool draining = false;  // new work is refused with UNAVAILABLE
   bool accepting = true;  // false: the server is being shut down, ask for no further calls
 };

@@ -2,6 +2,7 @@
 
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/async_stream.h>
+#include <grpcpp/support/byte_buffer.h>
 
 #include <deque>
 #include <optional>
@@ -10,6 +11,7 @@
 
 #include "channel_service/base/check.h"
 #include "channel_service/base/strings.h"
+#include "channel_service/model/byte_buffer.h"
 #include "channel_service/rpc/completion_loop.h"
 #include "channel_service/rpc/status.h"
 
@@ -78,7 +80,7 @@ class PublishStreamCall final : public PublishWaiter, public Flushable, public O
 
   void StartRead() {
     read_outstanding_ = true;
-    stream_.Read(&request_, &on_read_);
+    stream_.Read(&request_buffer_, &on_read_);
   }
 
   void OnRead(bool ok) {
@@ -86,6 +88,14 @@ class PublishStreamCall final : public PublishWaiter, public Flushable, public O
     if (!ok || final_status_.has_value()) {
       // The client has no more to say; what was taken is answered.
       End(absl::OkStatus());
+      return;
+    }
+    if (const absl::Status parsed = ParseRequest(&request_buffer_, &request_); !parsed.ok()) {
+      End(parsed);
+      return;
+    }
+    if (request_.publications_size() > kEntriesPerRequestMax) {
+      End(TooManyEntriesError());
       return;
     }
     if (!request_.publisher().empty()) publisher_ = request_.publisher();
@@ -159,7 +169,7 @@ class PublishStreamCall final : public PublishWaiter, public Flushable, public O
     }
     if (response_.results_size() > 0) {
       write_outstanding_ = true;
-      stream_.Write(response_, &on_written_);
+      stream_.Write(ToByteBuffer(response_.SerializeAsString()), &on_written_);
     } else if (final_status_.has_value() && answers_.empty()) {
       finish_started_ = true;
       stream_.Finish(ToGrpc(*final_status_), &on_finished_);
@@ -189,11 +199,12 @@ class PublishStreamCall final : public PublishWaiter, public Flushable, public O
   }
 
   RpcContext& context_;
+  const LiveCall live_{context_.live_calls};
   grpc::ServerContext server_context_;
+  grpc::ByteBuffer request_buffer_;
   v1::PublishStreamRequest request_;
   v1::PublishStreamResponse response_;
-  grpc::ServerAsyncReaderWriter<v1::PublishStreamResponse, v1::PublishStreamRequest> stream_{
-      &server_context_};
+  grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer> stream_{&server_context_};
   std::string publisher_;
   std::deque<Answer> answers_;
   uint64_t first_ticket_ = 0;  // of answers_.front()

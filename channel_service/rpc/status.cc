@@ -1,5 +1,6 @@
 #include "channel_service/rpc/status.h"
 
+#include <grpcpp/support/proto_buffer_reader.h>
 #include <spdlog/fmt/fmt.h>
 
 #include "channel_service/base/strings.h"
@@ -51,6 +52,14 @@ PublishInput ToPublishInput(const v1::PublishRequest& request, std::string_view 
   return input;
 }
 
+absl::Status ParseRequest(grpc::ByteBuffer* bytes, google::protobuf::Message* request) {
+  grpc::ProtoBufferReader reader(bytes);
+  if (reader.status().ok() && request->ParseFromZeroCopyStream(&reader)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      fmt::format("the request is not a {} (a string that is not UTF-8, or other bytes)",
+                  request->GetTypeName()));
+}
+
 std::optional<StreamPosition> ToPosition(const v1::StreamPosition& position) {
   if (position.epoch().empty()) return std::nullopt;
   return StreamPosition{position.epoch(), position.offset()};
@@ -75,6 +84,11 @@ absl::Status StatusOf(PublishCode code) {
 absl::Status TooManyStreamsError() {
   return absl::ResourceExhaustedError(
       fmt::format("{} streams are open; more are not allowed", kOpenStreamsMax));
+}
+
+absl::Status TooManyEntriesError() {
+  return absl::InvalidArgumentError(
+      fmt::format("one request may have at most {} entries", kEntriesPerRequestMax));
 }
 
 absl::Status DrainingError() { return absl::UnavailableError("draining: the service is stopping"); }

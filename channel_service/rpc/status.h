@@ -1,6 +1,8 @@
 // The one place where our errors become gRPC status codes, and where requests are validated.
 #pragma once
 
+#include <google/protobuf/message.h>
+#include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/status.h>
 
 #include <optional>
@@ -22,6 +24,9 @@ absl::Status ValidatePublish(const v1::PublishRequest& request, const ServiceLim
 // Views into `request` and `publisher`.
 PublishInput ToPublishInput(const v1::PublishRequest& request, std::string_view publisher);
 
+// INVALID_ARGUMENT if the bytes are not a message of the type of `request`.
+absl::Status ParseRequest(grpc::ByteBuffer* bytes, google::protobuf::Message* request);
+
 // A position from a request; one without an epoch is none (proto: empty).
 std::optional<StreamPosition> ToPosition(const v1::StreamPosition& position);
 
@@ -31,5 +36,6 @@ absl::Status StatusOf(PublishCode code);
 // Refusals that every call gives in the same words.
 absl::Status DrainingError();
 absl::Status TooManyStreamsError();
+absl::Status TooManyEntriesError();
 
 }  // namespace channel

@@ -1,11 +1,11 @@
 #include "channel_service/rpc/subscribe_call.h"
 
-#include <grpcpp/impl/codegen/proto_utils.h>
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/async_stream.h>
 #include <grpcpp/support/byte_buffer.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -72,10 +72,14 @@ class SubscribeCall final : public Subscriber, public OpenStream {
     // rest.
     if (ok && !final_status_.has_value()) {
       next_subscription_ = 0;
-      const grpc::Status parsed =
-          grpc::SerializationTraits<v1::SubscribeRequest>::Deserialize(&request_buffer_, &request_);
-      if (!parsed.ok()) {
-        End(absl::InvalidArgumentError("the request is not a channel.v1.SubscribeRequest"));
+      absl::Status status = ParseRequest(&request_buffer_, &request_);
+      if (status.ok() && std::max(request_.subscribe_size(), request_.unsubscribe_size()) >
+                             kEntriesPerRequestMax) {
+        status = TooManyEntriesError();
+      }
+      if (!status.ok()) {
+        request_.Clear();
+        End(std::move(status));
       } else {
         for (const std::string& group_id : request_.unsubscribe()) {
           context_.hub.Unsubscribe(this, group_id);
@@ -168,6 +172,7 @@ class SubscribeCall final : public Subscriber, public OpenStream {
   }
 
   RpcContext& context_;
+  const LiveCall live_{context_.live_calls};
   grpc::ServerContext server_context_;
   grpc::ByteBuffer request_buffer_;
   v1::SubscribeRequest request_;

@@ -52,6 +52,7 @@ class PublishCall final : public PublishWaiter {
   void OnFinished(bool) { delete this; }
 
   RpcContext& context_;
+  const LiveCall live_{context_.live_calls};
   grpc::ServerContext server_context_;
   v1::PublishRequest request_;
   v1::PublishResponse response_;
@@ -117,6 +118,7 @@ class HistoryCall {
   void OnFinished(bool) { delete this; }
 
   RpcContext& context_;
+  const LiveCall live_{context_.live_calls};
   grpc::ServerContext server_context_;
   v1::HistoryRequest request_;
   v1::HistoryResponse response_;

@@ -18,8 +18,13 @@ namespace net = boost::asio;
 constexpr size_t kCopyBytesMax = 512;
 // Frames of one system call; below IOV_MAX.
 constexpr size_t kFramesPerSendMax = 64;
+// Gathered for one system call; more gains nothing.
+constexpr size_t kScratchBytesMax = 64 << 10;
 // Of a queue that has run empty.
 constexpr size_t kKeptCapacity = 16;
+
+// What a frame counts in a queue: small ones cost more for their place than for their bytes.
+size_t CostOf(const FramePtr& frame) { return frame->size() + sizeof(FramePtr); }
 
 }  // namespace
 
@@ -51,7 +56,7 @@ void CorkedStream::AppendControl(std::string_view bytes) {
 }
 
 void CorkedStream::Push(FramePtr frame) {
-  queued_bytes_ += frame->size();
+  queued_bytes_ += CostOf(frame);
   queue_.push_back(std::move(frame));
   if (writable_wait_ == nullptr) Mark();
 }
@@ -61,13 +66,25 @@ void CorkedStream::Mark() {
 }
 
 void CorkedStream::DropQueue() {
-  const size_t kept = front_sent_ > 0 ? 1 : 0;
-  queue_.resize(std::min(queue_.size(), kept));
-  queued_bytes_ = queue_.empty() ? 0 : queue_.front()->size() - front_sent_;
+  if (front_sent_ == 0) {
+    ClearQueue();
+    return;
+  }
+  queue_.resize(head_ + 1);
+  queued_bytes_ = CostOf(queue_[head_]) - front_sent_;
+}
+
+void CorkedStream::ClearQueue() {
+  queue_.clear();
+  // A queue that has grown gives its memory back: most sessions are idle most of the time.
+  if (queue_.capacity() > kKeptCapacity) queue_.shrink_to_fit();
+  head_ = 0;
+  front_sent_ = 0;
+  queued_bytes_ = 0;
 }
 
 void CorkedStream::Flush() {
-  while (!queue_.empty() && writable_wait_ == nullptr) {
+  while (pending() > 0 && writable_wait_ == nullptr) {
     const size_t sent = Send();
     if (sent == 0) return;
     Sent(sent);
@@ -76,22 +93,24 @@ void CorkedStream::Flush() {
 
 // One system call. Returns 0 if the socket takes nothing now, or is broken.
 size_t CorkedStream::Send() {
-  const size_t count = std::min(queue_.size(), kFramesPerSendMax);
-  const std::string_view first = queue_.front()->bytes().substr(front_sent_);
+  const std::string_view first = queue_[head_]->bytes().substr(front_sent_);
+  const size_t count = std::min(pending(), kFramesPerSendMax);
   ssize_t sent = 0;
   if (count == 1) {
     sent = ::send(socket_.native_handle(), first.data(), first.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-  } else if (queued_bytes_ <= count * kCopyBytesMax) {
+  } else if (queued_bytes_ <= pending() * kCopyBytesMax) {
     std::string& scratch = flush_list_->scratch();
     scratch.assign(first);
-    for (size_t i = 1; i < count; ++i) scratch.append(queue_[i]->bytes());
+    for (size_t i = head_ + 1; i < queue_.size() && scratch.size() < kScratchBytesMax; ++i) {
+      scratch.append(queue_[i]->bytes());
+    }
     sent = ::send(socket_.native_handle(), scratch.data(), scratch.size(),
                   MSG_NOSIGNAL | MSG_DONTWAIT);
   } else {
     std::array<iovec, kFramesPerSendMax> parts;
     parts[0] = {const_cast<char*>(first.data()), first.size()};
     for (size_t i = 1; i < count; ++i) {
-      const std::string_view bytes = queue_[i]->bytes();
+      const std::string_view bytes = queue_[head_ + i]->bytes();
       parts[i] = {const_cast<char*>(bytes.data()), bytes.size()};
     }
     msghdr message{};
@@ -100,7 +119,9 @@ size_t CorkedStream::Send() {
     sent = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
   }
   if (sent > 0) return static_cast<size_t>(sent);
-  if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR || errno == ENOBUFS) {
+  const bool later = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ||
+                     errno == ENOBUFS || errno == ENOMEM;
+  if (later) {
     WaitWritable();
   } else {
     Fail();
@@ -109,27 +130,31 @@ size_t CorkedStream::Send() {
 }
 
 void CorkedStream::Sent(size_t bytes) {
-  queued_bytes_ -= bytes;
-  if (queued_bytes_ == 0) {
-    queue_.clear();
-    front_sent_ = 0;
-    // A queue that has grown gives its memory back: most sessions are idle most of the time.
-    if (queue_.capacity() > kKeptCapacity) queue_.shrink_to_fit();
+  bytes += front_sent_;
+  queued_bytes_ += front_sent_;
+  for (; head_ < queue_.size() && bytes >= queue_[head_]->size(); ++head_) {
+    bytes -= queue_[head_]->size();
+    queued_bytes_ -= CostOf(queue_[head_]);
+    queue_[head_].reset();
+  }
+  if (head_ == queue_.size()) {
+    ClearQueue();
     return;
   }
-  size_t whole = 0;
-  bytes += front_sent_;
-  while (whole < queue_.size() && bytes >= queue_[whole]->size()) bytes -= queue_[whole++]->size();
-  front_sent_ = bytes;
-  queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(whole));
+  front_sent_ = static_cast<uint32_t>(bytes);
+  queued_bytes_ -= bytes;
+  // Moving the rest to the front costs as much as sending it did at least half as often.
+  if (head_ > kKeptCapacity && head_ > queue_.size() / 2) {
+    queue_.erase(queue_.begin(), queue_.begin() + head_);
+    head_ = 0;
+  }
 }
 
 void CorkedStream::Fail() {
   broken_ = true;
-  queue_.clear();
-  queue_.shrink_to_fit();
-  queued_bytes_ = 0;
-  front_sent_ = 0;
+  ClearQueue();
+  Error ignored;
+  socket_.shutdown(Socket::shutdown_both, ignored);  // the reader is to see it too
 }
 
 void CorkedStream::WaitWritable() {
@@ -148,6 +173,17 @@ void CorkedStream::WaitWritable() {
 
 void CorkedStream::StartTeardown(absl::AnyInvocable<void(Error)> done) {
   Flush();
+  if (pending() > 0) {
+    socket_.async_wait(Socket::wait_write,
+                       [this, done = std::move(done)](const Error& error) mutable {
+                         if (error) {
+                           done(error);
+                         } else {
+                           StartTeardown(std::move(done));
+                         }
+                       });
+    return;
+  }
   Error ignored;
   socket_.shutdown(Socket::shutdown_send, ignored);
   StartDiscard(std::make_shared<std::string>(4096, '\0'), std::move(done));

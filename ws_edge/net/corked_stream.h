@@ -46,6 +46,7 @@ class CorkedStream {
   executor_type get_executor() { return socket_.get_executor(); }
   Socket& socket() { return socket_; }
   const Socket& socket() const { return socket_; }
+  // What waits to be sent: the frames' bytes and their places in the queue.
   size_t queued_bytes() const { return queued_bytes_; }
 
   // Something was received since ForgetHeard (Beast has asked for more).
@@ -106,8 +107,10 @@ class CorkedStream {
                        });
   }
   void Mark();
+  size_t pending() const { return queue_.size() - head_; }
   size_t Send();
   void Sent(size_t bytes);
+  void ClearQueue();
   void Fail();
   void WaitWritable();
   void StartDiscard(std::shared_ptr<std::string> buffer, absl::AnyInvocable<void(Error)> done);
@@ -117,7 +120,8 @@ class CorkedStream {
   Socket socket_;
   FlushList* const flush_list_;
   absl::InlinedVector<FramePtr, 2> queue_;
-  size_t front_sent_ = 0;  // bytes of queue_.front() that are sent
+  uint32_t head_ = 0;  // queue_[head_] is the first that is not sent; those before it are null
+  uint32_t front_sent_ = 0;  // bytes of it that are sent
   size_t queued_bytes_ = 0;
   size_t place_ = kNotMarked;  // in the flush list
   // While waiting for the socket to be writable: lets the handler find out that this is gone.

@@ -11,7 +11,7 @@
 
 namespace edge {
 
-enum class Opcode : uint8_t { kText = 0x1, kBinary = 0x2, kClose = 0x8, kPing = 0x9 };
+enum class Opcode : uint8_t { kText = 0x1, kBinary = 0x2, kPing = 0x9 };
 
 class Frame;
 using FramePtr = boost::intrusive_ptr<const Frame>;

@@ -2,6 +2,7 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/json.hpp>
 
@@ -27,6 +28,13 @@ std::string_view KindName(const json::value& value) {
 }
 
 std::string_view View(const json::string& text) { return {text.data(), text.size()}; }
+
+// At most 64 bytes of a client's text, cut between two characters.
+std::string_view Shorten(std::string_view text) {
+  size_t end = std::min<size_t>(text.size(), 64);
+  while (end < text.size() && (static_cast<uint8_t>(text[end]) & 0xc0) == 0x80) --end;
+  return text.substr(0, end);
+}
 
 bool ReadGroupId(const json::object& object, std::string* group_id, CommandError* error) {
   const json::value* value = object.if_contains("group_id");
@@ -91,7 +99,7 @@ bool ReadKind(const json::object& object, CommandKind* kind, CommandError* error
     *kind = CommandKind::kSendToGroup;
   } else {
     return Refuse(error, ErrorCode::kUnknownCommand,
-                  fmt::format("cmd '{}' is unknown; {}", name.substr(0, 64), kAllowed));
+                  fmt::format("cmd '{}' is unknown; {}", Shorten(name), kAllowed));
   }
   return true;
 }

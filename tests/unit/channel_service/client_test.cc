@@ -92,7 +92,7 @@ TEST(ResumeTableTest, AnswersToAnEarlierSubscriptionAreNotTakenForTheNewOne) {
 }
 
 PublishQueue::Entry Entry(const std::string& record) {
-  return {.record = record, .token = 0, .since = {}};
+  return {.record = record, .token = 0, .since = {}, .tried = false};
 }
 
 TEST(PublishQueueTest, UnansweredRecordsAreSentAgainAfterALostLink) {

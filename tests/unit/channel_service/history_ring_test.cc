@@ -5,6 +5,9 @@
 namespace channel {
 namespace {
 
+// A record of 10 bytes with what it costs beside them.
+constexpr size_t kRecordBytes = 160;
+
 RecordPtr Make(uint64_t offset, uint64_t previous, size_t bytes = 10, int64_t time = 0) {
   auto record = std::make_shared<Record>();
   record->offset = offset;
@@ -24,10 +27,10 @@ std::vector<uint64_t> Offsets(const HistoryRing& ring, uint64_t after, ReadReque
 
 TEST(HistoryRingTest, HoldsTheNewestByNumberAndBytes) {
   HistoryRing ring;
-  for (uint64_t i = 1; i <= 5; ++i) ring.Append(Make(i * 10, (i - 1) * 10), 3, 1000);
+  for (uint64_t i = 1; i <= 5; ++i) ring.Append(Make(i * 10, (i - 1) * 10), 3, 10'000);
   EXPECT_EQ(Offsets(ring, 0), (std::vector<uint64_t>{30, 40, 50}));
-  EXPECT_EQ(ring.bytes(), 30u);
-  ring.Append(Make(60, 50, 15), 3, 30);
+  EXPECT_EQ(ring.bytes(), 3 * kRecordBytes);
+  ring.Append(Make(60, 50, 15), 3, 3 * kRecordBytes);
   EXPECT_EQ(Offsets(ring, 0), (std::vector<uint64_t>{50, 60}));
   ring.Append(Make(70, 60, 500), 3, 30);
   EXPECT_EQ(Offsets(ring, 0), (std::vector<uint64_t>{70})) << "one record is always held";
@@ -35,7 +38,7 @@ TEST(HistoryRingTest, HoldsTheNewestByNumberAndBytes) {
 
 TEST(HistoryRingTest, ReadsAfterAnOffsetThatNeedNotBeARecord) {
   HistoryRing ring;
-  for (uint64_t i = 1; i <= 4; ++i) ring.Append(Make(i * 10, (i - 1) * 10), 10, 1000);
+  for (uint64_t i = 1; i <= 4; ++i) ring.Append(Make(i * 10, (i - 1) * 10), 10, 10'000);
   EXPECT_EQ(Offsets(ring, 20), (std::vector<uint64_t>{30, 40}));
   EXPECT_EQ(Offsets(ring, 25), (std::vector<uint64_t>{30, 40}));
   EXPECT_TRUE(Offsets(ring, 40).empty());
@@ -43,7 +46,7 @@ TEST(HistoryRingTest, ReadsAfterAnOffsetThatNeedNotBeARecord) {
 
 TEST(HistoryRingTest, AReadIsBoundedAndSaysThatThereIsMore) {
   HistoryRing ring;
-  for (uint64_t i = 1; i <= 4; ++i) ring.Append(Make(i, i - 1), 10, 1000);
+  for (uint64_t i = 1; i <= 4; ++i) ring.Append(Make(i, i - 1), 10, 10'000);
   ReadRequest request;
   request.count_max = 2;
   ReadResult result;
@@ -61,14 +64,14 @@ TEST(HistoryRingTest, AReadIsBoundedAndSaysThatThereIsMore) {
 TEST(HistoryRingTest, DropsWhatIsTooOld) {
   HistoryRing ring;
   for (int i = 1; i <= 4; ++i)
-    ring.Append(Make(static_cast<uint64_t>(i), 0, 10, i * 100), 10, 1000);
+    ring.Append(Make(static_cast<uint64_t>(i), 0, 10, i * 100), 10, 10'000);
   ring.DropOlderThan(300);
   EXPECT_EQ(Offsets(ring, 0), (std::vector<uint64_t>{3, 4}));
 }
 
 TEST(HistoryRingTest, FindsWhereTheLastOnesBegin) {
   HistoryRing ring;
-  for (uint64_t i = 2; i <= 5; ++i) ring.Append(Make(i * 10, (i - 1) * 10), 10, 1000);
+  for (uint64_t i = 2; i <= 5; ++i) ring.Append(Make(i * 10, (i - 1) * 10), 10, 10'000);
   EXPECT_EQ(ring.OffsetBeforeLast(2), 30u);
   EXPECT_EQ(ring.OffsetBeforeLast(4), 10u);
   EXPECT_EQ(ring.OffsetBeforeLast(400), 10u);

@@ -93,6 +93,18 @@ TEST(CommandTest, BadInputSaysWhatIsWrongAndWhatIsAllowed) {
   }
 }
 
+TEST(CommandTest, AnEchoedTextIsCutBetweenTwoCharacters) {
+  for (const size_t before : {61, 62, 63, 64}) {
+    const std::string name = std::string(before, 'x') + "ışık";
+    const Parsed parsed = Parse(R"({"cmd":")" + name + R"(","group_id":"1"})");
+    const std::string& said = parsed.error.message;
+    const std::string echoed = said.substr(5, said.find("' is unknown") - 5);
+    EXPECT_LE(echoed.size(), 64u);
+    EXPECT_TRUE(name.starts_with(echoed));
+    EXPECT_NE(static_cast<unsigned char>(name[echoed.size()]) & 0xc0, 0x80) << echoed;
+  }
+}
+
 TEST(CommandTest, GroupIdsHaveALimit) {
   const auto group = [](size_t bytes) {
     return Parse(R"({"cmd":"add_group","group_id":")" + std::string(bytes, 'g') + "\"}").ok;

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# deploy/quickstart.sh and install_deps.sh. Builds the preset that CHANNEL_BIN_DIR belongs to.
+# shellcheck source-path=SCRIPTDIR
+set -euo pipefail
+# shellcheck source=support.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/support.sh"
+
+install_deps_is_instant() {
+  local began=${EPOCHREALTIME/./}
+  run unshare -n "$root/deploy/install_deps.sh"
+  if [[ $out == unshare:* ]]; then run "$root/deploy/install_deps.sh"; fi
+  exits 0 && (($(elapsed_ms "$began") < 3000)) || return 1
+  run "$root/deploy/install_deps.sh" --frob && exits 64 && one_line
+}
+quickstart_checks_its_arguments() {
+  run "$root/deploy/quickstart.sh" --help && exits 0 && says 'edges' &&
+    run "$root/deploy/quickstart.sh" --edges 1 && exits 64 && one_line &&
+    run "$root/deploy/quickstart.sh" --preset ../x && exits 64 && one_line &&
+    run "$root/deploy/quickstart.sh" --frob && exits 64 && one_line
+}
+
+quickstart_proves_the_pair() {
+  code=0
+  out=$(timeout 900 "$root/deploy/quickstart.sh" --preset "$preset" --edges 2 2>&1 </dev/null) || code=$?
+  exits 0 && says '^ok$' && says "^Chat in a browser: +http://127.0.0.1:$ws_port/\?group=123" &&
+    says "grpcurl -plaintext .* 127.0.0.1:$grpc_port channel.v1.ChannelService/Publish" && says 'Stop: .*channelctl stop'
+}
+quickstart_uses_what_runs() {
+  local edge
+  edge=$(pid_of edge-1)
+  code=0
+  out=$(timeout 900 "$root/deploy/quickstart.sh" --preset "$preset" 2>&1 </dev/null) || code=$?
+  exits 0 && says 'It runs already and is well' && says '^ok$' && [[ $(pid_of edge-1) == "$edge" ]]
+}
+
+# In this order, and nothing else meanwhile: a build is at work.
+quickstart() {
+  it 'install_deps.sh has nothing to do and needs no network' install_deps_is_instant
+  it 'quickstart.sh checks its arguments' quickstart_checks_its_arguments
+  if [[ $preset =~ ^[a-z]+$ ]]; then
+    it 'quickstart.sh builds, starts and proves the pair' quickstart_proves_the_pair
+    it 'quickstart.sh uses what runs' quickstart_uses_what_runs
+    it 'stop ends what quickstart.sh started' stop_leaves_nothing
+  else
+    skip 'quickstart.sh builds, starts and proves the pair' 'it runs what is in build/PRESET/bin only'
+  fi
+}
+
+preset=${bin_dir#"$root/build/"}
+preset=${preset%/bin}
+at_once quickstart
+finish
