@@ -29,7 +29,7 @@ run_preset() {
   cmake --preset "$preset" >"build/$preset.configure.log" 2>&1 || { cat "build/$preset.configure.log"; exit 1; }
   cmake --build --preset "$preset"
   step "Testing ($preset)"
-  ctest --preset "$preset" "$@"
+  ctest --preset "$preset" --parallel 2 "$@"
 }
 
 presets=(dev)
