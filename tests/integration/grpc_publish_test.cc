@@ -235,6 +235,26 @@ TEST_F(GrpcPublish, ASequenceThatIsSentAgainIsADuplicateWithTheFirstPosition) {
   }
 }
 
+TEST_F(GrpcPublish, ARequestThatCannotBeParsedIsToldFromTheEndOfTheStream) {
+  PublishStreamRequest good;
+  *good.add_publications() = Request("parsed", "x");
+  PublishStreamRequest bad;
+  *bad.add_publications() = Request("parsed", "not UTF-8: \xff");
+  const auto answer = service().PublishAll({good, bad});
+  EXPECT_EQ(answer.status.error_code(), StatusCode::INVALID_ARGUMENT);
+  EXPECT_NE(answer.status.error_message().find("PublishStreamRequest"), std::string::npos);
+  EXPECT_EQ(answer.response.results_size(), 1) << "what came before is answered";
+}
+
+TEST_F(GrpcPublish, ARequestHasAtMostSoManyEntries) {
+  constexpr int kEntriesMax = 65'536;
+  PublishStreamRequest request;
+  for (int i = 0; i <= kEntriesMax; ++i) request.add_publications();
+  const auto answer = service().PublishAll({request});
+  EXPECT_EQ(answer.status.error_code(), StatusCode::INVALID_ARGUMENT);
+  EXPECT_NE(answer.status.error_message().find("65536"), std::string::npos);
+}
+
 TEST_F(GrpcPublish, APublishersNameHasAtMost64Bytes) {
   PublishStreamRequest request;
   *request.add_publications() = Request("name", "x", 1);
