@@ -4,8 +4,7 @@
 
 #include <utility>
 
-#include "tests/support/deployment.h"
-#include "tests/support/service_client.h"
+#include "tests/integration/service_test.h"
 
 namespace {
 
@@ -29,22 +28,12 @@ PublishRequest Request(const std::string& group, const std::string& message,
   return request;
 }
 
-class GrpcPublish : public ::testing::Test {
+class GrpcPublish : public ServiceTest {
  protected:
-  static void SetUpTestSuite() {
-    support::DeploymentOptions options;
-    options.edges = 0;
-    deployment_ = new support::Deployment(options);
-  }
-  static void TearDownTestSuite() { delete std::exchange(deployment_, nullptr); }
-  void SetUp() override {
-    ASSERT_NE(deployment_, nullptr) << "the deployment did not start";
-    service_ = std::make_unique<support::ServiceClient>(deployment_->service_port());
-  }
+  static void SetUpTestSuite() { StartService(); }
 
-  support::ServiceClient& service() { return *service_; }
   static double Count(const std::string& outcome) {
-    return deployment_->service().Metric("channel_service_publications_total{outcome=\"" + outcome +
+    return deployment().service().Metric("channel_service_publications_total{outcome=\"" + outcome +
                                          "\"}");
   }
   StatusCode CodeOf(const PublishRequest& request) {
@@ -52,10 +41,6 @@ class GrpcPublish : public ::testing::Test {
     EXPECT_TRUE(status.ok() || !status.error_message().empty()) << "an error without a word";
     return status.error_code();
   }
-
- private:
-  static inline support::Deployment* deployment_ = nullptr;
-  std::unique_ptr<support::ServiceClient> service_;
 };
 
 TEST_F(GrpcPublish, PositionsRiseWithinOneEpochOverAllGroups) {

@@ -4,8 +4,7 @@
 
 #include <utility>
 
-#include "tests/support/deployment.h"
-#include "tests/support/service_client.h"
+#include "tests/integration/service_test.h"
 
 namespace {
 
@@ -18,40 +17,19 @@ using support::Subscriber;
 
 constexpr int kHistoryMax = 10;
 
-class GrpcSubscribe : public ::testing::Test {
+class GrpcSubscribe : public ServiceTest {
  protected:
-  static void SetUpTestSuite() {
-    support::DeploymentOptions options;
-    options.edges = 0;
-    options.service_flags = {"--history_publications_max=" + std::to_string(kHistoryMax),
-                             "--new_epoch_grace=0s"};
-    deployment_ = new support::Deployment(options);
-  }
-  static void TearDownTestSuite() { delete std::exchange(deployment_, nullptr); }
+  static void SetUpTestSuite() { StartService(HistoryFlags(kHistoryMax)); }
   void SetUp() override {
-    ASSERT_NE(deployment_, nullptr) << "the deployment did not start";
-    service_ = std::make_unique<support::ServiceClient>(deployment_->service_port());
-    subscriber_ = service_->OpenSubscriber();
+    ServiceTest::SetUp();
+    if (!HasFatalFailure()) subscriber_ = service().OpenSubscriber();
   }
 
-  static support::Deployment& deployment() { return *deployment_; }
-  support::ServiceClient& service() { return *service_; }
   Subscriber& subscriber() { return *subscriber_; }
-
-  // Offsets of `count` publications "0", "1", … of this group.
-  std::vector<std::uint64_t> PublishMany(const std::string& group, int count) {
-    std::vector<std::uint64_t> offsets;
-    for (int i = 0; i < count; ++i) {
-      offsets.push_back(service().MustPublish(group, std::to_string(i)));
-    }
-    return offsets;
-  }
 
   std::string Epoch() { return service().Publish("epoch", "x").response.position().epoch(); }
 
  private:
-  static inline support::Deployment* deployment_ = nullptr;
-  std::unique_ptr<support::ServiceClient> service_;
   std::unique_ptr<Subscriber> subscriber_;
 };
 

@@ -5,8 +5,7 @@
 
 #include <utility>
 
-#include "tests/support/deployment.h"
-#include "tests/support/service_client.h"
+#include "tests/integration/service_test.h"
 
 namespace {
 
@@ -66,30 +65,9 @@ support::Answer<std::string> CallRaw(support::ServiceClient& service, const std:
   return answer;
 }
 
-class Grpc : public ::testing::Test {
+class Grpc : public ServiceTest {
  protected:
-  static void SetUpTestSuite() {
-    support::DeploymentOptions options;
-    options.edges = 0;
-    options.service_flags = {"--history_publications_max=" + std::to_string(kHistoryMax),
-                             "--new_epoch_grace=0s"};
-    deployment_ = new support::Deployment(options);
-  }
-  static void TearDownTestSuite() { delete std::exchange(deployment_, nullptr); }
-  void SetUp() override {
-    ASSERT_NE(deployment_, nullptr) << "the deployment did not start";
-    service_ = std::make_unique<support::ServiceClient>(deployment_->service_port());
-  }
-
-  support::ServiceClient& service() { return *service_; }
-
-  std::vector<std::uint64_t> PublishMany(const std::string& group, int count) {
-    std::vector<std::uint64_t> offsets;
-    for (int i = 0; i < count; ++i) {
-      offsets.push_back(service().MustPublish(group, std::to_string(i)));
-    }
-    return offsets;
-  }
+  static void SetUpTestSuite() { StartService(HistoryFlags(kHistoryMax)); }
 
   HistoryResponse MustRead(const HistoryRequest& request) {
     auto answer = service().History(request);
@@ -108,10 +86,6 @@ class Grpc : public ::testing::Test {
     request.set_limit(limit);
     return request;
   }
-
- private:
-  static inline support::Deployment* deployment_ = nullptr;
-  std::unique_ptr<support::ServiceClient> service_;
 };
 
 TEST_F(Grpc, HistoryGivesTheOldestFirstAndSaysWhetherThereIsMore) {
