@@ -14,6 +14,7 @@ namespace channel {
 inline constexpr size_t kGroupIdBytesMax = 255;
 inline constexpr size_t kKeyBytesMax = 128;
 inline constexpr size_t kPublisherBytesMax = 64;
+inline constexpr size_t kJsonDepthMax = 32;
 inline constexpr uint32_t kHistoryReplyCountDefault = 100;
 inline constexpr uint32_t kHistoryReplyCountMax = 1000;
 inline constexpr size_t kHistoryReplyBytesMax = 1 << 20;
@@ -45,6 +46,9 @@ inline constexpr int kEntriesPerRequestMax = 65'536;
 // up.
 inline constexpr size_t kSubscriptionsMax = 1'000'000;
 inline constexpr size_t kCatchUpRecordsMax = 4096;
+
+// Groups without history and without subscribers whose last offset is remembered.
+inline constexpr size_t kIdleGroupsMax = 100'000;
 
 // Completion events handled before the flush ("drain, then flush"; bench, hub).
 inline constexpr int kEventsPerTurnMax = 256;

@@ -5,27 +5,7 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
-#include "channel_service/base/strings.h"
-
 namespace edge {
-namespace {
-
-ErrorCode ToErrorCode(absl::StatusCode code) {
-  switch (code) {
-    case absl::StatusCode::kInvalidArgument:
-      return ErrorCode::kBadRequest;
-    case absl::StatusCode::kResourceExhausted:
-      return ErrorCode::kLimitExceeded;
-    case absl::StatusCode::kUnavailable:
-    case absl::StatusCode::kDeadlineExceeded:
-      return ErrorCode::kUnavailable;
-    default:
-      return ErrorCode::kInternal;
-  }
-}
-
-}  // namespace
-
 ChannelLink::ChannelLink(boost::asio::io_context& loop, channel::ChannelClientOptions options,
                          EdgeMetrics& metrics)
     : loop_(loop), metrics_(metrics), client_(std::move(options), this) {}
@@ -46,8 +26,8 @@ void ChannelLink::Stop(std::chrono::milliseconds patience) {
   client_.Stop(patience);
 }
 
-void ChannelLink::Subscribe(std::string_view group_id, uint64_t tag) {
-  client_.Subscribe(group_id, tag);
+void ChannelLink::Subscribe(std::string_view group_id, uint64_t tag, channel::SubscribeFrom from) {
+  client_.Subscribe(group_id, tag, std::move(from));
   FlushLater();
 }
 
@@ -56,12 +36,8 @@ void ChannelLink::Unsubscribe(std::string_view group_id) {
   FlushLater();
 }
 
-bool ChannelLink::Publish(std::string_view group_id, std::string_view message,
-                          uint64_t session_id) {
-  channel::PublishInput input;
-  input.group_id = group_id;
-  input.body = message;
-  if (!client_.Publish(input, session_id)) return false;
+bool ChannelLink::Publish(const channel::PublishInput& input, uint64_t token) {
+  if (!client_.Publish(input, token)) return false;
   FlushLater();
   return true;
 }
@@ -90,14 +66,9 @@ void ChannelLink::OnEvents(std::unique_ptr<channel::v1::SubscribeResponse> batch
   Put({.kind = Item::Kind::kEvents, .events = std::move(batch), .bytes = bytes});
 }
 
-void ChannelLink::OnPublishRefused(uint64_t token, const absl::Status& why) {
-  Put({.kind = Item::Kind::kRefused,
-       .session_id = token,
-       .code = ToErrorCode(why.code()),
-       .text = std::string(channel::MessageOf(why))});
+void ChannelLink::OnPublishAnswers(std::vector<channel::PublishAnswer> answers) {
+  Put({.kind = Item::Kind::kAnswers, .answers = std::move(answers)});
 }
-
-void ChannelLink::OnPublishAccepted(uint64_t) { metrics_.publications_accepted.Increment(); }
 
 void ChannelLink::Put(Item item) {
   bool first = false;
@@ -150,8 +121,8 @@ void ChannelLink::Take(const Item& item) {
       metrics_.upstream_up.Set(0);
       spdlog::warn("link to the channel service is down: {}", item.text);
       break;
-    case Item::Kind::kRefused:
-      router_->OnPublishRefused(item.session_id, item.code, item.text);
+    case Item::Kind::kAnswers:
+      for (const channel::PublishAnswer& answer : item.answers) router_->OnPublishAnswer(answer);
       break;
     case Item::Kind::kEvents:
       TakeEvents(*item.events);
@@ -167,6 +138,7 @@ void ChannelLink::TakeEvents(const channel::v1::SubscribeResponse& batch) {
     } else if (event.has_subscribed()) {
       router_->OnSubscribed(event.subscribed());
     } else if (event.has_gap()) {
+      router_->OnGap(event.gap());
       ++gaps;
     }
   }

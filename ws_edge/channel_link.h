@@ -37,19 +37,17 @@ class ChannelLink final : public Upstream, private channel::ChannelClientObserve
   const std::string& down_reason() const { return down_reason_; }
 
   // Upstream
-  void Subscribe(std::string_view group_id, uint64_t tag) override;
+  void Subscribe(std::string_view group_id, uint64_t tag, channel::SubscribeFrom from) override;
   void Unsubscribe(std::string_view group_id) override;
-  [[nodiscard]] bool Publish(std::string_view group_id, std::string_view message,
-                             uint64_t session_id) override;
+  [[nodiscard]] bool Publish(const channel::PublishInput& input, uint64_t token) override;
 
  private:
   // One thing that the client told, in order.
   struct Item {
-    enum class Kind { kUp, kDown, kEvents, kRefused } kind;
+    enum class Kind { kUp, kDown, kEvents, kAnswers } kind;
     std::unique_ptr<channel::v1::SubscribeResponse> events = nullptr;
     size_t bytes = 0;
-    uint64_t session_id = 0;
-    ErrorCode code = ErrorCode::kInternal;
+    std::vector<channel::PublishAnswer> answers = {};
     std::string text = {};
   };
 
@@ -57,8 +55,7 @@ class ChannelLink final : public Upstream, private channel::ChannelClientObserve
   void OnLinkUp() override;
   void OnLinkDown(const std::string& why) override;
   void OnEvents(std::unique_ptr<channel::v1::SubscribeResponse> batch, size_t bytes) override;
-  void OnPublishRefused(uint64_t token, const absl::Status& why) override;
-  void OnPublishAccepted(uint64_t token) override;
+  void OnPublishAnswers(std::vector<channel::PublishAnswer> answers) override;
 
   void Put(Item item);
   void TakeInbox();

@@ -22,7 +22,8 @@ EdgeServer::EdgeServer(boost::asio::io_context& loop, EdgeOptions options,
                 const auto found = bucket.find(id);
                 return found == bucket.end() ? nullptr : found->second.get();
               }),
-      session_context_{options_.name, options_.limits, metrics_, flush_list_, router_, *this},
+      session_context_{
+          options_.name, options_.instance, options_.limits, metrics_, flush_list_, router_, *this},
       http_context_{options_.name,
                     WebFiles(),
                     options_.allowed_origins,
@@ -166,12 +167,15 @@ void EdgeServer::Drain(std::function<void()> done) {
   const auto sweeps =
       static_cast<size_t>(std::max<int64_t>(1, options_.limits.drain_time / (2 * kSweepInterval)));
   drain_per_sweep_ = std::max(kDrainSessionsPerSweepMin, to_drain_.size() / sweeps + 1);
+  drain_reconnect_max_ = std::clamp(std::chrono::milliseconds(to_drain_.size()),
+                                    kDrainReconnectLongestMin, kReconnectMax);
   drain_until_ = clock_.Now() + options_.limits.drain_time;
   DrainSome();
 }
 
 void EdgeServer::DrainSome() {
   for (size_t i = 0; i < drain_per_sweep_ && !to_drain_.empty(); ++i) {
+    to_drain_.back()->SayBye(kClosedForDrain, kDrainReconnectMin, drain_reconnect_max_);
     to_drain_.back()->Close(kClosedForDrain);
     to_drain_.pop_back();
   }

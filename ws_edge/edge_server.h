@@ -31,6 +31,7 @@ namespace edge {
 
 struct EdgeOptions {
   std::string name;
+  std::string instance;  // unique over all edges and their restarts
   std::vector<std::string> allowed_origins;
   EdgeLimits limits;
   channel::ChannelClientOptions client;
@@ -108,6 +109,7 @@ class EdgeServer final : private SessionObserver {
   std::function<void()> on_drained_;
   std::vector<std::shared_ptr<Session>> to_drain_;
   size_t drain_per_sweep_ = 0;
+  std::chrono::milliseconds drain_reconnect_max_{0};  // the window that clients are told
   channel::SteadyTime drain_until_;
 };
 

@@ -14,6 +14,29 @@ inline constexpr size_t kHttpHeaderBytesMax = 8 << 10;
 // Fixed by the contract.
 inline constexpr size_t kGroupIdBytesMax = 255;
 inline constexpr int kJsonDepthMax = 32;
+inline constexpr size_t kKeyBytesMax = 128;
+inline constexpr size_t kCommandIdBytesMax = 64;
+inline constexpr size_t kEpochBytesMax = 32;
+// Publications in one answer to `history`, or asked for by `last`.
+inline constexpr int64_t kHistoryCountMax = 1000;
+inline constexpr uint32_t kHistoryCountDefault = 100;
+// What one answer to `history` holds at most (at least one publication).
+inline constexpr size_t kHistoryReplyBytesMax = 256 << 10;
+// Commands of one member that wait for publications of the group.
+inline constexpr int kWaitingRequestsMax = 16;
+// The newest publications of a group that an edge keeps for clients that come back. Half of them
+// would do for those that come back within seconds; what is older is asked of the service.
+inline constexpr size_t kRecentPublicationsMax = 256;
+inline constexpr size_t kRecentBytesMax = 256 << 10;
+// How long a client is told to wait before it sends a retryable command again.
+inline constexpr std::chrono::milliseconds kRetryAfter{1000};
+// The window in which clients come back after a lost connection (told in `welcome`).
+inline constexpr std::chrono::milliseconds kReconnectMin{200};
+inline constexpr std::chrono::milliseconds kReconnectMax{15'000};
+// In a drain: the window grows with the sessions, so that the other edges see about 1,000 upgrades
+// a second.
+inline constexpr std::chrono::milliseconds kDrainReconnectMin{100};
+inline constexpr std::chrono::milliseconds kDrainReconnectLongestMin{500};
 // Groups with members on one edge: half of what the service lets one Subscribe stream hold
 // (kSubscriptionsMax), so that the stream never ends for it.
 inline constexpr size_t kGroupsMax = 500'000;
@@ -48,7 +71,8 @@ struct EdgeLimits {
   size_t message_bytes_max = 64 << 10;
   size_t groups_per_connection_max = 128;
   size_t session_queue_bytes_max = 1 << 20;
-  size_t connections_max = 0;  // 0: from the limit of open files
+  size_t recent_bytes_max = 64 << 20;  // of all groups
+  size_t connections_max = 0;          // 0: from the limit of open files
   std::chrono::milliseconds upgrade_timeout = std::chrono::seconds(10);
   std::chrono::milliseconds message_timeout = std::chrono::seconds(10);
   std::chrono::milliseconds ping_interval = std::chrono::seconds(25);

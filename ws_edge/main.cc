@@ -39,6 +39,8 @@ ABSL_FLAG(uint64_t, groups_per_connection_max, edge::EdgeLimits{}.groups_per_con
           "Groups that one connection may be in");
 ABSL_FLAG(uint64_t, session_queue_bytes_max, edge::EdgeLimits{}.session_queue_bytes_max,
           "Bytes that may wait for one client; a slower reader is closed with 4008");
+ABSL_FLAG(uint64_t, recent_bytes_max, edge::EdgeLimits{}.recent_bytes_max,
+          "Bytes of recent publications that are kept for clients that come back");
 ABSL_FLAG(uint64_t, connections_max, 0,
           "WebSocket connections; 0 = what the open-files limit allows");
 ABSL_FLAG(absl::Duration, upgrade_timeout, absl::Seconds(10), "Time for the HTTP request");
@@ -62,6 +64,7 @@ absl::StatusOr<EdgeLimits> LimitsFromFlags() {
   limits.message_bytes_max = absl::GetFlag(FLAGS_message_bytes_max);
   limits.groups_per_connection_max = absl::GetFlag(FLAGS_groups_per_connection_max);
   limits.session_queue_bytes_max = absl::GetFlag(FLAGS_session_queue_bytes_max);
+  limits.recent_bytes_max = absl::GetFlag(FLAGS_recent_bytes_max);
   limits.connections_max = absl::GetFlag(FLAGS_connections_max);
   limits.upgrade_timeout = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_upgrade_timeout));
   limits.message_timeout = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_message_timeout));
@@ -107,8 +110,8 @@ int Main(int argc, char** argv) {
   }
   std::random_device random;
   options.client.addresses = absl::GetFlag(FLAGS_channel);
-  options.client.publisher =
-      fmt::format("{}-{:08x}{:08x}", options.name.substr(0, 40), random(), random());
+  options.instance = fmt::format("{:08x}{:08x}", random(), random());
+  options.client.publisher = fmt::format("{}-{}", options.name.substr(0, 40), options.instance);
   options.client.publish_queue_bytes_max = options.limits.publish_queue_bytes_max;
   options.client.publish_timeout = options.limits.publish_timeout;
   options.client.seed = random();

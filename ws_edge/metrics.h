@@ -24,6 +24,11 @@ struct EdgeMetrics {
                                              "Publications received from the channel service")),
         gaps(channel::AddCounter(registry, "channel_edge_gaps_total",
                                  "Losses announced by the channel service")),
+        gaps_announced(channel::AddCounter(registry, "channel_edge_gaps_announced_total",
+                                           "Gap events sent to sessions")),
+        unannounced_positions(channel::AddCounter(
+            registry, "channel_edge_unannounced_positions_total",
+            "Holes in what a session was given that were not announced to it; must be 0")),
         publications_accepted(Publications("accepted")),
         publications_refused(Publications("refused")),
         upstream_up(channel::AddGauge(registry, "channel_edge_upstream_up",
@@ -58,6 +63,8 @@ struct EdgeMetrics {
   prometheus::Counter& deliveries;
   prometheus::Counter& records_received;
   prometheus::Counter& gaps;
+  prometheus::Counter& gaps_announced;
+  prometheus::Counter& unannounced_positions;
   prometheus::Counter& publications_accepted;
   prometheus::Counter& publications_refused;
   prometheus::Gauge& upstream_up;

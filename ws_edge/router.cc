@@ -1,32 +1,38 @@
 #include "ws_edge/router.h"
 
+#include <spdlog/fmt/fmt.h>
+
 #include <algorithm>
-#include <deque>
 #include <utility>
 
 #include "channel_service/base/check.h"
+#include "channel_service/base/strings.h"
 #include "ws_edge/protocol/encode.h"
 #include "ws_edge/session.h"
 
 namespace edge {
+namespace {
 
-// A group with at least one member on this edge.
-class GroupMembers {
- public:
-  // A send that waits until the subscription is confirmed.
-  struct Waiting {
-    uint64_t session_id;
-    std::string message;
-    channel::SteadyTime since;
-    size_t bytes() const { return message.size() + sizeof(Waiting); }
-  };
+constexpr std::string_view kQueueFull =
+    "too much is waiting for the channel service; try again later";
 
-  const std::string id;
-  const uint64_t tag;
-  bool confirmed = false;
-  std::vector<Session*> members = {};
-  std::deque<Waiting> waiting = {};
-};
+ErrorCode ToErrorCode(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kInvalidArgument:
+      return ErrorCode::kBadRequest;
+    case absl::StatusCode::kResourceExhausted:
+      return ErrorCode::kLimitExceeded;
+    case absl::StatusCode::kAlreadyExists:
+      return ErrorCode::kKeyConflict;
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kDeadlineExceeded:
+      return ErrorCode::kUnavailable;
+    default:
+      return ErrorCode::kInternal;
+  }
+}
+
+}  // namespace
 
 Router::Router(const EdgeLimits& limits, EdgeMetrics& metrics, const channel::Clock& clock,
                Upstream& upstream, FindSession find_session)
@@ -34,46 +40,80 @@ Router::Router(const EdgeLimits& limits, EdgeMetrics& metrics, const channel::Cl
       metrics_(metrics),
       clock_(clock),
       upstream_(upstream),
-      find_session_(std::move(find_session)) {}
+      find_session_(std::move(find_session)),
+      group_context_{limits, metrics, clock, upstream} {}
 
 Router::~Router() = default;
 
-GroupMembers* Router::Find(std::string_view group_id) {
+Group* Router::Find(std::string_view group_id) {
   const auto found = group_by_id_.find(group_id);
   return found == group_by_id_.end() ? nullptr : found->second.get();
 }
 
-bool Router::Join(Session* session, std::string_view group_id) {
-  auto& memberships = session->memberships();
-  GroupMembers* group = Find(group_id);
-  const auto is_of_group = [&](const Session::Membership& m) { return m.group == group; };
-  if (group != nullptr && std::any_of(memberships.begin(), memberships.end(), is_of_group)) {
-    return true;
-  }
-  if (memberships.size() >= limits_.groups_per_connection_max) return false;
-  if (group == nullptr) {
-    if (group_by_id_.size() >= kGroupsMax) return false;
-    auto owned = std::make_unique<GroupMembers>(
-        GroupMembers{.id = std::string(group_id), .tag = ++last_tag_});
-    group = owned.get();
-    group_by_id_.emplace(std::string_view(group->id), std::move(owned));
-    upstream_.Subscribe(group->id, group->tag);
-    metrics_.groups.Increment();
-  }
-  memberships.push_back({group, static_cast<uint32_t>(group->members.size())});
-  group->members.push_back(session);
-  metrics_.memberships.Increment();
-  return true;
+Group* Router::FindOrAdd(std::string_view group_id) {
+  if (Group* group = Find(group_id)) return group;
+  if (group_by_id_.size() >= kGroupsMax) return nullptr;
+  auto owned = std::make_unique<Group>(group_context_, group_id);
+  Group* const group = owned.get();
+  group_by_id_.emplace(std::string_view(group->id()), std::move(owned));
+  metrics_.groups.Increment();
+  return group;
 }
 
-void Router::Leave(Session* session, std::string_view group_id) {
-  GroupMembers* group = Find(group_id);
+size_t Router::FindMembership(Session* session, const Group* group) const {
+  const auto& memberships = session->memberships();
+  const auto found =
+      std::find_if(memberships.begin(), memberships.end(),
+                   [group](const Session::Membership& m) { return m.group == group; });
+  return static_cast<size_t>(found - memberships.begin());
+}
+
+void Router::Join(Session* session, const Command& command) {
   auto& memberships = session->memberships();
-  for (size_t i = 0; group != nullptr && i < memberships.size(); ++i) {
-    if (memberships[i].group == group) {
-      RemoveMember(session, i);
+  Group* group = Find(command.group_id);
+  if (group == nullptr || FindMembership(session, group) == memberships.size()) {
+    if (memberships.size() < limits_.groups_per_connection_max) {
+      group = FindOrAdd(command.group_id);
+    } else {
+      group = nullptr;
+    }
+    if (group == nullptr) {
+      session->SendError(ErrorCode::kLimitExceeded,
+                         fmt::format("this connection is in {} groups; more are not allowed here",
+                                     memberships.size()),
+                         command.id, command.group_id);
       return;
     }
+    memberships.push_back({group, group->AddMember(session)});
+    metrics_.memberships.Increment();
+  }
+  group->Begin(session, command);
+  Visit(group);
+}
+
+void Router::History(Session* session, const Command& command) {
+  Group* group = Find(command.group_id);
+  if (group == nullptr || FindMembership(session, group) == session->memberships().size()) {
+    session->SendError(ErrorCode::kNotJoined, "history is for members; join the group first",
+                       command.id, command.group_id);
+    return;
+  }
+  group->History(session, command);
+  Visit(group);
+}
+
+void Router::Leave(Session* session, const Command& command) {
+  Group* group = Find(command.group_id);
+  const size_t membership =
+      group == nullptr ? session->memberships().size() : FindMembership(session, group);
+  const bool joined = membership < session->memberships().size();
+  if (joined) RemoveMember(session, membership);
+  if (session->dialect() == Dialect::kPlain) return;
+  if (!joined) {
+    session->SendError(ErrorCode::kNotJoined, "this connection is not in the group", command.id,
+                       command.group_id);
+  } else if (!command.id.empty()) {
+    session->Deliver(EncodeLeft(command.id, command.group_id));
   }
 }
 
@@ -83,97 +123,147 @@ void Router::LeaveAll(Session* session) {
 
 void Router::RemoveMember(Session* session, size_t membership) {
   auto& memberships = session->memberships();
-  const auto [group, index] = memberships[membership];
+  const auto [group, place] = memberships[membership];
   memberships[membership] = memberships.back();
   memberships.pop_back();
-
-  // The last member takes the place of the one that goes.
-  Session* const moved = group->members.back();
-  group->members[index] = moved;
-  group->members.pop_back();
-  if (moved != session) {
-    for (Session::Membership& m : moved->memberships()) {
-      if (m.group == group) m.index = index;
-    }
-  }
   metrics_.memberships.Decrement();
-  if (!group->members.empty()) return;
+  if (Session* const moved = group->RemoveMember(place)) {
+    moved->memberships()[FindMembership(moved, group)].place = place;
+  }
+  Visit(group);
+  if (!group->empty()) return;
 
   ForwardWaiting(group);  // nobody is left who would have to see it
-  upstream_.Unsubscribe(group->id);
+  groups_with_requests_.erase(group);
   metrics_.groups.Decrement();
-  group_by_id_.erase(group->id);
+  group_by_id_.erase(group->id());
 }
 
-void Router::Send(Session* session, std::string_view group_id, std::string message) {
-  GroupMembers* group = Find(group_id);
-  if (group == nullptr || group->confirmed) {
-    Forward(group_id, message, session->id());
+void Router::Send(Session* session, Command command) {
+  Group* group = Find(command.group_id);
+  if (group == nullptr || group->confirmed()) {
+    Forward(session->id(), std::move(command));
     return;
   }
-  GroupMembers::Waiting waiting{session->id(), std::move(message), clock_.Now()};
+  WaitingSend waiting{session->id(), std::move(command), clock_.Now()};
   if (waiting_bytes_ + waiting.bytes() > limits_.publish_queue_bytes_max) {
-    OnPublishRefused(session->id(), ErrorCode::kUnavailable,
-                     "too much is waiting for the channel service; try again later");
+    Refuse({session->id(), waiting.command.id, waiting.command.group_id}, ErrorCode::kUnavailable,
+           kQueueFull);
     return;
   }
   waiting_bytes_ += waiting.bytes();
-  group->waiting.push_back(std::move(waiting));
-  groups_with_waiting_.insert(group);
+  waiting_sends_[group].push_back(std::move(waiting));
 }
 
-void Router::Forward(std::string_view group_id, std::string_view message, uint64_t session_id) {
-  if (!upstream_.Publish(group_id, message, session_id)) {
-    OnPublishRefused(session_id, ErrorCode::kUnavailable,
-                     "too much is waiting for the channel service; try again later");
+void Router::Forward(uint64_t session_id, Command command) {
+  channel::PublishInput input;
+  input.group_id = command.group_id;
+  input.kind = command.message_kind;
+  input.body = command.message;
+  input.key = command.key;
+  const uint64_t token = ++last_token_;
+  const bool taken = upstream_.Publish(input, token);
+  Sender sender{session_id, std::move(command.id), std::move(command.group_id)};
+  if (taken) {
+    sender_by_token_.emplace(token, std::move(sender));
+  } else {
+    Refuse(sender, ErrorCode::kUnavailable, kQueueFull);
   }
 }
 
-void Router::ForwardWaiting(GroupMembers* group) {
-  if (groups_with_waiting_.erase(group) == 0) return;
-  for (const GroupMembers::Waiting& waiting : group->waiting) {
-    waiting_bytes_ -= waiting.bytes();
-    Forward(group->id, waiting.message, waiting.session_id);
+void Router::ForwardWaiting(Group* group) {
+  auto waiting = waiting_sends_.extract(group);
+  if (waiting.empty()) return;
+  for (WaitingSend& send : waiting.mapped()) {
+    waiting_bytes_ -= send.bytes();
+    Forward(send.session_id, std::move(send.command));
   }
-  group->waiting.clear();
+}
+
+void Router::Refuse(const Sender& sender, ErrorCode code, std::string_view why) {
+  metrics_.publications_refused.Increment();
+  Session* session = find_session_(sender.session_id);
+  if (session != nullptr) session->SendError(code, why, sender.command_id, sender.group_id);
 }
 
 void Router::OnSubscribed(const channel::v1::Subscribed& subscribed) {
-  GroupMembers* group = Find(subscribed.group_id());
-  if (group == nullptr || group->tag != subscribed.tag()) return;
-  group->confirmed = true;
-  ForwardWaiting(group);
+  Group* group = Find(subscribed.group_id());
+  if (group == nullptr) return;  // the last member has just left
+  group->OnSubscribed(subscribed);
+  Visit(group);
+}
+
+void Router::OnGap(const channel::v1::Gap& gap) {
+  Group* group = Find(gap.group_id());
+  if (group == nullptr) return;
+  group->OnGap(gap);
+  Visit(group);
 }
 
 void Router::OnPublication(const channel::v1::Publication& publication) {
   metrics_.records_received.Increment();
-  GroupMembers* group = Find(publication.group_id());
-  if (group == nullptr) return;  // the last member has just left
-  const FramePtr frame = EncodePlain(publication);
-  // Delivering may close a slow session, but it leaves its groups only when it is over: the list of
-  // members does not change here.
-  for (Session* member : group->members) member->Deliver(frame);
-  metrics_.deliveries.Increment(static_cast<double>(group->members.size()));
+  Group* group = Find(publication.group_id());
+  if (group == nullptr) return;
+  group->OnPublication(publication);
+  if (group->has_requests()) Visit(group);
+  while (group_context_.recent_bytes > limits_.recent_bytes_max) {
+    // The one that was used longest ago; then it counts as used, though it is empty.
+    Group* const oldest = group_context_.by_use.front();
+    oldest->DropRecent();
+    auto& by_use = group_context_.by_use;
+    by_use.splice(by_use.end(), by_use, by_use.begin());
+  }
 }
 
-void Router::OnPublishRefused(uint64_t session_id, ErrorCode code, std::string_view why) {
-  metrics_.publications_refused.Increment();
-  if (Session* session = find_session_(session_id)) session->SendError(code, why);
+// After anything that may have changed whether the group is confirmed, or has requests.
+void Router::Visit(Group* group) {
+  if (group->confirmed()) ForwardWaiting(group);
+  if (group->has_requests()) groups_with_requests_.insert(group);
+}
+
+void Router::OnPublishAnswer(const channel::PublishAnswer& answer) {
+  const auto found = sender_by_token_.extract(answer.token);
+  CHANNEL_CHECK(!found.empty());
+  const Sender& sender = found.mapped();
+  if (!answer.status.ok()) {
+    Refuse(sender, ToErrorCode(answer.status.code()), channel::MessageOf(answer.status));
+    return;
+  }
+  metrics_.publications_accepted.Increment();
+  if (sender.command_id.empty()) return;
+  if (Session* session = find_session_(sender.session_id)) {
+    session->Deliver(EncodeSent(
+        {sender.command_id, sender.group_id, answer.position.epoch, answer.position.offset},
+        answer.duplicate));
+  }
 }
 
 void Router::OnTick() {
-  const channel::SteadyTime oldest = clock_.Now() - limits_.publish_timeout;
-  std::vector<uint64_t> refused;
-  for (GroupMembers* group : groups_with_waiting_) {
-    while (!group->waiting.empty() && group->waiting.front().since < oldest) {
-      waiting_bytes_ -= group->waiting.front().bytes();
-      refused.push_back(group->waiting.front().session_id);
-      group->waiting.pop_front();
+  RefuseOverdueSends();
+  const std::vector<Group*> groups(groups_with_requests_.begin(), groups_with_requests_.end());
+  groups_with_requests_.clear();
+  for (Group* group : groups) {
+    std::vector<Session*> given_up;
+    group->OnTick(&given_up);
+    Visit(group);
+    for (Session* session : given_up) {
+      // The last of them takes the group with it.
+      const size_t membership = FindMembership(session, group);
+      if (membership < session->memberships().size()) RemoveMember(session, membership);
     }
   }
-  for (const uint64_t session_id : refused) {
-    OnPublishRefused(session_id, ErrorCode::kUnavailable,
-                     "the channel service could not be reached in time");
+}
+
+void Router::RefuseOverdueSends() {
+  const channel::SteadyTime oldest = clock_.Now() - limits_.publish_timeout;
+  for (auto& [group, sends] : waiting_sends_) {
+    while (!sends.empty() && sends.front().since < oldest) {
+      const WaitingSend send = std::move(sends.front());
+      sends.pop_front();
+      waiting_bytes_ -= send.bytes();
+      Refuse({send.session_id, send.command.id, send.command.group_id}, ErrorCode::kUnavailable,
+             "the channel service could not be reached in time");
+    }
   }
 }
 

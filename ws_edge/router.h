@@ -1,15 +1,15 @@
-// The router: one edge's fan-out, group → sessions.
+// The router: the groups that have members on this edge, and the way of what clients send.
 //
 // Owned by the edge server; loop thread only. Joins and leaves are local; the first member of a
 // group subscribes to it upstream, the last one to go unsubscribes. "A join takes effect before a
 // later send": what is sent to a group whose subscription is not confirmed yet waits for the
-// confirmation, in order. Bounds: groups_per_connection_max, kGroupsMax; sends that wait for a join
-// publish_queue_bytes_max and publish_timeout, then the sender is told `unavailable` (the same
-// bounds hold once more upstream).
+// confirmation, in order. Bounds: groups_per_connection_max, kGroupsMax; the groups' recent
+// publications recent_bytes_max; sends that wait for a join publish_queue_bytes_max and
+// publish_timeout, then the sender is told `unavailable` (the same bounds hold once more upstream).
 #pragma once
 
-#include <chrono>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -20,28 +20,16 @@
 #include "absl/container/flat_hash_set.h"
 #include "channel/v1/channel.pb.h"
 #include "channel_service/base/clock.h"
+#include "channel_service/client/publish_answer.h"
+#include "ws_edge/group.h"
 #include "ws_edge/limits.h"
 #include "ws_edge/metrics.h"
 #include "ws_edge/protocol/command.h"
+#include "ws_edge/upstream.h"
 
 namespace edge {
 
 class Session;
-class GroupMembers;
-
-// The way upstream, as the router sees it.
-class Upstream {
- public:
-  // The confirmation comes back with `tag`.
-  virtual void Subscribe(std::string_view group_id, uint64_t tag) = 0;
-  virtual void Unsubscribe(std::string_view group_id) = 0;
-  // False: the queue of publications is full. Refusals come back with the session's id.
-  [[nodiscard]] virtual bool Publish(std::string_view group_id, std::string_view message,
-                                     uint64_t session_id) = 0;
-
- protected:
-  ~Upstream() = default;
-};
 
 class Router {
  public:
@@ -52,36 +40,61 @@ class Router {
          Upstream& upstream, FindSession find_session);
   ~Router();
 
-  // Joining twice is joining once. False: the session is in groups_per_connection_max groups,
-  // or the edge holds kGroupsMax.
-  [[nodiscard]] bool Join(Session* session, std::string_view group_id);
-  void Leave(Session* session, std::string_view group_id);
+  // The commands of sessions; answers and errors go to the session.
+  void Join(Session* session, const Command& command);
+  void Leave(Session* session, const Command& command);
+  void Send(Session* session, Command command);
+  void History(Session* session, const Command& command);
+  // The session is over.
   void LeaveAll(Session* session);
-  void Send(Session* session, std::string_view group_id, std::string message);
 
   // From upstream.
   void OnSubscribed(const channel::v1::Subscribed& subscribed);
+  void OnGap(const channel::v1::Gap& gap);
   void OnPublication(const channel::v1::Publication& publication);
-  void OnPublishRefused(uint64_t session_id, ErrorCode code, std::string_view why);
+  void OnPublishAnswer(const channel::PublishAnswer& answer);
 
-  // Refuses sends that have waited too long. A few times a second.
+  // Goes on with what waits, refuses what has waited too long. A few times a second.
   void OnTick();
 
  private:
-  GroupMembers* Find(std::string_view group_id);
+  // Who is to be told what became of a publication.
+  struct Sender {
+    uint64_t session_id;
+    std::string command_id;
+    std::string group_id;
+  };
+  // A send that waits until the subscription of its group is confirmed.
+  struct WaitingSend {
+    uint64_t session_id;
+    Command command;
+    channel::SteadyTime since;
+    size_t bytes() const { return command.message.size() + command.key.size() + sizeof(*this); }
+  };
+
+  Group* Find(std::string_view group_id);
+  Group* FindOrAdd(std::string_view group_id);
+  // The session's membership of the group; its number of memberships if it is not a member.
+  size_t FindMembership(Session* session, const Group* group) const;
   void RemoveMember(Session* session, size_t membership);
-  void Forward(std::string_view group_id, std::string_view message, uint64_t session_id);
-  void ForwardWaiting(GroupMembers* group);
+  void Forward(uint64_t session_id, Command command);
+  void ForwardWaiting(Group* group);
+  void Refuse(const Sender& sender, ErrorCode code, std::string_view why);
+  void Visit(Group* group);
+  void RefuseOverdueSends();
 
   const EdgeLimits& limits_;
   EdgeMetrics& metrics_;
   const channel::Clock& clock_;
   Upstream& upstream_;
   const FindSession find_session_;
-  uint64_t last_tag_ = 0;
+  GroupContext group_context_;
+  absl::flat_hash_map<std::string_view, std::unique_ptr<Group>> group_by_id_;
+  absl::flat_hash_set<Group*> groups_with_requests_;
+  absl::flat_hash_map<Group*, std::deque<WaitingSend>> waiting_sends_;
   size_t waiting_bytes_ = 0;
-  absl::flat_hash_map<std::string_view, std::unique_ptr<GroupMembers>> group_by_id_;
-  absl::flat_hash_set<GroupMembers*> groups_with_waiting_;
+  uint64_t last_token_ = 0;
+  absl::flat_hash_map<uint64_t, Sender> sender_by_token_;  // of what upstream has not answered
 };
 
 }  // namespace edge

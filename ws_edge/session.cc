@@ -2,7 +2,9 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
+#include <boost/beast/http.hpp>
 #include <utility>
 
 #include "channel_service/base/address.h"
@@ -14,6 +16,14 @@ namespace {
 
 namespace net = boost::asio;
 namespace websocket = boost::beast::websocket;
+
+bool OffersEnveloped(const HttpRequest& request) {
+  const auto offered =
+      boost::beast::http::token_list(request[boost::beast::http::field::sec_websocket_protocol]);
+  return std::any_of(offered.begin(), offered.end(), [](const auto& name) {
+    return std::string_view(name.data(), name.size()) == kEnvelopedSubprotocol;
+  });
+}
 
 // A long message is read in pieces of this size.
 constexpr size_t kReadChunkBytes = 8 << 10;
@@ -35,8 +45,13 @@ void Session::Start(const HttpRequest& request) {
   net::ip::tcp::no_delay no_delay(true);
   CorkedStream::Error ignored;
   stream().socket().set_option(no_delay, ignored);
+  if (OffersEnveloped(request)) dialect_ = Dialect::kEnveloped;
   web_socket_.set_option(
       websocket::stream_base::decorator([this](websocket::response_type& response) {
+        if (dialect_ == Dialect::kEnveloped) {
+          response.set(boost::beast::http::field::sec_websocket_protocol,
+                       {kEnvelopedSubprotocol.data(), kEnvelopedSubprotocol.size()});
+        }
         response.set("X-Channel-Edge", context_.server_name);
         response.set(boost::beast::http::field::server, "channel");
       }));
@@ -53,6 +68,10 @@ void Session::OnAccepted(CorkedStream::Error error) {
   if (close_reason_ != nullptr) {  // asked for while the handshake was on its way
     const CloseReason& reason = *std::exchange(close_reason_, nullptr);
     Close(reason);
+  }
+  if (dialect_ == Dialect::kEnveloped) {
+    Deliver(EncodeWelcome(fmt::format("{}-{}", context_.instance, id_), id_, context_.server_name,
+                          context_.limits));
   }
   StartRead();
 }
@@ -116,23 +135,25 @@ void Session::OnMessage(std::string_view message) {
   context_.metrics.messages_received.Increment();
   Command command;
   CommandError error;
-  if (!ParseCommand(message, &command, &error)) {
-    SendError(error.code, error.message);
+  if (!ParseCommand(dialect_, message, &command, &error)) {
+    SendError(error.code, error.message, command.id);
     return;
   }
   switch (command.kind) {
     case CommandKind::kAddGroup:
-      if (!context_.router.Join(this, command.group_id)) {
-        SendError(ErrorCode::kLimitExceeded,
-                  fmt::format("this connection is in {} groups; more are not allowed here",
-                              memberships_.size()));
-      }
+      context_.router.Join(this, command);
       break;
     case CommandKind::kLeaveGroup:
-      context_.router.Leave(this, command.group_id);
+      context_.router.Leave(this, command);
       break;
     case CommandKind::kSendToGroup:
-      context_.router.Send(this, command.group_id, std::move(command.message));
+      context_.router.Send(this, std::move(command));
+      break;
+    case CommandKind::kHistory:
+      context_.router.History(this, command);
+      break;
+    case CommandKind::kPing:
+      Deliver(EncodePong(command.id));
       break;
   }
 }
@@ -148,9 +169,17 @@ void Session::Deliver(const FramePtr& frame) {
   ++messages_out_;
 }
 
-void Session::SendError(ErrorCode code, std::string_view message) {
+void Session::SendError(ErrorCode code, std::string_view message, std::string_view command_id,
+                        std::string_view group_id) {
   context_.metrics.Errors(ToString(code)).Increment();
-  Deliver(EncodeError(code, message));
+  Deliver(dialect_ == Dialect::kPlain ? EncodePlainError(code, message)
+                                      : EncodeError(command_id, group_id, code, message));
+}
+
+void Session::SayBye(const CloseReason& reason, std::chrono::milliseconds reconnect_min,
+                     std::chrono::milliseconds reconnect_max) {
+  if (dialect_ == Dialect::kEnveloped)
+    Deliver(EncodeBye(reason.code, reconnect_min, reconnect_max));
 }
 
 void Session::Close(const CloseReason& reason, std::string_view text) {
@@ -201,9 +230,10 @@ std::string Session::Describe() const {
   const auto peer = stream().socket().remote_endpoint(error);
   const auto age = std::chrono::duration_cast<std::chrono::seconds>(
       std::chrono::steady_clock::now() - opened_at_);
-  return fmt::format("{} {} groups={} queued_bytes={} in={} out={} age={}s\n", id_,
-                     channel::ToString(peer), memberships_.size(), stream().queued_bytes(),
-                     messages_in_, messages_out_, age.count());
+  return fmt::format("{} {} {} groups={} queued_bytes={} in={} out={} age={}s\n", id_,
+                     channel::ToString(peer), dialect_ == Dialect::kPlain ? "plain" : "enveloped",
+                     memberships_.size(), stream().queued_bytes(), messages_in_, messages_out_,
+                     age.count());
 }
 
 }  // namespace edge

@@ -26,7 +26,7 @@
 
 namespace edge {
 
-class GroupMembers;
+class Group;
 class Router;
 class Session;
 
@@ -48,6 +48,7 @@ class SessionObserver {
 // What all sessions share; owned by the edge server.
 struct SessionContext {
   const std::string& server_name;
+  const std::string& instance;  // tells this process from all others
   const EdgeLimits& limits;
   EdgeMetrics& metrics;
   FlushList& flush_list;
@@ -59,8 +60,8 @@ class Session : public std::enable_shared_from_this<Session> {
  public:
   // A place in a group's list of members; kept by the router.
   struct Membership {
-    GroupMembers* group;
-    uint32_t index;
+    Group* group;
+    uint32_t place;
   };
 
   Session(SessionContext& context, uint64_t id, Socket socket);
@@ -69,10 +70,17 @@ class Session : public std::enable_shared_from_this<Session> {
   // Answers the upgrade request and begins to read.
   void Start(const HttpRequest& request);
 
-  // Queues a frame that carries a message; it leaves at the end of the turn.
+  Dialect dialect() const { return dialect_; }
+
+  // Queues a frame; it leaves at the end of the turn.
   void Deliver(const FramePtr& frame);
-  // Tells the client what was wrong with a command.
-  void SendError(ErrorCode code, std::string_view message);
+  size_t queued_bytes() const { return stream().queued_bytes(); }
+  // Tells the client what was wrong with a command (of this id, on this group).
+  void SendError(ErrorCode code, std::string_view message, std::string_view command_id = {},
+                 std::string_view group_id = {});
+  // Tells the client, if it understands, that it will be closed and when to come back.
+  void SayBye(const CloseReason& reason, std::chrono::milliseconds reconnect_min,
+              std::chrono::milliseconds reconnect_max);
 
   // Sends a close frame; nothing is delivered any more. The first reason counts. `text` replaces
   // the reason's own.
@@ -118,6 +126,7 @@ class Session : public std::enable_shared_from_this<Session> {
   const std::chrono::steady_clock::time_point opened_at_ = std::chrono::steady_clock::now();
   uint64_t messages_in_ = 0;
   uint64_t messages_out_ = 0;
+  Dialect dialect_ = Dialect::kPlain;
   bool accepted_ = false;
   bool closing_ = false;
   bool assembling_ = false;  // a message has begun and is not complete

@@ -80,13 +80,12 @@ void ChannelClient::Stop(std::chrono::milliseconds patience) {
   thread_.join();
 }
 
-void ChannelClient::Subscribe(std::string_view group_id, uint64_t tag,
-                              std::optional<StreamPosition> since) {
-  collected_.interests.push_back({std::string(group_id), tag, std::move(since), true});
+void ChannelClient::Subscribe(std::string_view group_id, uint64_t tag, SubscribeFrom from) {
+  collected_.interests.push_back({std::string(group_id), tag, std::move(from), true});
 }
 
 void ChannelClient::Unsubscribe(std::string_view group_id) {
-  collected_.interests.push_back({std::string(group_id), 0, std::nullopt, false});
+  collected_.interests.push_back({std::string(group_id), 0, {}, false});
 }
 
 bool ChannelClient::Publish(const PublishInput& input, uint64_t token) {
@@ -151,7 +150,7 @@ void ChannelClient::TakeOutbox() {
   }
   for (Interest& interest : taken.interests) {
     if (interest.subscribe) {
-      resume_table_.Add(interest.group_id, interest.tag, std::move(interest.since));
+      resume_table_.Add(interest.group_id, interest.tag, std::move(interest.from));
       if (link_up_) unsent_subscribes_.push_back(std::move(interest.group_id));
     } else {
       resume_table_.Remove(interest.group_id);
@@ -249,30 +248,31 @@ void ChannelClient::OnStreamMessage(RawStream* stream, grpc::ByteBuffer& message
     EndLink("the service sent what is not a PublishStreamResponse");
     return;
   }
+  std::vector<PublishAnswer> answers;
   for (const v1::PublishResult& result : response.results()) {
     if (!publish_queue_.front_was_sent()) {
       EndLink("the service answered more than it was asked");
-      return;
+      break;
     }
-    AnswerFront(result);
+    const v1::PublishError& error = result.error();
+    if (!result.has_published()) {
+      answers.push_back(
+          AnswerFront({static_cast<absl::StatusCode>(error.code()), error.message()}));
+      continue;
+    }
+    const v1::PublishResponse& published = result.published();
+    answers.push_back(AnswerFront(absl::OkStatus()));
+    answers.back().position = {published.position().epoch(), published.position().offset()};
+    answers.back().duplicate = published.duplicate();
   }
+  observer_->OnPublishAnswers(std::move(answers));
 }
 
-void ChannelClient::AnswerFront(const v1::PublishResult& result) {
-  const uint64_t token = publish_queue_.front().token;
-  if (result.has_published()) {
-    observer_->OnPublishAccepted(token);
-  } else {
-    observer_->OnPublishRefused(token,
-                                absl::Status(static_cast<absl::StatusCode>(result.error().code()),
-                                             result.error().message()));
-  }
-  PopFront();
-}
-
-void ChannelClient::PopFront() {
+PublishAnswer ChannelClient::AnswerFront(absl::Status status) {
+  PublishAnswer answer{.token = publish_queue_.front().token, .status = std::move(status)};
   publish_bytes_ -= publish_queue_.front().bytes();
   publish_queue_.PopFront();
+  return answer;
 }
 
 void ChannelClient::FilterEvents(v1::SubscribeResponse* batch) {
@@ -329,20 +329,20 @@ void ChannelClient::WritePublications() {
 
 void ChannelClient::ExpirePublications() {
   const SteadyTime oldest = Now() - options_.publish_timeout;
+  std::vector<PublishAnswer> expired;
   while (!publish_queue_.empty() && publish_queue_.front().since < oldest) {
     if (publish_queue_.front_was_sent()) {
       // The service has it and does not answer: the link is dead, though gRPC has not noticed yet.
       EndLink("publications are not answered");
-      return;
+      break;
     }
-    observer_->OnPublishRefused(
-        publish_queue_.front().token,
+    expired.push_back(AnswerFront(
         absl::UnavailableError(publish_queue_.front().tried
                                    ? "the channel service did not answer in time; the message may "
                                      "have been published"
-                                   : "the channel service could not be reached in time"));
-    PopFront();
+                                   : "the channel service could not be reached in time")));
   }
+  if (!expired.empty()) observer_->OnPublishAnswers(std::move(expired));
 }
 
 }  // namespace channel

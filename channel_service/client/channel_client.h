@@ -29,6 +29,7 @@
 #include "channel_service/base/backoff.h"
 #include "channel_service/base/clock.h"
 #include "channel_service/base/completion_event.h"
+#include "channel_service/client/publish_answer.h"
 #include "channel_service/client/publish_queue.h"
 #include "channel_service/client/raw_stream.h"
 #include "channel_service/client/resume_table.h"
@@ -52,9 +53,8 @@ class ChannelClientObserver {
   // A batch, of so many bytes; events whose case is not set are to be ignored. May wait: while it
   // does, nothing is read or written, and flow control holds the service up.
   virtual void OnEvents(std::unique_ptr<v1::SubscribeResponse> batch, size_t bytes) = 0;
-  // A publication was refused; accepted ones are only counted. `token` as given to Publish.
-  virtual void OnPublishRefused(uint64_t token, const absl::Status& why) = 0;
-  virtual void OnPublishAccepted(uint64_t token) = 0;
+  // What became of publications: one answer for each that was taken.
+  virtual void OnPublishAnswers(std::vector<PublishAnswer> answers) = 0;
 
  protected:
   ~ChannelClientObserver() = default;
@@ -71,8 +71,8 @@ class ChannelClient final : private RawStream::Observer {
   void Stop(std::chrono::milliseconds patience);
 
   // The next batch of events brings `subscribed` with this tag, after each (re)subscription.
-  void Subscribe(std::string_view group_id, uint64_t tag,
-                 std::optional<StreamPosition> since = std::nullopt);
+  // A group that is held already is asked for again, in place of the subscription before.
+  void Subscribe(std::string_view group_id, uint64_t tag, SubscribeFrom from = {});
   void Unsubscribe(std::string_view group_id);
   // False: the queue is full, and the publication was not taken.
   [[nodiscard]] bool Publish(const PublishInput& input, uint64_t token);
@@ -83,7 +83,7 @@ class ChannelClient final : private RawStream::Observer {
   struct Interest {
     std::string group_id;
     uint64_t tag;
-    std::optional<StreamPosition> since;
+    SubscribeFrom from;
     bool subscribe;
   };
   struct Outbox {
@@ -101,8 +101,7 @@ class ChannelClient final : private RawStream::Observer {
   void WriteSubscriptions();
   void WritePublications();
   void ExpirePublications();
-  void AnswerFront(const v1::PublishResult& result);
-  void PopFront();
+  PublishAnswer AnswerFront(absl::Status status);
   void FilterEvents(v1::SubscribeResponse* batch);
 
   // RawStream::Observer

@@ -4,9 +4,8 @@
 
 namespace channel {
 
-void ResumeTable::Add(const std::string& group_id, uint64_t tag,
-                      std::optional<StreamPosition> since) {
-  groups_[group_id] = Entry{tag, std::move(since), false};
+void ResumeTable::Add(const std::string& group_id, uint64_t tag, SubscribeFrom from) {
+  groups_[group_id] = Entry{.tag = tag, .position = std::move(from.since), .last = from.last};
 }
 
 std::optional<v1::Subscription> ResumeTable::MakeSubscription(const std::string& group_id) {
@@ -14,12 +13,15 @@ std::optional<v1::Subscription> ResumeTable::MakeSubscription(const std::string&
   if (found == groups_.end()) return std::nullopt;
   Entry& entry = found->second;
   entry.confirmed = false;
+  entry.anchored = true;  // if none of the `last` came: everything that is held of this epoch
   v1::Subscription subscription;
   subscription.set_group_id(group_id);
   subscription.set_tag(entry.tag);
   if (entry.position.has_value()) {
     subscription.mutable_since()->set_epoch(entry.position->epoch);
     subscription.mutable_since()->set_offset(entry.position->offset);
+  } else {
+    subscription.set_last(entry.last);
   }
   return subscription;
 }
@@ -32,7 +34,8 @@ bool ResumeTable::OnSubscribed(const v1::Subscribed& subscribed) {
   // A position that was resumed stays: what was missed comes next. One that was not is set by the
   // gap.
   if (!entry.position.has_value()) {
-    entry.position = StreamPosition{subscribed.epoch(), subscribed.offset()};
+    entry.anchored = subscribed.missed() == 0;
+    entry.position = StreamPosition{subscribed.epoch(), entry.anchored ? subscribed.offset() : 0};
   }
   return true;
 }
@@ -48,6 +51,9 @@ ResumeTable::Verdict ResumeTable::OnPublication(const v1::Publication& publicati
   const auto found = groups_.find(publication.group_id());
   if (found == groups_.end() || !found->second.confirmed) return Verdict::kDrop;
   StreamPosition& position = *found->second.position;
+  if (!std::exchange(found->second.anchored, true)) {
+    position.offset = publication.previous_offset();
+  }
   if (publication.offset() <= position.offset) return Verdict::kDrop;
   if (publication.previous_offset() > position.offset) {
     found->second.confirmed = false;

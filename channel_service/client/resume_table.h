@@ -25,8 +25,8 @@ class ResumeTable {
     kMissed,   // something is missing before it: subscribe again from the position; drop it
   };
 
-  // A group is held from here on. `since`: the position to begin from, if not now.
-  void Add(const std::string& group_id, uint64_t tag, std::optional<StreamPosition> since);
+  // A group is held from here on, in place of an earlier subscription of it.
+  void Add(const std::string& group_id, uint64_t tag, SubscribeFrom from);
   void Remove(const std::string& group_id) { groups_.erase(group_id); }
 
   // What to ask the service for; the group then waits for `subscribed`. Empty if it is not held.
@@ -48,8 +48,11 @@ class ResumeTable {
  private:
   struct Entry {
     uint64_t tag = 0;
-    std::optional<StreamPosition> position;  // none: nothing received yet, subscribe from now on
+    std::optional<StreamPosition> position;  // none: nothing received yet
+    uint32_t last = 0;                       // asked for while there is no position
     bool confirmed = false;                  // `subscribed` came for the last MakeSubscription
+    bool anchored =
+        true;  // false: the next publication is one of the `last`, and sets the position
   };
   absl::flat_hash_map<std::string, Entry, StringHash, StringEq> groups_;
 };

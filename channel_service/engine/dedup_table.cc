@@ -15,9 +15,9 @@ std::string NameOf(const PublishInput& input) {
   return name;
 }
 
-// Text and bytes with the same content are different bodies.
+// Text, JSON and bytes with the same content are different bodies.
 size_t HashOf(const PublishInput& input) {
-  return std::hash<std::string_view>{}(input.body) * 2 + (input.kind == BodyKind::kText ? 1 : 0);
+  return std::hash<std::string_view>{}(input.body) * 3 + static_cast<size_t>(input.kind);
 }
 
 }  // namespace

@@ -46,6 +46,7 @@ PublishOutcome MemoryEngine::Publish(const PublishInput& input) {
     if (const auto known = dedup_.Find(input)) return *known;
   }
   Group& group = FindOrAdd(input.group_id);
+  LeaveIdle(group);
   const uint64_t offset = ++newest_offset_;
   RecordPtr record = MakeRecord(input, offset, group.last_offset, clock_.UnixMillis());
   group.last_offset = offset;
@@ -69,6 +70,7 @@ PublishOutcome MemoryEngine::Publish(const PublishInput& input) {
 void MemoryEngine::Attach(std::string_view group_id, GroupSink* sink) {
   Group& group = FindOrAdd(group_id);
   CHANNEL_CHECK(group.sink == nullptr);
+  LeaveIdle(group);
   group.sink = sink;
 }
 
@@ -76,7 +78,7 @@ void MemoryEngine::Detach(std::string_view group_id) {
   const auto found = group_by_id_.find(group_id);
   CHANNEL_CHECK(found != group_by_id_.end() && found->second->sink != nullptr);
   found->second->sink = nullptr;
-  EvictIfIdle(*found->second);
+  KeepIfIdle(*found->second);
 }
 
 void MemoryEngine::StartRead(const ReadRequest& request, ReadDone done) { done(Read(request)); }
@@ -111,6 +113,7 @@ ReadResult MemoryEngine::Read(const ReadRequest& request) const {
 
 void MemoryEngine::OnTick() {
   AgeOut();
+  EvictIdle();
   dedup_.OnTick(clock_.Now());
 }
 
@@ -121,7 +124,7 @@ void MemoryEngine::AgeOut() {
     ChangeHistory(group, [&](HistoryRing& history) { history.DropOlderThan(oldest_kept); });
     // The others published later than this one, so they hold something too.
     if (!group.history.empty()) break;
-    EvictIfIdle(group);
+    KeepIfIdle(group);
   }
 }
 
@@ -129,7 +132,7 @@ void MemoryEngine::KeepTotalBound() {
   while (history_bytes_ > limits_.history_total_bytes_max && !by_age_.empty()) {
     Group& group = *by_age_.front();
     ChangeHistory(group, [](HistoryRing& history) { history.Clear(); });
-    EvictIfIdle(group);
+    KeepIfIdle(group);
   }
 }
 
@@ -143,8 +146,28 @@ void MemoryEngine::ChangeHistory(Group& group, Change change) {
   if (held && group.history.empty()) by_age_.erase(group.by_age);
 }
 
-void MemoryEngine::EvictIfIdle(Group& group) {
-  if (group.sink != nullptr || !group.history.empty()) return;
+void MemoryEngine::KeepIfIdle(Group& group) {
+  if (group.sink != nullptr || !group.history.empty() || group.is_idle) return;
+  group.is_idle = true;
+  group.idle_since = clock_.Now();
+  group.idle = idle_.insert(idle_.end(), &group);
+  if (idle_.size() > kIdleGroupsMax) Evict(*idle_.front());
+}
+
+void MemoryEngine::LeaveIdle(Group& group) {
+  if (std::exchange(group.is_idle, false)) idle_.erase(group.idle);
+}
+
+void MemoryEngine::EvictIdle() {
+  const SteadyTime oldest_kept = clock_.Now() - limits_.history_age_max;
+  for (int i = 0; i < kAgedOutPerTickMax && !idle_.empty(); ++i) {
+    if (idle_.front()->idle_since > oldest_kept) return;
+    Evict(*idle_.front());
+  }
+}
+
+void MemoryEngine::Evict(Group& group) {
+  LeaveIdle(group);
   floor_ = std::max(floor_, group.last_offset);
   group_by_id_.erase(group.id);
 }
@@ -153,7 +176,7 @@ MemoryEngine::Group& MemoryEngine::FindOrAdd(std::string_view group_id) {
   const auto found = group_by_id_.find(group_id);
   if (found != group_by_id_.end()) return *found->second;
   auto group = std::make_unique<Group>(
-      Group{std::string(group_id), HistoryRing(), nullptr, floor_, false, by_age_.end()});
+      Group{.id = std::string(group_id), .last_offset = floor_, .by_age = {}, .idle = {}});
   const std::string_view key = group->id;  // stays where it is
   return *group_by_id_.emplace(key, std::move(group)).first->second;
 }

@@ -43,12 +43,15 @@ class MemoryEngine final : public Engine {
   using GroupList = std::list<Group*>;
   struct Group {
     std::string id;
-    HistoryRing history;
+    HistoryRing history = {};
     GroupSink* sink = nullptr;
     uint64_t
         last_offset;  // or the floor, for a group that has published nothing since it is in memory
     bool published = false;
     GroupList::iterator by_age;  // valid while the history holds something
+    GroupList::iterator idle;    // valid while is_idle
+    bool is_idle = false;        // neither history nor sink
+    SteadyTime idle_since = {};
   };
 
   PublishOutcome Publish(const PublishInput& input);
@@ -60,7 +63,12 @@ class MemoryEngine final : public Engine {
   // `change` is called with the group's history; the sum of bytes and the order by age are kept.
   template <typename Change>
   void ChangeHistory(Group& group, Change change);
-  void EvictIfIdle(Group& group);
+  // An idle group is kept for history_age_max, so that an edge or a client that is back soon finds
+  // its last offset; the floor would make it look as if something were lost.
+  void KeepIfIdle(Group& group);
+  void LeaveIdle(Group& group);
+  void EvictIdle();
+  void Evict(Group& group);
 
   const ServiceLimits& limits_;
   const Clock& clock_;
@@ -71,6 +79,7 @@ class MemoryEngine final : public Engine {
   size_t history_bytes_ = 0;
   absl::flat_hash_map<std::string_view, std::unique_ptr<Group>> group_by_id_;  // key: Group::id
   GroupList by_age_;  // groups that hold history, the one that published least recently first
+  GroupList idle_;    // the longest idle first
   DedupTable dedup_;
 };
 

@@ -88,7 +88,11 @@ absl::Status Hub::Subscribe(Subscriber* subscriber, const SubscribeInput& input)
 
   ReadRequest request{.group_id = group->id, .since = input.since, .last = input.last};
   const bool from_now_on = !input.since.has_value() && input.last == 0;
-  if (from_now_on) request.count_max = 0;  // only the head is wanted
+  if (from_now_on) {
+    request.count_max = 0;  // only the head is wanted
+  } else {
+    metrics_.catch_ups.Increment();
+  }
   StartCatchUp(group, id, request);
   return absl::OkStatus();
 }
@@ -118,6 +122,7 @@ void Hub::OnRead(HubGroup* group, uint64_t subscription_id, const ReadResult& re
     subscribed->set_offset(result.head);
     subscribed->set_recovered(!result.gap.has_value());
     subscribed->set_tag(subscription.tag);
+    subscribed->set_missed(static_cast<uint32_t>(result.records.size()));
     AppendEvent(event, &events);
   }
   if (result.gap.has_value()) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -9,6 +10,7 @@ namespace channel {
 
 enum class BodyKind : uint8_t {
   kText,  // proto field `message`; valid UTF-8
+  kJson,  // the same with `json`; valid JSON
   kData,  // proto field `data`; any bytes
 };
 
@@ -26,6 +28,12 @@ struct PublishInput {
 struct StreamPosition {
   std::string epoch;
   uint64_t offset = 0;
+};
+
+// Where a subscription begins: after a position, or with the newest `last` publications, or now.
+struct SubscribeFrom {
+  std::optional<StreamPosition> since = std::nullopt;
+  uint32_t last = 0;
 };
 
 }  // namespace channel

@@ -40,6 +40,12 @@ uint8_t* WriteVarint(int field, uint64_t value, uint8_t* at) {
   return CodedOutputStream::WriteVarint64ToArray(value, at);
 }
 
+// Where the body stands in a message of the contract that has both kinds.
+template <typename Message>
+int BodyField(BodyKind kind) {
+  return kind == BodyKind::kData ? Message::kDataFieldNumber : Message::kMessageFieldNumber;
+}
+
 // Grows `out` and returns where the new bytes begin.
 uint8_t* Grow(std::string* out, size_t bytes) {
   const size_t old_size = out->size();
@@ -52,12 +58,13 @@ uint8_t* Grow(std::string* out, size_t bytes) {
 RecordPtr MakeRecord(const PublishInput& input, uint64_t offset, uint64_t previous_offset,
                      int64_t time_unix_ms) {
   using P = v1::Publication;
-  const int body_field =
-      input.kind == BodyKind::kText ? P::kMessageFieldNumber : P::kDataFieldNumber;
+  const int body_field = BodyField<P>(input.kind);
+  const bool json = input.kind == BodyKind::kJson;
   const auto time = static_cast<uint64_t>(time_unix_ms);
-  const size_t publication_size = BytesFieldSize(input.group_id.size()) + VarintFieldSize(offset) +
-                                  VarintFieldSize(previous_offset) +
-                                  BytesFieldSize(input.body.size()) + VarintFieldSize(time);
+  const size_t publication_size =
+      BytesFieldSize(input.group_id.size()) + VarintFieldSize(offset) +
+      VarintFieldSize(previous_offset) + BytesFieldSize(input.body.size()) + VarintFieldSize(time) +
+      (input.key.empty() ? 0 : BytesFieldSize(input.key.size())) + (json ? VarintFieldSize(1) : 0);
   const size_t event_size = BytesFieldSize(publication_size);
 
   auto record = std::make_shared<Record>();
@@ -71,7 +78,9 @@ RecordPtr MakeRecord(const PublishInput& input, uint64_t offset, uint64_t previo
   at = WriteVarint(P::kOffsetFieldNumber, offset, at);
   at = WriteVarint(P::kPreviousOffsetFieldNumber, previous_offset, at);
   at = WriteBytes(body_field, input.body, at);
-  WriteVarint(P::kTimeUnixMsFieldNumber, time, at);
+  at = WriteVarint(P::kTimeUnixMsFieldNumber, time, at);
+  if (!input.key.empty()) at = WriteBytes(P::kKeyFieldNumber, input.key, at);
+  if (json) WriteVarint(P::kJsonFieldNumber, 1, at);
   return record;
 }
 
@@ -90,17 +99,19 @@ void AppendEvent(const v1::Event& event, std::string* out) {
 
 void AppendPublishRequest(const PublishInput& input, std::string* out) {
   using P = v1::PublishRequest;
-  const int body_field =
-      input.kind == BodyKind::kText ? P::kMessageFieldNumber : P::kDataFieldNumber;
+  const int body_field = BodyField<P>(input.kind);
+  const bool json = input.kind == BodyKind::kJson;
   const size_t size = BytesFieldSize(input.group_id.size()) + BytesFieldSize(input.body.size()) +
                       (input.key.empty() ? 0 : BytesFieldSize(input.key.size())) +
-                      (input.sequence == 0 ? 0 : VarintFieldSize(input.sequence));
+                      (input.sequence == 0 ? 0 : VarintFieldSize(input.sequence)) +
+                      (json ? VarintFieldSize(1) : 0);
   uint8_t* at = Grow(out, BytesFieldSize(size));
   at = WriteLength(v1::PublishStreamRequest::kPublicationsFieldNumber, size, at);
   at = WriteBytes(P::kGroupIdFieldNumber, input.group_id, at);
   at = WriteBytes(body_field, input.body, at);
   if (!input.key.empty()) at = WriteBytes(P::kKeyFieldNumber, input.key, at);
-  if (input.sequence != 0) WriteVarint(P::kSequenceFieldNumber, input.sequence, at);
+  if (input.sequence != 0) at = WriteVarint(P::kSequenceFieldNumber, input.sequence, at);
+  if (json) WriteVarint(P::kJsonFieldNumber, 1, at);
 }
 
 }  // namespace channel

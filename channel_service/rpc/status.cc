@@ -3,9 +3,28 @@
 #include <grpcpp/support/proto_buffer_reader.h>
 #include <spdlog/fmt/fmt.h>
 
+#include <array>
+#include <boost/json.hpp>
+
 #include "channel_service/base/strings.h"
 
 namespace channel {
+
+namespace {
+
+bool IsJson(std::string_view text) {
+  std::array<unsigned char, 2048> memory;
+  boost::json::monotonic_resource resource(memory.data(), memory.size());
+  boost::json::parse_options options;
+  options.max_depth = kJsonDepthMax;
+  boost::json::stream_parser parser(&resource, options);
+  boost::system::error_code error;
+  parser.write(text.data(), text.size(), error);
+  if (!error) parser.finish(error);
+  return !error;
+}
+
+}  // namespace
 
 grpc::Status ToGrpc(const absl::Status& status) {
   // The two enumerations are one list of canonical codes.
@@ -38,13 +57,19 @@ absl::Status ValidatePublish(const v1::PublishRequest& request, const ServiceLim
     return absl::ResourceExhaustedError(fmt::format("the body has {} bytes; at most {} are allowed",
                                                     size, limits.message_bytes_max));
   }
+  if (request.json() && !(request.has_message() && IsJson(request.message()))) {
+    return absl::InvalidArgumentError(fmt::format(
+        "json is set, but message is not valid JSON of at most {} levels", kJsonDepthMax));
+  }
   return absl::OkStatus();
 }
 
 PublishInput ToPublishInput(const v1::PublishRequest& request, std::string_view publisher) {
   PublishInput input;
   input.group_id = request.group_id();
-  input.kind = request.has_message() ? BodyKind::kText : BodyKind::kData;
+  input.kind = !request.has_message() ? BodyKind::kData
+               : request.json()       ? BodyKind::kJson
+                                      : BodyKind::kText;
   input.body = request.has_message() ? request.message() : request.data();
   input.key = request.key();
   input.publisher = publisher;

@@ -38,6 +38,11 @@ FramePtr Frame::Copy(std::string_view bytes) {
   return FramePtr(frame);
 }
 
+std::string_view Frame::payload() const {
+  const auto length = static_cast<uint8_t>(data()[1]);
+  return bytes().substr(length < 126 ? 2 : length == 126 ? 4 : 10);
+}
+
 void intrusive_ptr_release(const Frame* frame) {
   if (--frame->references_ > 0) return;
   frame->~Frame();

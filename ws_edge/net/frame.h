@@ -29,6 +29,8 @@ class Frame {
 
   std::string_view bytes() const { return {data(), size_}; }
   size_t size() const { return size_; }
+  // Of a frame made by Encode: what it carries.
+  std::string_view payload() const;
 
  private:
   explicit Frame(size_t size) : size_(static_cast<uint32_t>(size)) {}

@@ -64,31 +64,37 @@ bool ReadGroupId(const json::object& object, std::string* group_id, CommandError
   return true;
 }
 
-bool ReadMessage(std::string_view frame, const json::object& object, std::string* message,
+bool ReadMessage(std::string_view frame, const json::object& object, Command* command,
                  CommandError* error) {
   const json::value* value = object.if_contains("message");
   if (value == nullptr) {
     return Refuse(error, ErrorCode::kBadRequest, "message is missing; it may be any JSON value");
   }
   if (value->is_string()) {
-    *message = View(value->get_string());
-  } else if (const std::string_view text = FindMember(frame, "message"); !text.empty()) {
-    *message = CompactJson(text);
+    command->message = View(value->get_string());
+    return true;
+  }
+  command->message_kind = channel::BodyKind::kJson;
+  if (const std::string_view text = FindMember(frame, "message"); !text.empty()) {
+    command->message = CompactJson(text);
   } else {
-    *message = json::serialize(*value);  // the member's name was written with escapes
+    command->message = json::serialize(*value);  // the member's name was written with escapes
   }
   return true;
 }
 
-bool ReadKind(const json::object& object, CommandKind* kind, CommandError* error) {
-  constexpr const char* kAllowed = "allowed: add_group, leave_group, send_to_group";
+bool ReadKind(Dialect dialect, const json::object& object, CommandKind* kind, CommandError* error) {
+  const bool plain = dialect == Dialect::kPlain;
+  const char* const allowed = plain
+                                  ? "allowed: add_group, leave_group, send_to_group"
+                                  : "allowed: add_group, leave_group, send_to_group, history, ping";
   const json::value* value = object.if_contains("cmd");
   if (value == nullptr) {
-    return Refuse(error, ErrorCode::kBadRequest, fmt::format("cmd is missing; {}", kAllowed));
+    return Refuse(error, ErrorCode::kBadRequest, fmt::format("cmd is missing; {}", allowed));
   }
   if (!value->is_string()) {
     return Refuse(error, ErrorCode::kBadRequest,
-                  fmt::format("cmd is {}, not a string; {}", KindName(*value), kAllowed));
+                  fmt::format("cmd is {}, not a string; {}", KindName(*value), allowed));
   }
   const std::string_view name = View(value->get_string());
   if (name == "add_group") {
@@ -97,9 +103,110 @@ bool ReadKind(const json::object& object, CommandKind* kind, CommandError* error
     *kind = CommandKind::kLeaveGroup;
   } else if (name == "send_to_group") {
     *kind = CommandKind::kSendToGroup;
+  } else if (name == "history" && !plain) {
+    *kind = CommandKind::kHistory;
+  } else if (name == "ping" && !plain) {
+    *kind = CommandKind::kPing;
   } else {
     return Refuse(error, ErrorCode::kUnknownCommand,
-                  fmt::format("cmd '{}' is unknown; {}", Shorten(name), kAllowed));
+                  fmt::format("cmd '{}' is unknown; {}", Shorten(name), allowed));
+  }
+  return true;
+}
+
+// An integer, or a string of 1 to kCommandIdBytesMax bytes.
+bool ReadId(const json::object& object, std::string* id, CommandError* error) {
+  const json::value* value = object.if_contains("id");
+  if (value == nullptr || value->is_null()) return true;
+  const bool integer = value->is_int64() || value->is_uint64();
+  const bool text = value->is_string() && !value->get_string().empty() &&
+                    value->get_string().size() <= kCommandIdBytesMax;
+  if (!integer && !text) {
+    return Refuse(error, ErrorCode::kBadRequest,
+                  fmt::format("id must be an integer of 64 bits or a string of 1 to {} bytes",
+                              kCommandIdBytesMax));
+  }
+  *id = json::serialize(*value);
+  return true;
+}
+
+bool ReadKey(const json::object& object, std::string* key, CommandError* error) {
+  const json::value* value = object.if_contains("key");
+  if (value == nullptr || value->is_null()) return true;
+  if (!value->is_string() || value->get_string().empty() ||
+      value->get_string().size() > kKeyBytesMax) {
+    return Refuse(error, ErrorCode::kBadRequest,
+                  fmt::format("key must be a string of 1 to {} bytes", kKeyBytesMax));
+  }
+  *key = View(value->get_string());
+  return true;
+}
+
+// An integer from 1 to kHistoryCountMax; larger ones are cut to it.
+bool ReadCount(const json::object& object, const char* name, uint32_t* count, CommandError* error) {
+  const json::value* value = object.if_contains(name);
+  if (value == nullptr || value->is_null()) return true;
+  const int64_t wanted = value->is_int64() ? value->get_int64() : 0;
+  if (wanted <= 0) {
+    return Refuse(error, ErrorCode::kBadRequest,
+                  fmt::format("{} must be an integer from 1 to {}", name, kHistoryCountMax));
+  }
+  *count = static_cast<uint32_t>(std::min<int64_t>(wanted, kHistoryCountMax));
+  return true;
+}
+
+// "since":{"epoch":"…","offset":41}, or "last":50, which may also stand inside of since.
+bool ReadSince(const json::object& object, Command* command, CommandError* error) {
+  if (!ReadCount(object, "last", &command->last, error)) return false;
+  const json::value* value = object.if_contains("since");
+  if (value == nullptr || value->is_null()) return true;
+  const json::object* since = value->if_object();
+  if (since != nullptr && since->contains("last") && !since->contains("offset")) {
+    return ReadCount(*since, "last", &command->last, error);
+  }
+  const json::value* epoch = since == nullptr ? nullptr : since->if_contains("epoch");
+  const json::value* offset = since == nullptr ? nullptr : since->if_contains("offset");
+  const bool good = epoch != nullptr && epoch->is_string() && !epoch->get_string().empty() &&
+                    epoch->get_string().size() <= kEpochBytesMax && offset != nullptr &&
+                    ((offset->is_int64() && offset->get_int64() >= 0) || offset->is_uint64());
+  if (!good) {
+    return Refuse(
+        error, ErrorCode::kBadRequest,
+        fmt::format("since must be {{\"epoch\": a string of 1 to {} bytes, \"offset\": an "
+                    "integer of at least 0}}",
+                    kEpochBytesMax));
+  }
+  if (command->last != 0) {
+    return Refuse(error, ErrorCode::kBadRequest, "since and last exclude each other");
+  }
+  command->since = channel::StreamPosition{
+      std::string(View(epoch->get_string())),
+      offset->is_int64() ? static_cast<uint64_t>(offset->get_int64()) : offset->get_uint64()};
+  return true;
+}
+
+bool ReadFields(Dialect dialect, std::string_view frame, const json::object& object,
+                Command* command, CommandError* error) {
+  const bool enveloped = dialect == Dialect::kEnveloped;
+  if (enveloped && !ReadId(object, &command->id, error)) return false;
+  if (!ReadKind(dialect, object, &command->kind, error)) return false;
+  if (command->kind == CommandKind::kPing) return true;
+  if (!ReadGroupId(object, &command->group_id, error)) return false;
+  switch (command->kind) {
+    case CommandKind::kAddGroup:
+      return !enveloped || ReadSince(object, command, error);
+    case CommandKind::kSendToGroup:
+      return ReadMessage(frame, object, command, error) &&
+             (!enveloped || ReadKey(object, &command->key, error));
+    case CommandKind::kHistory:
+      if (command->id.empty()) {
+        return Refuse(error, ErrorCode::kBadRequest, "history needs an id, for its answer");
+      }
+      return ReadSince(object, command, error) &&
+             ReadCount(object, "limit", &command->limit, error);
+    case CommandKind::kLeaveGroup:
+    case CommandKind::kPing:
+      return true;
   }
   return true;
 }
@@ -114,6 +221,12 @@ const char* ToString(ErrorCode code) {
       return "unknown_command";
     case ErrorCode::kLimitExceeded:
       return "limit_exceeded";
+    case ErrorCode::kTooLarge:
+      return "too_large";
+    case ErrorCode::kNotJoined:
+      return "not_joined";
+    case ErrorCode::kKeyConflict:
+      return "key_conflict";
     case ErrorCode::kUnavailable:
       return "unavailable";
     case ErrorCode::kInternal:
@@ -122,7 +235,11 @@ const char* ToString(ErrorCode code) {
   return "internal";
 }
 
-bool ParseCommand(std::string_view frame, Command* command, CommandError* error) {
+bool IsRetryable(ErrorCode code) {
+  return code == ErrorCode::kUnavailable || code == ErrorCode::kInternal;
+}
+
+bool ParseCommand(Dialect dialect, std::string_view frame, Command* command, CommandError* error) {
   std::array<unsigned char, kParseBufferBytes> buffer;
   json::monotonic_resource memory(buffer.data(), buffer.size());
   json::parse_options options;
@@ -141,12 +258,7 @@ bool ParseCommand(std::string_view frame, Command* command, CommandError* error)
     return Refuse(error, ErrorCode::kBadRequest,
                   fmt::format("the frame holds {}; it must hold a JSON object", KindName(value)));
   }
-  const json::object& object = value.get_object();
-  if (!ReadKind(object, &command->kind, error) || !ReadGroupId(object, &command->group_id, error)) {
-    return false;
-  }
-  return command->kind != CommandKind::kSendToGroup ||
-         ReadMessage(frame, object, &command->message, error);
+  return ReadFields(dialect, frame, value.get_object(), command, error);
 }
 
 }  // namespace edge

@@ -1,28 +1,51 @@
-// Commands: what a client's text frame asks for (PROTOCOL 2.1).
+// Commands: what a client's text frame asks for (PROTOCOL 2.1 and 2.2).
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "channel_service/model/publication.h"
+
 namespace edge {
 
-enum class CommandKind : uint8_t { kAddGroup, kLeaveGroup, kSendToGroup };
+// How a session speaks. Plain: the seed's, bare messages and no answers. Enveloped: the subprotocol
+// channel.v1.json, where all that is said is a JSON object.
+enum class Dialect : uint8_t { kPlain, kEnveloped };
+inline constexpr std::string_view kEnvelopedSubprotocol = "channel.v1.json";
+
+// History and ping are of the enveloped dialect only.
+enum class CommandKind : uint8_t { kAddGroup, kLeaveGroup, kSendToGroup, kHistory, kPing };
 
 // The codes of error frames.
 enum class ErrorCode : uint8_t {
   kBadRequest,
   kUnknownCommand,
   kLimitExceeded,
+  kTooLarge,
+  kNotJoined,
+  kKeyConflict,
   kUnavailable,
   kInternal,
 };
 const char* ToString(ErrorCode code);
+// The client may send the same command again.
+bool IsRetryable(ErrorCode code);
 
 struct Command {
   CommandKind kind = CommandKind::kAddGroup;
-  std::string group_id;
-  std::string message;  // kSendToGroup: the text, or compact JSON for what is not a string
+  std::string group_id = {};
+  std::string message = {};  // kSendToGroup: the text, or compact JSON for what is not a string
+  channel::BodyKind message_kind = channel::BodyKind::kText;
+
+  // Enveloped dialect only.
+  std::string id = {};   // as JSON text, to be echoed; empty: no answer is wanted
+  std::string key = {};  // kSendToGroup: idempotency key, empty: none
+  // kAddGroup, kHistory: everything after this position, or the newest `last` publications.
+  std::optional<channel::StreamPosition> since = {};
+  uint32_t last = 0;
+  uint32_t limit = 0;  // kHistory: at most so many, from the oldest
 };
 
 struct CommandError {
@@ -31,7 +54,7 @@ struct CommandError {
 };
 
 // Parses one frame, which is valid UTF-8 and not too long. Fills the command and returns true, or
-// fills the error.
-bool ParseCommand(std::string_view frame, Command* command, CommandError* error);
+// fills the error (and `command->id`, if it could be read).
+bool ParseCommand(Dialect dialect, std::string_view frame, Command* command, CommandError* error);
 
 }  // namespace edge

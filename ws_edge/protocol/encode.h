@@ -1,9 +1,15 @@
 // What an edge says to its clients, encoded once as frames.
+//
+// Everything but EncodePlain and EncodePlainError is of the enveloped dialect (PROTOCOL 2.2). `id`
+// is JSON text as Command::id has it; where it is empty the member is left out.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "channel/v1/channel.pb.h"
+#include "ws_edge/limits.h"
 #include "ws_edge/net/frame.h"
 #include "ws_edge/protocol/command.h"
 
@@ -11,8 +17,41 @@ namespace edge {
 
 // A publication in the plain dialect: the bare message, a text frame or (for `data`) a binary one.
 FramePtr EncodePlain(const channel::v1::Publication& publication);
-
 // {"event":"error","code":"…","message":"…"}
-FramePtr EncodeError(ErrorCode code, std::string_view message);
+FramePtr EncodePlainError(ErrorCode code, std::string_view message);
+
+// The publication's `message` event.
+FramePtr EncodeMessage(const channel::v1::Publication& publication, std::string_view epoch);
+
+struct GapEvent {
+  std::string_view group_id;
+  std::string_view epoch;
+  uint64_t after;
+  uint64_t before;
+  const char* reason;  // retention, epoch, slow or overload
+};
+FramePtr EncodeGap(const GapEvent& gap);
+
+// What an `ok` tells of a group.
+struct GroupAnswer {
+  std::string_view id;
+  std::string_view group_id;
+  std::string_view epoch;
+  uint64_t offset;
+};
+FramePtr EncodeJoined(const GroupAnswer& answer, bool recovered);
+FramePtr EncodeSent(const GroupAnswer& answer, bool duplicate);
+FramePtr EncodeLeft(std::string_view id, std::string_view group_id);
+// `messages` are payloads of EncodeMessage.
+FramePtr EncodeHistory(const GroupAnswer& answer, bool recovered,
+                       const std::vector<std::string_view>& messages, bool more);
+
+FramePtr EncodePong(std::string_view id);
+FramePtr EncodeError(std::string_view id, std::string_view group_id, ErrorCode code,
+                     std::string_view message);
+FramePtr EncodeWelcome(std::string_view connection_id, uint64_t session_id,
+                       std::string_view server_name, const EdgeLimits& limits);
+FramePtr EncodeBye(uint16_t close_code, std::chrono::milliseconds reconnect_min,
+                   std::chrono::milliseconds reconnect_max);
 
 }  // namespace edge

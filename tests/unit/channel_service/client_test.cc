@@ -27,7 +27,7 @@ v1::Publication Publication(uint64_t offset, uint64_t previous) {
 
 TEST(ResumeTableTest, AChainIsDeliveredOnce) {
   ResumeTable table;
-  table.Add("g", 1, std::nullopt);
+  table.Add("g", 1, {});
   EXPECT_FALSE(table.MakeSubscription("g")->has_since());
   EXPECT_EQ(table.OnPublication(Publication(5, 0)), Verdict::kDrop) << "not confirmed yet";
   EXPECT_TRUE(table.OnSubscribed(Subscribed(1, 10)));
@@ -38,7 +38,7 @@ TEST(ResumeTableTest, AChainIsDeliveredOnce) {
 
 TEST(ResumeTableTest, AfterALostLinkEachGroupIsAskedForFromItsPosition) {
   ResumeTable table;
-  table.Add("g", 1, std::nullopt);
+  table.Add("g", 1, {});
   (void)table.MakeSubscription("g");
   table.OnSubscribed(Subscribed(1, 10));
   table.OnPublication(Publication(12, 10));
@@ -52,7 +52,7 @@ TEST(ResumeTableTest, AfterALostLinkEachGroupIsAskedForFromItsPosition) {
 
 TEST(ResumeTableTest, AHoleIsRepairedByResubscribing) {
   ResumeTable table;
-  table.Add("g", 1, std::nullopt);
+  table.Add("g", 1, {});
   (void)table.MakeSubscription("g");
   table.OnSubscribed(Subscribed(1, 10));
   EXPECT_EQ(table.OnPublication(Publication(14, 12)), Verdict::kMissed);
@@ -63,9 +63,46 @@ TEST(ResumeTableTest, AHoleIsRepairedByResubscribing) {
   EXPECT_EQ(table.OnPublication(Publication(14, 12)), Verdict::kDeliver);
 }
 
+TEST(ResumeTableTest, TheFirstOfTheNewestPublicationsSetsThePosition) {
+  ResumeTable table;
+  table.Add("g", 1, {.last = 2});
+  const auto subscription = table.MakeSubscription("g");
+  EXPECT_FALSE(subscription->has_since());
+  EXPECT_EQ(subscription->last(), 2u);
+  v1::Subscribed subscribed = Subscribed(1, 30);
+  subscribed.set_missed(2);
+  EXPECT_TRUE(table.OnSubscribed(subscribed));
+  EXPECT_EQ(table.OnPublication(Publication(20, 10)), Verdict::kDeliver) << "older than the head";
+  EXPECT_EQ(table.OnPublication(Publication(30, 25)), Verdict::kMissed) << "the chain counts again";
+  EXPECT_EQ(table.MakeSubscription("g")->since().offset(), 20u);
+}
+
+TEST(ResumeTableTest, WithNoneOfTheNewestPublicationsTheHeadIsThePosition) {
+  ResumeTable table;
+  table.Add("g", 1, {.last = 2});
+  (void)table.MakeSubscription("g");
+  EXPECT_TRUE(table.OnSubscribed(Subscribed(1, 30)));
+  EXPECT_EQ(table.OnPublication(Publication(31, 30)), Verdict::kDeliver);
+  EXPECT_EQ(table.MakeSubscription("g")->since().offset(), 31u);
+}
+
+TEST(ResumeTableTest, ALinkLostBeforeTheNewestPublicationsAsksForAllThatIsHeld) {
+  ResumeTable table;
+  table.Add("g", 1, {.last = 2});
+  (void)table.MakeSubscription("g");
+  v1::Subscribed subscribed = Subscribed(1, 30);
+  subscribed.set_missed(2);
+  table.OnSubscribed(subscribed);
+  const auto again = table.MakeSubscription("g");
+  EXPECT_EQ(again->since().epoch(), "e");
+  EXPECT_EQ(again->since().offset(), 0u);
+  table.OnSubscribed(subscribed);
+  EXPECT_EQ(table.OnPublication(Publication(3, 0)), Verdict::kDeliver);
+}
+
 TEST(ResumeTableTest, AGapMovesThePositionIntoTheNewEpoch) {
   ResumeTable table;
-  table.Add("g", 1, StreamPosition{"old", 100});
+  table.Add("g", 1, {StreamPosition{"old", 100}, 0});
   (void)table.MakeSubscription("g");
   table.OnSubscribed(Subscribed(1, 7, "new"));
   v1::Gap gap;
@@ -80,10 +117,10 @@ TEST(ResumeTableTest, AGapMovesThePositionIntoTheNewEpoch) {
 
 TEST(ResumeTableTest, AnswersToAnEarlierSubscriptionAreNotTakenForTheNewOne) {
   ResumeTable table;
-  table.Add("g", 1, std::nullopt);
+  table.Add("g", 1, {});
   (void)table.MakeSubscription("g");
   table.Remove("g");
-  table.Add("g", 2, std::nullopt);
+  table.Add("g", 2, {});
   (void)table.MakeSubscription("g");
   EXPECT_FALSE(table.OnSubscribed(Subscribed(1, 10)));
   EXPECT_EQ(table.OnPublication(Publication(11, 10)), Verdict::kDrop);

@@ -39,8 +39,10 @@ class MemoryEngineTest : public ::testing::Test, public PublishWaiter {
   }
 
   void EvictAll() {
-    clock_.Step(minutes(6));
-    engine_.OnTick();
+    for (int i = 0; i < 2; ++i) {  // first the history, then the idle group
+      clock_.Step(minutes(6));
+      engine_.OnTick();
+    }
   }
 
   ServiceLimits limits_;
@@ -65,7 +67,39 @@ TEST_F(MemoryEngineTest, AnAttachedGroupIsNotEvicted) {
   EvictAll();
   EXPECT_EQ(engine_.group_count(), 1u);
   engine_.Detach("g");
+  EXPECT_EQ(engine_.group_count(), 1u) << "who is back soon has missed nothing";
+  EvictAll();
   EXPECT_EQ(engine_.group_count(), 0u);
+}
+
+TEST_F(MemoryEngineTest, AShortAbsenceFromAnIdleGroupIsNoGap) {
+  NoSink sink;
+  engine_.Attach("quiet", &sink);
+  const uint64_t last = Publish("quiet");
+  EvictAll();
+  Publish("other");
+  EvictAll();  // the floor is above the quiet group's last offset now
+  engine_.Detach("quiet");
+  clock_.Step(minutes(4));
+  engine_.OnTick();
+  EXPECT_FALSE(Read("quiet", last).gap.has_value());
+  EvictAll();
+  EXPECT_TRUE(Read("quiet", last).gap.has_value()) << "forgotten: nobody can know";
+}
+
+TEST_F(MemoryEngineTest, AnIdleGroupThatIsUsedAgainIsKept) {
+  NoSink sink;
+  Publish("g");
+  clock_.Step(minutes(6));
+  engine_.OnTick();  // idle from here on
+  engine_.Attach("g", &sink);
+  EvictAll();
+  EXPECT_EQ(engine_.group_count(), 1u);
+  engine_.Detach("g");
+  Publish("g");
+  clock_.Step(minutes(4));
+  engine_.OnTick();
+  EXPECT_EQ(Read("g", 0).records.size(), 1u);
 }
 
 TEST_F(MemoryEngineTest, BelowTheFloorOfEvictedGroupsAResumeIsAGap) {

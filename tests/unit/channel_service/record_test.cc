@@ -25,7 +25,9 @@ TEST(RecordTest, WhatIsWrittenByHandIsWhatProtobufReads) {
     PublishInput input;
     input.group_id = group;
     input.body = body;
-    input.kind = random() % 2 == 0 ? BodyKind::kText : BodyKind::kData;
+    input.kind = static_cast<BodyKind>(random() % 3);
+    const std::string key = RandomBytes(random, random() % 2 == 0 ? 0 : 1 + random() % 128);
+    input.key = key;
     const uint64_t offset = random() >> (random() % 64);
     const uint64_t previous = random() >> (random() % 64);
     const auto time = static_cast<int64_t>(random() >> (1 + random() % 62));
@@ -34,7 +36,9 @@ TEST(RecordTest, WhatIsWrittenByHandIsWhatProtobufReads) {
     ASSERT_EQ(read.offset(), offset);
     ASSERT_EQ(read.previous_offset(), previous);
     ASSERT_EQ(read.time_unix_ms(), time);
-    ASSERT_EQ(read.has_message(), input.kind == BodyKind::kText);
+    ASSERT_EQ(read.has_message(), input.kind != BodyKind::kData);
+    ASSERT_EQ(read.json(), input.kind == BodyKind::kJson);
+    ASSERT_EQ(read.key(), key);
     ASSERT_EQ(read.has_message() ? read.message() : read.data(), body);
   }
 }

@@ -1,6 +1,7 @@
 #include "ws_edge/protocol/command.h"
 
 #include <gtest/gtest.h>
+#include <spdlog/fmt/fmt.h>
 
 namespace edge {
 namespace {
@@ -11,9 +12,9 @@ struct Parsed {
   CommandError error;
 };
 
-Parsed Parse(std::string_view frame) {
+Parsed Parse(std::string_view frame, Dialect dialect = Dialect::kPlain) {
   Parsed parsed;
-  parsed.ok = ParseCommand(frame, &parsed.command, &parsed.error);
+  parsed.ok = ParseCommand(dialect, frame, &parsed.command, &parsed.error);
   return parsed;
 }
 
@@ -117,6 +118,73 @@ TEST(CommandTest, DeepNestingIsRefused) {
   const std::string deep = R"({"cmd":"send_to_group","group_id":"1","message":)" +
                            std::string(100, '[') + std::string(100, ']') + "}";
   EXPECT_FALSE(Parse(deep).ok);
+}
+
+Parsed ParseEnveloped(std::string_view frame) { return Parse(frame, Dialect::kEnveloped); }
+
+TEST(EnvelopedCommandTest, AnIdIsKeptAsItWasWritten) {
+  EXPECT_EQ(ParseEnveloped(R"({"id":7,"cmd":"ping"})").command.id, "7");
+  EXPECT_EQ(ParseEnveloped(R"({"id":"a\"b","cmd":"ping"})").command.id, R"("a\"b")");
+  EXPECT_EQ(ParseEnveloped(R"({"cmd":"ping"})").command.id, "");
+  EXPECT_EQ(Parse(R"({"id":7,"cmd":"leave_group","group_id":1})").command.id, "")
+      << "the plain dialect answers nothing";
+}
+
+TEST(EnvelopedCommandTest, AnErrorCanNameTheIdOfItsCommand) {
+  const Parsed parsed = ParseEnveloped(R"({"id":"x","cmd":"nope"})");
+  EXPECT_FALSE(parsed.ok);
+  EXPECT_EQ(parsed.error.code, ErrorCode::kUnknownCommand);
+  EXPECT_EQ(parsed.command.id, "\"x\"");
+}
+
+TEST(EnvelopedCommandTest, AJoinMayNameAPosition) {
+  const Parsed since =
+      ParseEnveloped(R"({"cmd":"add_group","group_id":1,"since":{"epoch":"k3","offset":41}})");
+  ASSERT_TRUE(since.ok) << since.error.message;
+  EXPECT_EQ(since.command.since->epoch, "k3");
+  EXPECT_EQ(since.command.since->offset, 41u);
+  EXPECT_EQ(ParseEnveloped(R"({"cmd":"add_group","group_id":1,"last":50})").command.last, 50u);
+  EXPECT_EQ(ParseEnveloped(R"({"cmd":"add_group","group_id":1,"since":{"last":50}})").command.last,
+            50u);
+  EXPECT_EQ(ParseEnveloped(R"({"cmd":"add_group","group_id":1,"last":99999})").command.last, 1000u);
+  EXPECT_FALSE(Parse(R"({"cmd":"add_group","group_id":1,"since":3})").command.since.has_value())
+      << "an unknown field of the plain dialect";
+}
+
+TEST(EnvelopedCommandTest, WhatIsNotAPositionIsRefused) {
+  for (const char* fields :
+       {R"("since":3)", R"("since":{"epoch":"","offset":1})", R"("since":{"epoch":"e"})",
+        R"("since":{"epoch":"e","offset":-1})", R"("since":{"epoch":"e","offset":1.5})",
+        R"("since":{"epoch":"123456789012345678901234567890123","offset":1})", R"("last":0)",
+        R"("last":"5")", R"("last":5,"since":{"epoch":"e","offset":1})"}) {
+    const Parsed parsed =
+        ParseEnveloped(fmt::format(R"({{"cmd":"add_group","group_id":1,{}}})", fields));
+    EXPECT_FALSE(parsed.ok) << fields;
+    EXPECT_EQ(parsed.error.code, ErrorCode::kBadRequest) << fields;
+  }
+}
+
+TEST(EnvelopedCommandTest, ASendSaysWhatItsMessageIsAndMayHaveAKey) {
+  const Parsed text =
+      ParseEnveloped(R"({"cmd":"send_to_group","group_id":1,"message":"a","key":"s-17"})");
+  EXPECT_EQ(text.command.message_kind, channel::BodyKind::kText);
+  EXPECT_EQ(text.command.key, "s-17");
+  const Parsed json = ParseEnveloped(R"({"cmd":"send_to_group","group_id":1,"message":[ 1, 2]})");
+  EXPECT_EQ(json.command.message_kind, channel::BodyKind::kJson);
+  EXPECT_EQ(json.command.message, "[1,2]");
+  for (const std::string& key :
+       {std::string("\"\""), std::string("5"), '"' + std::string(129, 'k') + '"'}) {
+    EXPECT_FALSE(
+        ParseEnveloped(R"({"cmd":"send_to_group","group_id":1,"message":1,"key":)" + key + "}").ok)
+        << key;
+  }
+}
+
+TEST(EnvelopedCommandTest, AHistoryNeedsAnId) {
+  EXPECT_FALSE(ParseEnveloped(R"({"cmd":"history","group_id":1})").ok);
+  EXPECT_EQ(ParseEnveloped(R"({"id":1,"cmd":"history","group_id":1,"limit":5})").command.limit, 5u);
+  EXPECT_EQ(Parse(R"({"id":1,"cmd":"history","group_id":1})").error.code,
+            ErrorCode::kUnknownCommand);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 #include <set>
@@ -16,15 +17,15 @@ namespace {
 
 class FakeUpstream final : public Upstream {
  public:
-  void Subscribe(std::string_view group_id, uint64_t tag) override {
+  void Subscribe(std::string_view group_id, uint64_t tag, channel::SubscribeFrom) override {
     EXPECT_TRUE(subscribed.emplace(group_id, tag).second) << "subscribed twice";
   }
   void Unsubscribe(std::string_view group_id) override {
     EXPECT_EQ(subscribed.erase(std::string(group_id)), 1u);
   }
-  bool Publish(std::string_view group_id, std::string_view message, uint64_t) override {
+  bool Publish(const channel::PublishInput& input, uint64_t) override {
     if (full) return false;
-    published.push_back(std::string(group_id) + ":" + std::string(message));
+    published.push_back(std::string(input.group_id) + ":" + std::string(input.body));
     return true;
   }
 
@@ -49,10 +50,24 @@ class RouterTest : public ::testing::Test, public SessionObserver {
     return sessions_.back().get();
   }
 
+  // True if the session is in the group afterwards.
+  bool Join(Session* session, const std::string& group_id) {
+    router_.Join(session, Command{.group_id = group_id});
+    return std::any_of(session->memberships().begin(), session->memberships().end(),
+                       [&](const auto& m) { return m.group->id() == group_id; });
+  }
+  void Leave(Session* session, const std::string& group_id) {
+    router_.Leave(session, Command{.group_id = group_id});
+  }
+  void Send(Session* session, const std::string& group_id, const std::string& message) {
+    router_.Send(session, Command{.group_id = group_id, .message = message});
+  }
+
   void Confirm(const std::string& group_id) {
     channel::v1::Subscribed subscribed;
     subscribed.set_group_id(group_id);
     subscribed.set_tag(upstream_.subscribed.at(group_id));
+    subscribed.set_recovered(true);
     router_.OnSubscribed(subscribed);
   }
 
@@ -71,18 +86,18 @@ class RouterTest : public ::testing::Test, public SessionObserver {
                    return id <= sessions_.size() ? sessions_[id - 1].get() : nullptr;
                  }};
   const std::string name_ = "edge";
-  SessionContext context_{name_, limits_, metrics_, flush_list_, router_, *this};
+  SessionContext context_{name_, name_, limits_, metrics_, flush_list_, router_, *this};
   std::vector<std::shared_ptr<Session>> sessions_;
 };
 
 TEST_F(RouterTest, TheFirstMemberSubscribesAndTheLastUnsubscribes) {
   Session* one = NewSession();
   Session* two = NewSession();
-  EXPECT_TRUE(router_.Join(one, "g"));
-  EXPECT_TRUE(router_.Join(two, "g"));
-  EXPECT_TRUE(router_.Join(one, "g")) << "joining twice is joining once";
+  EXPECT_TRUE(Join(one, "g"));
+  EXPECT_TRUE(Join(two, "g"));
+  EXPECT_TRUE(Join(one, "g")) << "joining twice is joining once";
   EXPECT_EQ(metrics_.memberships.Value(), 2);
-  router_.Leave(one, "g");
+  Leave(one, "g");
   EXPECT_EQ(upstream_.subscribed.size(), 1u);
   router_.LeaveAll(two);
   EXPECT_TRUE(upstream_.subscribed.empty());
@@ -91,35 +106,36 @@ TEST_F(RouterTest, TheFirstMemberSubscribesAndTheLastUnsubscribes) {
 
 TEST_F(RouterTest, ASendWaitsUntilTheJoinHasTakenEffect) {
   Session* member = NewSession();
-  router_.Send(member, "g", "before the join");
-  ASSERT_TRUE(router_.Join(member, "g"));
-  router_.Send(member, "g", "1");
-  router_.Send(NewSession(), "g", "2");
-  router_.Send(member, "other", "not held");
+  Send(member, "g", "before the join");
+  ASSERT_TRUE(Join(member, "g"));
+  Send(member, "g", "1");
+  Send(NewSession(), "g", "2");
+  Send(member, "other", "not held");
   EXPECT_EQ(upstream_.published, (Strings{"g:before the join", "other:not held"}));
   Confirm("g");
-  router_.Send(member, "g", "3");
+  Send(member, "g", "3");
   EXPECT_EQ(upstream_.published,
             (Strings{"g:before the join", "other:not held", "g:1", "g:2", "g:3"}));
 }
 
 TEST_F(RouterTest, WhatWaitsIsSentWhenTheLastMemberLeaves) {
   Session* member = NewSession();
-  ASSERT_TRUE(router_.Join(member, "g"));
-  router_.Send(member, "g", "1");
+  ASSERT_TRUE(Join(member, "g"));
+  Send(member, "g", "1");
   router_.LeaveAll(member);
   EXPECT_EQ(upstream_.published, (Strings{"g:1"}));
 }
 
 TEST_F(RouterTest, AnOldConfirmationDoesNotConfirmANewSubscription) {
   Session* member = NewSession();
-  ASSERT_TRUE(router_.Join(member, "g"));
+  ASSERT_TRUE(Join(member, "g"));
   channel::v1::Subscribed old;
   old.set_group_id("g");
   old.set_tag(upstream_.subscribed.at("g"));
-  router_.Leave(member, "g");
-  ASSERT_TRUE(router_.Join(member, "g"));
-  router_.Send(member, "g", "1");
+  old.set_recovered(true);
+  Leave(member, "g");
+  ASSERT_TRUE(Join(member, "g"));
+  Send(member, "g", "1");
   router_.OnSubscribed(old);
   EXPECT_TRUE(upstream_.published.empty());
   Confirm("g");
@@ -128,8 +144,8 @@ TEST_F(RouterTest, AnOldConfirmationDoesNotConfirmANewSubscription) {
 
 TEST_F(RouterTest, WhatWaitsTooLongOrIsTooMuchIsRefused) {
   Session* member = NewSession();
-  ASSERT_TRUE(router_.Join(member, "g"));
-  router_.Send(member, "g", "1");
+  ASSERT_TRUE(Join(member, "g"));
+  Send(member, "g", "1");
   clock_.Step(limits_.publish_timeout);
   router_.OnTick();
   EXPECT_EQ(Refused(), 0);
@@ -137,7 +153,7 @@ TEST_F(RouterTest, WhatWaitsTooLongOrIsTooMuchIsRefused) {
   router_.OnTick();
   EXPECT_EQ(Refused(), 1);
   const std::string big(1 << 20, 'x');
-  for (int i = 0; i < 8; ++i) router_.Send(member, "g", big);
+  for (int i = 0; i < 8; ++i) Send(member, "g", big);
   EXPECT_EQ(Refused(), 2) << "the eighth does not fit any more";
   upstream_.full = true;
   Confirm("g");
@@ -147,12 +163,12 @@ TEST_F(RouterTest, WhatWaitsTooLongOrIsTooMuchIsRefused) {
 TEST_F(RouterTest, AConnectionMayBeInSoManyGroups) {
   limits_.groups_per_connection_max = 2;
   Session* session = NewSession();
-  EXPECT_TRUE(router_.Join(session, "1"));
-  EXPECT_TRUE(router_.Join(session, "2"));
-  EXPECT_FALSE(router_.Join(session, "3"));
-  EXPECT_TRUE(router_.Join(session, "2")) << "it is in that one";
-  router_.Leave(session, "1");
-  EXPECT_TRUE(router_.Join(session, "3"));
+  EXPECT_TRUE(Join(session, "1"));
+  EXPECT_TRUE(Join(session, "2"));
+  EXPECT_FALSE(Join(session, "3"));
+  EXPECT_TRUE(Join(session, "2")) << "it is in that one";
+  Leave(session, "1");
+  EXPECT_TRUE(Join(session, "3"));
 }
 
 TEST_F(RouterTest, RandomJoinsAndLeavesAgreeWithAModel) {
@@ -172,11 +188,11 @@ TEST_F(RouterTest, RandomJoinsAndLeavesAgreeWithAModel) {
       case 1:
       case 2:
       case 3:
-        router_.Leave(session, group);
+        Leave(session, group);
         model[group].erase(session);
         break;
       default:
-        ASSERT_TRUE(router_.Join(session, group));
+        ASSERT_TRUE(Join(session, group));
         model[group].insert(session);
     }
     std::erase_if(model, [](const auto& entry) { return entry.second.empty(); });
@@ -190,8 +206,10 @@ TEST_F(RouterTest, RandomJoinsAndLeavesAgreeWithAModel) {
   }
   // What each group delivers is one frame for each member.
   for (const auto& [id, members] : model) {
+    Confirm(id);
     channel::v1::Publication publication;
     publication.set_group_id(id);
+    publication.set_offset(1);
     const double before = metrics_.deliveries.Value();
     router_.OnPublication(publication);
     EXPECT_EQ(metrics_.deliveries.Value() - before, static_cast<double>(members.size()));

@@ -1,0 +1,195 @@
+// Members, and what comes from upstream. What sessions ask for is in group_requests.cc.
+#include "ws_edge/group.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "channel_service/base/check.h"
+#include "ws_edge/protocol/encode.h"
+#include "ws_edge/session.h"
+
+namespace edge {
+namespace {
+
+const char* ToString(channel::v1::GapReason reason) {
+  return reason == channel::v1::GAP_REASON_EPOCH ? "epoch" : "retention";
+}
+
+}  // namespace
+
+Group::Group(GroupContext& context, std::string_view id)
+    : context_(context), id_(id), by_use_(context.by_use.insert(context.by_use.end(), this)) {}
+
+Group::~Group() {
+  if (tag_ != 0) context_.upstream.Unsubscribe(id_);
+  context_.recent_bytes -= recent_.bytes();
+  context_.by_use.erase(by_use_);
+}
+
+uint32_t Group::AddMember(Session* session) {
+  const bool enveloped = session->dialect() == Dialect::kEnveloped;
+  members_.push_back({session, kNotBegun, 0, enveloped, true});
+  if (enveloped) ++enveloped_count_;
+  return static_cast<uint32_t>(members_.size() - 1);
+}
+
+Session* Group::RemoveMember(uint32_t place) {
+  Session* const session = members_[place].session;
+  if (members_[place].enveloped) --enveloped_count_;
+  members_[place] = members_.back();  // the last member takes the place of the one that goes
+  members_.pop_back();
+  std::erase_if(requests_, [&](const Request& request) {
+    if (request.session != session) return false;
+    Refuse(request, ErrorCode::kNotJoined, "the group was left before the answer");
+    return true;
+  });
+  return place < members_.size() ? members_[place].session : nullptr;
+}
+
+Group::Member& Group::MemberOf(Session* session) {
+  for (const Session::Membership& membership : session->memberships()) {
+    if (membership.group == this) return members_[membership.place];
+  }
+  CHANNEL_CHECK(false);
+}
+
+void Group::OnSubscribed(const channel::v1::Subscribed& subscribed) {
+  if (subscribed.tag() != tag_) return;
+  following_ = true;
+  missed_ = subscribed.missed();
+  subscribed_head_ = subscribed.offset();
+  gap_follows_ = !subscribed.recovered();
+  if (gap_follows_) return;
+  epoch_ = subscribed.epoch();
+  head_ = std::max(head_, subscribed_head_);
+  StartRecent(subscribed);
+  answered_ = confirmed_ = true;
+  ServeRequests();
+}
+
+void Group::StartRecent(const channel::v1::Subscribed& subscribed) {
+  ChangeRecent([&](RecentRing& recent) {
+    if (answered_) {
+      // Resumed after a lost link, from what was received last.
+      if (!recent.anchored()) recent.Restart(0, true);
+    } else if (from_.since.has_value()) {
+      const uint64_t since = from_.since->offset;
+      if (!confirmed_ || since <= recent.after()) recent.Restart(since, since == 0);
+    } else if (missed_ > 0) {
+      recent.RestartUnanchored(subscribed.missed() < from_.last);
+    } else {
+      // Nothing newer than the head is there, and with `last` nothing older either.
+      recent.Restart(head_, from_.last > 0 || head_ == 0);
+    }
+  });
+}
+
+void Group::OnGap(const channel::v1::Gap& gap) {
+  if (!std::exchange(gap_follows_, false)) return;  // of a subscription that was replaced
+  const bool new_epoch = epoch_ != gap.epoch();
+  const uint64_t position = gap.before() - 1;
+  head_ = std::max({new_epoch ? 0 : head_, subscribed_head_, position});
+  epoch_ = gap.epoch();
+  for (Member& member : members_) {
+    if (member.waiting || (!new_epoch && member.position >= position)) continue;
+    AnnounceGap(member, ToString(gap.reason()), member.position, gap.before());
+    member.position = position;
+  }
+  // What was held before is lost upstream too, or of another epoch.
+  ChangeRecent([&](RecentRing& recent) { recent.Restart(position, true); });
+  answered_ = confirmed_ = true;
+  ServeRequests();
+}
+
+void Group::OnPublication(const channel::v1::Publication& publication) {
+  if (!following_ || gap_follows_) return;
+  const uint64_t offset = publication.offset();
+  const uint64_t previous_offset = publication.previous_offset();
+  if (recent_.anchored() && previous_offset > recent_.last()) {
+    // Only between a resumption of the link and the answer to a fetch, which brings it again.
+    if (!answered_) return;
+    spdlog::error("group {}: nothing came between {} and {}; asking again", id_, recent_.last(),
+                  offset);
+    Fetch({channel::StreamPosition{epoch_, recent_.last()}, 0});
+    return;
+  }
+  const bool missed = answered_ && missed_ > 0;
+  if (missed) --missed_;
+  head_ = std::max(head_, offset);
+  FramePtr plain;
+  FramePtr enveloped;
+  if (enveloped_count_ > 0) enveloped = EncodeMessage(publication, epoch_);
+  if (enveloped_count_ < members_.size()) plain = EncodePlain(publication);
+  Remember(publication, enveloped);
+  // Delivering may close a slow session, but it leaves its groups only when it is over: the list of
+  // members does not change here.
+  size_t deliveries = 0;
+  for (Member& member : members_) {
+    if (member.waiting || member.position >= offset) continue;
+    if (missed && member.enveloped && QueueIsLong(member.session)) {
+      Wait(member);
+    } else {
+      Deliver(member, offset, previous_offset, member.enveloped ? enveloped : plain);
+      ++deliveries;
+    }
+  }
+  context_.metrics.deliveries.Increment(static_cast<double>(deliveries));
+  if (missed && missed_ == 0) ServeRequests();
+}
+
+void Group::Deliver(Member& member, uint64_t offset, uint64_t previous_offset,
+                    const FramePtr& frame) {
+  if (member.position < previous_offset) context_.metrics.unannounced_positions.Increment();
+  member.position = offset;
+  member.session->Deliver(frame);
+}
+
+void Group::Remember(const channel::v1::Publication& publication, FramePtr frame) {
+  const uint64_t offset = publication.offset();
+  if (recent_.anchored() && offset <= recent_.last()) return;  // came again for somebody else
+  ChangeRecent([&](RecentRing& recent) {
+    if (frame == nullptr) {
+      recent.Restart(offset, false);  // nobody here could come back for it
+      return;
+    }
+    const bool keep_all =
+        missed_ > 0 && std::any_of(requests_.begin(), requests_.end(), [](const Request& request) {
+          return request.all_held() || request.kind == RequestKind::kHistory;
+        });
+    recent.Append({offset, publication.previous_offset(), std::move(frame)}, keep_all);
+  });
+  context_.by_use.splice(context_.by_use.end(), context_.by_use, by_use_);
+}
+
+void Group::DropRecent() {
+  if (!recent_.anchored()) return;
+  ChangeRecent([](RecentRing& recent) { recent.Restart(recent.last(), false); });
+}
+
+template <typename Change>
+void Group::ChangeRecent(Change change) {
+  context_.recent_bytes -= recent_.bytes();
+  change(recent_);
+  context_.recent_bytes += recent_.bytes();
+}
+
+void Group::AnnounceGap(Member& member, const char* reason, uint64_t after, uint64_t before) {
+  if (!member.enveloped) return;  // the plain dialect has no word for it
+  context_.metrics.gaps_announced.Increment();
+  member.session->Deliver(EncodeGap({id_, epoch_, after, before, reason}));
+}
+
+bool Group::QueueIsLong(const Session* session) const {
+  return session->queued_bytes() > context_.limits.session_queue_bytes_max / 2;
+}
+
+void Group::Wait(Member& member) {
+  member.waiting = true;
+  requests_.push_back({.kind = RequestKind::kCatchUp,
+                       .session = member.session,
+                       .since = channel::StreamPosition{epoch_, member.position}});
+}
+
+}  // namespace edge

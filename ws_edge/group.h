@@ -1,0 +1,160 @@
+// One group on this edge: its members, its newest publications, and the requests that wait for
+// publications which are not here.
+//
+// Made by the router with the first member, gone with the last (and with it the subscription
+// upstream); loop thread only. Each member has a
+// position: a publication goes to the members whose position is before it, and moves it there. So
+// what a resumption, a restart of the service or another member's request brings again reaches
+// those who miss it and nobody else. Who asks for more than the recent publications waits until the
+// group has subscribed again upstream, from the oldest position asked for: one such *fetch* is on
+// its way at a time, for all who wait. Bounds: the ring's, and one waiting request for each command
+// of a session (publish_timeout, then `unavailable`).
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "channel/v1/channel.pb.h"
+#include "channel_service/base/clock.h"
+#include "channel_service/model/publication.h"
+#include "ws_edge/limits.h"
+#include "ws_edge/metrics.h"
+#include "ws_edge/protocol/command.h"
+#include "ws_edge/recent_ring.h"
+#include "ws_edge/upstream.h"
+
+namespace edge {
+
+class Session;
+
+// What all groups share; owned by the router.
+class Group;
+struct GroupContext {
+  const EdgeLimits& limits;
+  EdgeMetrics& metrics;
+  const channel::Clock& clock;
+  Upstream& upstream;
+  uint64_t last_tag = 0;
+  size_t recent_bytes = 0;   // of all groups' rings
+  std::list<Group*> by_use = {};  // the one whose ring was used longest ago first
+};
+
+class Group {
+ public:
+  Group(GroupContext& context, std::string_view id);
+  ~Group();
+  Group(const Group&) = delete;
+  Group& operator=(const Group&) = delete;
+
+  const std::string& id() const { return id_; }
+  bool empty() const { return members_.empty(); }
+  // The subscription upstream is in force: what is sent from now on is seen here.
+  bool confirmed() const { return confirmed_; }
+  // Somebody waits; then OnTick is to be called.
+  bool has_requests() const { return !requests_.empty(); }
+
+  // A member; returns its place. It gets nothing before Begin.
+  uint32_t AddMember(Session* session);
+  // Where the member begins, by its add_group; also moves one that has begun.
+  void Begin(Session* session, const Command& command);
+  // Answers a member's `history`.
+  void History(Session* session, const Command& command);
+  // Returns the session that takes the place, or null. The member's requests are refused.
+  Session* RemoveMember(uint32_t place);
+
+  // From upstream.
+  void OnSubscribed(const channel::v1::Subscribed& subscribed);
+  void OnGap(const channel::v1::Gap& gap);
+  void OnPublication(const channel::v1::Publication& publication);
+
+  // A few times a second: goes on with members that were behind and slow, gives up what has waited
+  // too long. Appends sessions whose join was given up: they are to be removed.
+  void OnTick(std::vector<Session*>* given_up);
+
+  // Frees the recent publications.
+  void DropRecent();
+
+ private:
+  struct Member {
+    Session* session;
+    uint64_t position;  // has everything up to here; kNotBegun: nothing yet
+    uint16_t requests;  // of its own that wait
+    bool enveloped;
+    bool waiting;  // a request decides where it begins or goes on; it gets nothing meanwhile
+  };
+  static constexpr uint64_t kNotBegun = UINT64_MAX;
+
+  // What a session waits for. kCatchUp: a member that is behind goes on when it has read enough.
+  enum class RequestKind : uint8_t { kJoin, kHistory, kCatchUp };
+  struct Request {
+    RequestKind kind;
+    Session* session;
+    std::string command_id = {};
+    std::optional<channel::StreamPosition> since = std::nullopt;
+    uint32_t last = 0;
+    uint32_t limit = 0;
+    channel::SteadyTime began_at = {};
+    bool fetched = false;  // the channel service was asked since the request came
+    bool from_now_on() const { return kind == RequestKind::kJoin && !since && last == 0; }
+    bool all_held() const { return !since && !from_now_on(); }  // or the newest of them
+  };
+  // Where what a request asks for begins. With a reason: not all of it can be given.
+  struct Start {
+    uint64_t position;
+    const char* gap_reason = nullptr;
+  };
+
+  Member& MemberOf(Session* session);
+
+  // Requests (group_requests.cc).
+  void Ask(Request request);
+  void ServeRequests();
+  bool TryServe(const Request& request);
+  bool Ready(const Request& request) const;
+  std::optional<Start> FindStart(const Request& request) const;
+  std::optional<Start> FindStartSince(const Request& request) const;
+  void Admit(const Request& request, const Start& start);
+  void AnswerHistory(const Request& request, const Start& start);
+  void Replay(Member& member);
+  void Refuse(const Request& request, ErrorCode code, std::string_view why);
+  void FetchIfNeeded();
+  void Fetch(channel::SubscribeFrom from);
+
+  // Delivery.
+  void Wait(Member& member);
+  bool QueueIsLong(const Session* session) const;
+  void StartRecent(const channel::v1::Subscribed& subscribed);
+  void AnnounceGap(Member& member, const char* reason, uint64_t after, uint64_t before);
+  void Deliver(Member& member, uint64_t offset, uint64_t previous_offset, const FramePtr& frame);
+  void Remember(const channel::v1::Publication& publication, FramePtr frame);
+  template <typename Change>
+  void ChangeRecent(Change change);
+
+  GroupContext& context_;
+  const std::string id_;
+
+  // The subscription upstream.
+  uint64_t tag_ = 0;             // of the present one; 0: none yet
+  channel::SubscribeFrom from_;  // where it begins
+  bool answered_ = false;        // all that was asked by it is here or under way
+  bool confirmed_ = false;       // some subscription was answered
+  bool following_ = false;       // what comes from upstream is of this group's subscriptions
+  bool gap_follows_ = false;     // after `subscribed`
+  std::string epoch_;
+  uint64_t head_ = 0;             // the newest offset that is known
+  uint64_t subscribed_head_ = 0;  // as the last `subscribed` gave it
+  uint32_t missed_ = 0;           // publications under way that are older than `subscribed`
+
+  std::vector<Member> members_;
+  size_t enveloped_count_ = 0;
+  std::vector<Request> requests_;
+  RecentRing recent_;
+  const std::list<Group*>::iterator by_use_;
+};
+
+}  // namespace edge

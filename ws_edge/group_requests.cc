@@ -1,0 +1,224 @@
+// What sessions ask of a group: where to begin, history, and going on after they were slow.
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "ws_edge/group.h"
+#include "ws_edge/protocol/encode.h"
+#include "ws_edge/session.h"
+
+namespace edge {
+
+void Group::Begin(Session* session, const Command& command) {
+  Member& member = MemberOf(session);
+  Request request{.kind = RequestKind::kJoin,
+                  .session = session,
+                  .command_id = command.id,
+                  .since = command.since,
+                  .last = command.last,
+                  .began_at = context_.clock.Now()};
+  if (!request.from_now_on()) {
+    // It goes on from where it wants to, not from where it was.
+    member.waiting = true;
+    std::erase_if(requests_, [session](const Request& other) {
+      return other.kind == RequestKind::kCatchUp && other.session == session;
+    });
+  }
+  Ask(std::move(request));
+}
+
+void Group::History(Session* session, const Command& command) {
+  Ask({.kind = RequestKind::kHistory,
+       .session = session,
+       .command_id = command.id,
+       .since = command.since,
+       .last = command.last,
+       .limit = command.limit,
+       .began_at = context_.clock.Now()});
+}
+
+void Group::Ask(Request request) {
+  if (TryServe(request)) return;
+  uint16_t& count = MemberOf(request.session).requests;
+  if (count >= kWaitingRequestsMax) {
+    Refuse(request, ErrorCode::kLimitExceeded,
+           fmt::format("{} commands of this group wait already", kWaitingRequestsMax));
+    return;
+  }
+  ++count;
+  requests_.push_back(std::move(request));
+  FetchIfNeeded();
+}
+
+void Group::ServeRequests() {
+  // Serving may add a request: of a member whose queue is full.
+  for (Request& request : std::exchange(requests_, {})) {
+    if (!TryServe(request)) {
+      requests_.push_back(std::move(request));
+    } else if (request.kind != RequestKind::kCatchUp) {
+      --MemberOf(request.session).requests;
+    }
+  }
+  FetchIfNeeded();
+}
+
+bool Group::TryServe(const Request& request) {
+  if (!Ready(request)) return false;
+  const auto start = FindStart(request);
+  if (!start.has_value()) return false;
+  if (request.kind == RequestKind::kHistory) {
+    AnswerHistory(request, *start);
+  } else {
+    Admit(request, *start);
+  }
+  return true;
+}
+
+// False: it waits for its reader, whatever is here.
+bool Group::Ready(const Request& request) const {
+  return request.kind != RequestKind::kCatchUp ||
+         request.session->queued_bytes() <= context_.limits.session_queue_bytes_max / 8;
+}
+
+// Nothing: what the request asks for is not here (yet).
+std::optional<Group::Start> Group::FindStart(const Request& request) const {
+  if (!confirmed_) return std::nullopt;
+  if (request.from_now_on()) return Start{head_};
+  if (!recent_.anchored()) return std::nullopt;
+  // A history is answered at once; what a member misses may still be under way.
+  const bool wants_whole = request.all_held() || request.kind == RequestKind::kHistory;
+  if (wants_whole && missed_ > 0) return std::nullopt;
+  if (request.since.has_value()) return FindStartSince(request);
+
+  const size_t count = request.last;
+  if (count != 0 && recent_.size() >= count) return Start{recent_.PositionBeforeLast(count)};
+  const bool asked = request.fetched && answered_;  // there is no more, or no more than fits here
+  if (recent_.begins_with_oldest() || asked) return Start{recent_.after()};
+  return std::nullopt;
+}
+
+std::optional<Group::Start> Group::FindStartSince(const Request& request) const {
+  const uint64_t since = request.since->offset;
+  const bool same_epoch = request.since->epoch == epoch_;
+  const bool asked = request.fetched && answered_;
+  if (same_epoch && since > head_) {
+    // The edge that it came from may have been ahead of this one; the channel service knows.
+    return asked ? std::optional(Start{head_, "epoch"}) : std::nullopt;
+  }
+  if (same_epoch && since >= recent_.after()) return Start{since};
+  if (recent_.begins_with_oldest())
+    return Start{recent_.after(), same_epoch ? "retention" : "epoch"};
+  if (asked && missed_ == 0) {
+    return Start{recent_.after(), same_epoch ? "overload" : "epoch"};
+  }
+  return std::nullopt;
+}
+
+void Group::Admit(const Request& request, const Start& start) {
+  if (!request.command_id.empty()) {
+    request.session->Deliver(
+        EncodeJoined({request.command_id, id_, epoch_, std::max(head_, start.position)},
+                     start.gap_reason == nullptr));
+  }
+  Member& member = MemberOf(request.session);
+  const bool joined_again = request.from_now_on() && member.position != kNotBegun;
+  if (joined_again) return;
+  if (start.gap_reason != nullptr) {
+    AnnounceGap(member, start.gap_reason, request.since->offset, start.position + 1);
+  }
+  member.waiting = false;
+  member.position = start.position;
+  Replay(member);
+}
+
+// Gives a member what it misses and is here, as long as it reads.
+void Group::Replay(Member& member) {
+  size_t deliveries = 0;
+  recent_.VisitAfter(member.position, [&](const RecentRing::Entry& entry) {
+    if (QueueIsLong(member.session)) {
+      Wait(member);
+      return false;
+    }
+    Deliver(member, entry.offset, entry.previous_offset, entry.frame);
+    ++deliveries;
+    return true;
+  });
+  context_.metrics.deliveries.Increment(static_cast<double>(deliveries));
+}
+
+void Group::AnswerHistory(const Request& request, const Start& start) {
+  const size_t limit = request.limit != 0  ? request.limit
+                       : request.last != 0 ? request.last
+                                           : kHistoryCountDefault;
+  std::vector<std::string_view> messages;
+  size_t bytes = 0;
+  bool more = false;
+  recent_.VisitAfter(start.position, [&](const RecentRing::Entry& entry) {
+    bytes += entry.frame->size();
+    more = messages.size() >= limit || (bytes > kHistoryReplyBytesMax && !messages.empty());
+    if (!more) messages.push_back(entry.frame->payload());
+    return !more;
+  });
+  request.session->Deliver(EncodeHistory({request.command_id, id_, epoch_, head_},
+                                         start.gap_reason == nullptr, messages, more));
+}
+
+void Group::Refuse(const Request& request, ErrorCode code, std::string_view why) {
+  if (request.command_id.empty() && request.session->dialect() == Dialect::kPlain) return;
+  if (request.kind == RequestKind::kCatchUp) return;
+  request.session->SendError(code, why, request.command_id, id_);
+}
+
+// Subscribes from the oldest position that somebody waits for; one such fetch at a time.
+void Group::FetchIfNeeded() {
+  if (tag_ == 0) {
+    const Request& first = requests_.front();
+    Fetch({first.since, first.last});
+    return;
+  }
+  if (!answered_ || missed_ > 0) return;
+  std::optional<uint64_t> oldest;
+  for (const Request& request : requests_) {
+    if (!Ready(request) || FindStart(request).has_value()) continue;
+    const bool has_position = request.since.has_value() && request.since->epoch == epoch_;
+    // Never beyond what was received: the members here are to miss nothing.
+    const uint64_t position =
+        has_position ? std::min(request.since->offset, recent_.last()) : uint64_t{0};
+    oldest = std::min(oldest.value_or(position), position);
+  }
+  if (oldest.has_value()) Fetch({channel::StreamPosition{epoch_, *oldest}, 0});
+}
+
+void Group::Fetch(channel::SubscribeFrom from) {
+  tag_ = ++context_.last_tag;
+  from_ = std::move(from);
+  answered_ = false;
+  for (Request& request : requests_) request.fetched = true;
+  context_.upstream.Subscribe(id_, tag_, from_);
+}
+
+void Group::OnTick(std::vector<Session*>* given_up) {
+  const channel::SteadyTime oldest = context_.clock.Now() - context_.limits.publish_timeout;
+  std::vector<Request> overdue;
+  const auto is_overdue = [&](const Request& request) {
+    const bool may_wait =
+        request.kind == RequestKind::kCatchUp || request.session->dialect() == Dialect::kPlain;
+    return !may_wait && request.began_at < oldest;
+  };
+  const auto first = std::stable_partition(requests_.begin(), requests_.end(),
+                                           [&](const Request& r) { return !is_overdue(r); });
+  std::move(first, requests_.end(), std::back_inserter(overdue));
+  requests_.erase(first, requests_.end());
+  for (const Request& request : overdue) {
+    --MemberOf(request.session).requests;
+    const bool join = request.kind == RequestKind::kJoin;
+    Refuse(request, ErrorCode::kUnavailable,
+           join ? "the channel service could not be reached in time; the group is not joined"
+                : "the channel service could not be reached in time");
+    if (join) given_up->push_back(request.session);
+  }
+  if (!requests_.empty()) ServeRequests();
+}
+
+}  // namespace edge
