@@ -7,8 +7,12 @@
 
 namespace edge {
 ChannelLink::ChannelLink(boost::asio::io_context& loop, channel::ChannelClientOptions options,
-                         EdgeMetrics& metrics)
-    : loop_(loop), metrics_(metrics), client_(std::move(options), this) {}
+                         const channel::Clock& clock, EdgeMetrics& metrics)
+    : loop_(loop),
+      clock_(clock),
+      metrics_(metrics),
+      client_(std::move(options), this),
+      down_since_(clock.Now()) {}
 
 ChannelLink::~ChannelLink() { Stop(std::chrono::milliseconds(0)); }
 
@@ -118,6 +122,7 @@ void ChannelLink::Take(const Item& item) {
     case Item::Kind::kDown:
       up_ = false;
       down_reason_ = item.text;
+      down_since_ = clock_.Now();
       metrics_.upstream_up.Set(0);
       spdlog::warn("link to the channel service is down: {}", item.text);
       break;

@@ -25,7 +25,7 @@ namespace edge {
 class ChannelLink final : public Upstream, private channel::ChannelClientObserver {
  public:
   ChannelLink(boost::asio::io_context& loop, channel::ChannelClientOptions options,
-              EdgeMetrics& metrics);
+              const channel::Clock& clock, EdgeMetrics& metrics);
   ~ChannelLink();
 
   // What comes from upstream goes to `router`, on the loop.
@@ -35,6 +35,8 @@ class ChannelLink final : public Upstream, private channel::ChannelClientObserve
 
   bool up() const { return up_; }
   const std::string& down_reason() const { return down_reason_; }
+  // When it went down, or was made, if it is not up.
+  channel::SteadyTime down_since() const { return down_since_; }
 
   // Upstream
   void Subscribe(std::string_view group_id, uint64_t tag, channel::SubscribeFrom from) override;
@@ -65,11 +67,13 @@ class ChannelLink final : public Upstream, private channel::ChannelClientObserve
   void FlushLater();
 
   boost::asio::io_context& loop_;
+  const channel::Clock& clock_;
   EdgeMetrics& metrics_;
   channel::ChannelClient client_;
   Router* router_ = nullptr;
   bool up_ = false;
   std::string down_reason_ = "not connected yet";
+  channel::SteadyTime down_since_;
   bool flush_posted_ = false;
 
   std::mutex mutex_;

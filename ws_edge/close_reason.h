@@ -19,6 +19,8 @@ inline constexpr CloseReason kClosedForMessageTime{1008, "message_timeout",
                                                    "message not complete in time"};
 inline constexpr CloseReason kClosedForSize{1009, "too_large", ""};  // text: the limit
 inline constexpr CloseReason kClosedForDrain{4001, "draining", "draining"};
+inline constexpr CloseReason kClosedForUpstream{4002, "upstream_lost",
+                                                "the channel service cannot be reached from here"};
 inline constexpr CloseReason kClosedAsSlow{4008, "slow", "slow consumer"};
 inline constexpr CloseReason kClosedForPong{4012, "no_pong", "no pong"};
 inline constexpr CloseReason kConnectionLost{1006, "lost", ""};

@@ -15,7 +15,7 @@ EdgeServer::EdgeServer(boost::asio::io_context& loop, EdgeOptions options,
       clock_(clock),
       metrics_(registry),
       flush_list_(loop),
-      link_(loop, options_.client, metrics_),
+      link_(loop, options_.client, clock_, metrics_),
       router_(options_.limits, metrics_, clock, link_,
               [this](uint64_t id) {
                 const Sessions& bucket = BucketOf(id);
@@ -126,7 +126,19 @@ void EdgeServer::StartPingTimer() {
 
 void EdgeServer::PingNextBucket() {
   ++ping_turn_;
-  for (const auto& [id, session] : buckets_[ping_turn_ % kPingBuckets]) session->SendPing();
+  const auto& upstream_timeout = options_.limits.upstream_timeout;
+  const channel::SteadyTime oldest = clock_.Now() - upstream_timeout;
+  const bool upstream_lost =
+      upstream_timeout.count() > 0 && !link_.up() && link_.down_since() < oldest;
+  for (const auto& [id, session] : buckets_[ping_turn_ % kPingBuckets]) {
+    if (upstream_lost && session->dialect() == Dialect::kEnveloped &&
+        session->opened_at() < oldest) {
+      session->SayBye(kClosedForUpstream, kReconnectMin, kReconnectMax);
+      session->Close(kClosedForUpstream);
+    } else {
+      session->SendPing();
+    }
+  }
 
   // The bucket that was pinged pong_timeout ago, rounded up to whole turns.
   const auto turn = options_.limits.ping_interval / kPingBuckets;

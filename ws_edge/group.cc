@@ -97,8 +97,15 @@ void Group::OnGap(const channel::v1::Gap& gap) {
     AnnounceGap(member, ToString(gap.reason()), member.position, gap.before());
     member.position = position;
   }
-  // What was held before is lost upstream too, or of another epoch.
-  ChangeRecent([&](RecentRing& recent) { recent.Restart(position, true); });
+  ChangeRecent([&](RecentRing& recent) {
+    const bool holds_more =
+        !new_epoch && recent.anchored() && recent.after() <= position && position <= recent.last();
+    if (holds_more) {
+      recent.SetBeginsWithOldest();
+    } else {
+      recent.Restart(position, true);
+    }
+  });
   answered_ = confirmed_ = true;
   ServeRequests();
 }

@@ -40,7 +40,7 @@ struct GroupContext {
   const channel::Clock& clock;
   Upstream& upstream;
   uint64_t last_tag = 0;
-  size_t recent_bytes = 0;   // of all groups' rings
+  size_t recent_bytes = 0;        // of all groups' rings
   std::list<Group*> by_use = {};  // the one whose ring was used longest ago first
 };
 
@@ -112,12 +112,14 @@ class Group {
   Member& MemberOf(Session* session);
 
   // Requests (group_requests.cc).
+  bool HasRoom(const Request& request);
   void Ask(Request request);
   void ServeRequests();
   bool TryServe(const Request& request);
   bool Ready(const Request& request) const;
   std::optional<Start> FindStart(const Request& request) const;
   std::optional<Start> FindStartSince(const Request& request) const;
+  bool IsOfThisLife(const Request& request) const;
   void Admit(const Request& request, const Start& start);
   void AnswerHistory(const Request& request, const Start& start);
   void Replay(Member& member);

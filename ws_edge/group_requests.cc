@@ -11,16 +11,16 @@
 namespace edge {
 
 void Group::Begin(Session* session, const Command& command) {
-  Member& member = MemberOf(session);
   Request request{.kind = RequestKind::kJoin,
                   .session = session,
                   .command_id = command.id,
                   .since = command.since,
                   .last = command.last,
                   .began_at = context_.clock.Now()};
+  if (!HasRoom(request)) return;
   if (!request.from_now_on()) {
     // It goes on from where it wants to, not from where it was.
-    member.waiting = true;
+    MemberOf(session).waiting = true;
     std::erase_if(requests_, [session](const Request& other) {
       return other.kind == RequestKind::kCatchUp && other.session == session;
     });
@@ -29,24 +29,26 @@ void Group::Begin(Session* session, const Command& command) {
 }
 
 void Group::History(Session* session, const Command& command) {
-  Ask({.kind = RequestKind::kHistory,
-       .session = session,
-       .command_id = command.id,
-       .since = command.since,
-       .last = command.last,
-       .limit = command.limit,
-       .began_at = context_.clock.Now()});
+  Request request{.kind = RequestKind::kHistory,
+                  .session = session,
+                  .command_id = command.id,
+                  .since = command.since,
+                  .last = command.last,
+                  .limit = command.limit,
+                  .began_at = context_.clock.Now()};
+  if (HasRoom(request)) Ask(std::move(request));
+}
+
+bool Group::HasRoom(const Request& request) {
+  if (MemberOf(request.session).requests < kWaitingRequestsMax) return true;
+  Refuse(request, ErrorCode::kLimitExceeded,
+         fmt::format("{} commands of this group wait already", kWaitingRequestsMax));
+  return false;
 }
 
 void Group::Ask(Request request) {
   if (TryServe(request)) return;
-  uint16_t& count = MemberOf(request.session).requests;
-  if (count >= kWaitingRequestsMax) {
-    Refuse(request, ErrorCode::kLimitExceeded,
-           fmt::format("{} commands of this group wait already", kWaitingRequestsMax));
-    return;
-  }
-  ++count;
+  ++MemberOf(request.session).requests;
   requests_.push_back(std::move(request));
   FetchIfNeeded();
 }
@@ -100,19 +102,22 @@ std::optional<Group::Start> Group::FindStart(const Request& request) const {
 
 std::optional<Group::Start> Group::FindStartSince(const Request& request) const {
   const uint64_t since = request.since->offset;
-  const bool same_epoch = request.since->epoch == epoch_;
+  const bool of_this_life = IsOfThisLife(request);
+  if (of_this_life && since > head_) return std::nullopt;  // the channel service is to be asked
+  if (of_this_life && since >= recent_.after()) return Start{since};
+  const char* const reason = of_this_life ? "retention" : "epoch";
+  if (recent_.begins_with_oldest()) return Start{recent_.after(), reason};
+  // It came, but there was no room to keep it until it was whole.
   const bool asked = request.fetched && answered_;
-  if (same_epoch && since > head_) {
-    // The edge that it came from may have been ahead of this one; the channel service knows.
-    return asked ? std::optional(Start{head_, "epoch"}) : std::nullopt;
-  }
-  if (same_epoch && since >= recent_.after()) return Start{since};
-  if (recent_.begins_with_oldest())
-    return Start{recent_.after(), same_epoch ? "retention" : "epoch"};
-  if (asked && missed_ == 0) {
-    return Start{recent_.after(), same_epoch ? "overload" : "epoch"};
-  }
+  if (asked && request.kind == RequestKind::kHistory) return Start{recent_.after(), "overload"};
   return std::nullopt;
+}
+
+// The edge that a client comes from may have been ahead of this one. Once the channel service was
+// asked, an offset beyond the head can only come from another life of the log.
+bool Group::IsOfThisLife(const Request& request) const {
+  if (request.since->epoch != epoch_) return false;
+  return request.since->offset <= head_ || !(request.fetched && answered_);
 }
 
 void Group::Admit(const Request& request, const Start& start) {
@@ -173,18 +178,20 @@ void Group::Refuse(const Request& request, ErrorCode code, std::string_view why)
 // Subscribes from the oldest position that somebody waits for; one such fetch at a time.
 void Group::FetchIfNeeded() {
   if (tag_ == 0) {
-    const Request& first = requests_.front();
+    Request& first = requests_.front();
+    first.fetched = true;
     Fetch({first.since, first.last});
     return;
   }
   if (!answered_ || missed_ > 0) return;
   std::optional<uint64_t> oldest;
-  for (const Request& request : requests_) {
+  for (Request& request : requests_) {
     if (!Ready(request) || FindStart(request).has_value()) continue;
-    const bool has_position = request.since.has_value() && request.since->epoch == epoch_;
     // Never beyond what was received: the members here are to miss nothing.
+    const bool has_position = request.since.has_value() && IsOfThisLife(request);
     const uint64_t position =
         has_position ? std::min(request.since->offset, recent_.last()) : uint64_t{0};
+    request.fetched = true;
     oldest = std::min(oldest.value_or(position), position);
   }
   if (oldest.has_value()) Fetch({channel::StreamPosition{epoch_, *oldest}, 0});
@@ -194,7 +201,6 @@ void Group::Fetch(channel::SubscribeFrom from) {
   tag_ = ++context_.last_tag;
   from_ = std::move(from);
   answered_ = false;
-  for (Request& request : requests_) request.fetched = true;
   context_.upstream.Subscribe(id_, tag_, from_);
 }
 

@@ -29,6 +29,9 @@ absl::Status EdgeLimits::CheckAndComplete() {
     return absl::InvalidArgumentError(
         "--ping_interval must be at least 250ms, and --pong_timeout positive and shorter");
   }
+  if (upstream_timeout.count() < 0) {
+    return absl::InvalidArgumentError("--upstream_timeout must not be negative; 0 = never");
+  }
   rlimit descriptors{};
   ::getrlimit(RLIMIT_NOFILE, &descriptors);
   const size_t possible =

@@ -78,6 +78,8 @@ struct EdgeLimits {
   std::chrono::milliseconds ping_interval = std::chrono::seconds(25);
   std::chrono::milliseconds pong_timeout = std::chrono::seconds(10);
   std::chrono::milliseconds publish_timeout = std::chrono::seconds(10);
+  // Sessions with envelopes are then sent to look for another edge; 0: never.
+  std::chrono::milliseconds upstream_timeout = std::chrono::seconds(30);
   size_t publish_queue_bytes_max = 8 << 20;
   std::chrono::milliseconds drain_time = std::chrono::seconds(5);
 

@@ -51,6 +51,9 @@ ABSL_FLAG(absl::Duration, pong_timeout, absl::Seconds(10),
           "A client that is silent this long after a ping is closed with 4012");
 ABSL_FLAG(absl::Duration, publish_timeout, absl::Seconds(10),
           "How long a publication waits for the channel service");
+ABSL_FLAG(absl::Duration, upstream_timeout, absl::Seconds(30),
+          "After so long without the channel service, clients of channel.v1.json are closed with "
+          "4002, spread over the ping interval, to try another edge; 0 = never");
 ABSL_FLAG(uint64_t, publish_queue_bytes_max, edge::EdgeLimits{}.publish_queue_bytes_max,
           "Bytes of publications that may wait for the channel service");
 ABSL_FLAG(absl::Duration, drain_time, absl::Seconds(5),
@@ -71,6 +74,7 @@ absl::StatusOr<EdgeLimits> LimitsFromFlags() {
   limits.ping_interval = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_ping_interval));
   limits.pong_timeout = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_pong_timeout));
   limits.publish_timeout = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_publish_timeout));
+  limits.upstream_timeout = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_upstream_timeout));
   limits.publish_queue_bytes_max = absl::GetFlag(FLAGS_publish_queue_bytes_max);
   limits.drain_time = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_drain_time));
   if (const auto status = limits.CheckAndComplete(); !status.ok()) return status;

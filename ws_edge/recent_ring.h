@@ -28,6 +28,7 @@ class RecentRing {
   uint64_t last() const { return entries_.empty() ? after_ : entries_.back().offset; }
   // Nothing before it can be had from the channel service either, so that asking is of no use.
   bool begins_with_oldest() const { return begins_with_oldest_; }
+  void SetBeginsWithOldest() { begins_with_oldest_ = true; }
   // False: what is held begins with the entry that is appended next.
   bool anchored() const { return anchored_; }
   size_t size() const { return entries_.size(); }

@@ -160,7 +160,9 @@ void Session::OnMessage(std::string_view message) {
 
 void Session::Deliver(const FramePtr& frame) {
   if (closing_ || !accepted_) return;
-  if (stream().queued_bytes() + frame->size() > context_.limits.session_queue_bytes_max) {
+  // An empty queue takes any frame: a message in its envelope may be longer than it was.
+  const size_t queued = stream().queued_bytes();
+  if (queued > 0 && queued + frame->size() > context_.limits.session_queue_bytes_max) {
     stream().DropQueue();
     Close(kClosedAsSlow);
     return;

@@ -17,6 +17,7 @@
 #include <string>
 #include <string_view>
 
+#include "channel_service/base/clock.h"
 #include "ws_edge/close_reason.h"
 #include "ws_edge/limits.h"
 #include "ws_edge/metrics.h"
@@ -98,6 +99,7 @@ class Session : public std::enable_shared_from_this<Session> {
   }
 
   uint64_t id() const { return id_; }
+  channel::SteadyTime opened_at() const { return opened_at_; }
   // One line for an operator: peer, groups, queue, counts, age.
   std::string Describe() const;
 
@@ -123,7 +125,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::string assembly_;
   absl::InlinedVector<Membership, 1> memberships_;
   const CloseReason* close_reason_ = nullptr;
-  const std::chrono::steady_clock::time_point opened_at_ = std::chrono::steady_clock::now();
+  const channel::SteadyTime opened_at_ = std::chrono::steady_clock::now();
   uint64_t messages_in_ = 0;
   uint64_t messages_out_ = 0;
   Dialect dialect_ = Dialect::kPlain;
