@@ -27,6 +27,11 @@ absl::Status ServiceLimits::Check() const {
         fmt::format("--subscriber_queue_bytes_max must be at least {}: two messages and a block",
                     2 * message_bytes_max + kBlockBytesMax));
   }
+  if (subscriber_queue_bytes_max < 2 * history_bytes_max) {
+    // Or what a group missed could never be given, however often the client came back.
+    return absl::InvalidArgumentError(
+        "--subscriber_queue_bytes_max must be at least twice --history_bytes_max");
+  }
   if (history_age_max.count() <= 0 || dedup_window.count() <= 0) {
     return absl::InvalidArgumentError("--history_age_max and --dedup_window must be positive");
   }

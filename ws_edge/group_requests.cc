@@ -66,6 +66,11 @@ void Group::ServeRequests() {
 }
 
 bool Group::TryServe(const Request& request) {
+  if (request.kind == RequestKind::kCatchUp) {
+    // A join that was served meanwhile has moved the member; it goes on from there.
+    const Member& member = MemberOf(request.session);
+    if (!member.waiting || member.position != request.since->offset) return true;
+  }
   if (!Ready(request)) return false;
   const auto start = FindStart(request);
   if (!start.has_value()) return false;

@@ -19,8 +19,10 @@ namespace channel {
 namespace {
 
 // While this much waits for the client, its further subscriptions are not begun: what they missed
-// would only fill the queue.
-constexpr size_t kCatchUpQueueBytesMax = 4 << 20;
+// would only fill the queue. What one of them missed fits into the other half (limits.cc).
+size_t CatchUpQueueBytesMax(const ServiceLimits& limits) {
+  return std::min<size_t>(4 << 20, limits.subscriber_queue_bytes_max / 2);
+}
 
 // One stream. Owns itself: destroyed when the call is over, nothing of it is outstanding in gRPC,
 // and it is not marked for a flush.
@@ -94,7 +96,8 @@ class SubscribeCall final : public Subscriber, public OpenStream {
   // request.
   void SubscribeOn() {
     while (next_subscription_ < request_.subscribe_size() && !final_status_.has_value()) {
-      if (queued_bytes() > kCatchUpQueueBytesMax) return;  // goes on when blocks were written
+      if (queued_bytes() > CatchUpQueueBytesMax(context_.limits))
+        return;  // goes on when blocks were written
       const v1::Subscription& wanted = request_.subscribe(next_subscription_++);
       absl::Status status = ValidateGroupId(wanted.group_id());
       if (status.ok()) {
