@@ -56,8 +56,9 @@ Group::Member& Group::MemberOf(Session* session) {
 }
 
 void Group::OnSubscribed(const channel::v1::Subscribed& subscribed) {
-  if (subscribed.tag() != tag_) return;
-  following_ = true;
+  // What follows is of a subscription that was replaced; the present one brings it again.
+  following_ = subscribed.tag() == tag_;
+  if (!following_) return;
   missed_ = subscribed.missed();
   subscribed_head_ = subscribed.offset();
   gap_follows_ = !subscribed.recovered();
@@ -76,7 +77,11 @@ void Group::StartRecent(const channel::v1::Subscribed& subscribed) {
       if (!recent.anchored()) recent.Restart(0, true);
     } else if (from_.since.has_value()) {
       const uint64_t since = from_.since->offset;
-      if (!confirmed_ || since <= recent.after()) recent.Restart(since, since == 0);
+      if (!confirmed_ || since < recent.after()) {
+        recent.Restart(since, since == 0);
+      } else if (since == 0) {
+        recent.SetBeginsWithOldest();
+      }
     } else if (missed_ > 0) {
       recent.RestartUnanchored(subscribed.missed() < from_.last);
     } else {
@@ -87,8 +92,9 @@ void Group::StartRecent(const channel::v1::Subscribed& subscribed) {
 }
 
 void Group::OnGap(const channel::v1::Gap& gap) {
-  if (!std::exchange(gap_follows_, false)) return;  // of a subscription that was replaced
-  const bool new_epoch = epoch_ != gap.epoch();
+  if (!following_ || !std::exchange(gap_follows_, false)) return;
+  // Of the same name if positions were beyond what the channel service knows of.
+  const bool new_epoch = epoch_ != gap.epoch() || gap.reason() == channel::v1::GAP_REASON_EPOCH;
   const uint64_t position = gap.before() - 1;
   head_ = std::max({new_epoch ? 0 : head_, subscribed_head_, position});
   epoch_ = gap.epoch();

@@ -108,18 +108,20 @@ std::optional<Group::Start> Group::FindStart(const Request& request) const {
 std::optional<Group::Start> Group::FindStartSince(const Request& request) const {
   const uint64_t since = request.since->offset;
   const bool of_this_life = IsOfThisLife(request);
-  if (of_this_life && since > head_) return std::nullopt;  // the channel service is to be asked
+  const bool asked = request.fetched && answered_;
+  // The edge that a client comes from may have been ahead of this one, or in a newer epoch: the
+  // channel service is to be asked.
+  const bool doubtful = of_this_life ? since > head_ : !asked;
+  if (doubtful) return std::nullopt;
   if (of_this_life && since >= recent_.after()) return Start{since};
   const char* const reason = of_this_life ? "retention" : "epoch";
   if (recent_.begins_with_oldest()) return Start{recent_.after(), reason};
   // It came, but there was no room to keep it until it was whole.
-  const bool asked = request.fetched && answered_;
   if (asked && request.kind == RequestKind::kHistory) return Start{recent_.after(), "overload"};
   return std::nullopt;
 }
 
-// The edge that a client comes from may have been ahead of this one. Once the channel service was
-// asked, an offset beyond the head can only come from another life of the log.
+// Once the channel service was asked, an offset beyond the head can only be of another life.
 bool Group::IsOfThisLife(const Request& request) const {
   if (request.since->epoch != epoch_) return false;
   return request.since->offset <= head_ || !(request.fetched && answered_);
@@ -194,8 +196,9 @@ void Group::FetchIfNeeded() {
     if (!Ready(request) || FindStart(request).has_value()) continue;
     // Never beyond what was received: the members here are to miss nothing.
     const bool has_position = request.since.has_value() && IsOfThisLife(request);
-    const uint64_t position =
-        has_position ? std::min(request.since->offset, recent_.last()) : uint64_t{0};
+    const uint64_t position = has_position ? std::min(request.since->offset, recent_.last())
+                              : recent_.begins_with_oldest() ? recent_.last()
+                                                             : uint64_t{0};
     request.fetched = true;
     oldest = std::min(oldest.value_or(position), position);
   }

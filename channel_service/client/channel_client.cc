@@ -207,7 +207,7 @@ void ChannelClient::OnStreamUp() {
   link_up_ = true;
   unsent_unsubscribes_.clear();
   unsent_subscribes_.clear();
-  resume_table_.ForEachGroup(
+  resume_table_.AskForAll(
       [this](const std::string& group_id) { unsent_subscribes_.push_back(group_id); });
   observer_->OnLinkUp();
 }

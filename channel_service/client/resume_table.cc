@@ -10,7 +10,7 @@ void ResumeTable::Add(const std::string& group_id, uint64_t tag, SubscribeFrom f
 
 std::optional<v1::Subscription> ResumeTable::MakeSubscription(const std::string& group_id) {
   const auto found = groups_.find(group_id);
-  if (found == groups_.end()) return std::nullopt;
+  if (found == groups_.end() || std::exchange(found->second.asked, true)) return std::nullopt;
   Entry& entry = found->second;
   entry.confirmed = false;
   entry.anchored = true;  // if none of the `last` came: everything that is held of this epoch
@@ -57,6 +57,7 @@ ResumeTable::Verdict ResumeTable::OnPublication(const v1::Publication& publicati
   if (publication.offset() <= position.offset) return Verdict::kDrop;
   if (publication.previous_offset() > position.offset) {
     found->second.confirmed = false;
+    found->second.asked = false;
     return Verdict::kMissed;
   }
   position.offset = publication.offset();

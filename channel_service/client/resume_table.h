@@ -29,7 +29,8 @@ class ResumeTable {
   void Add(const std::string& group_id, uint64_t tag, SubscribeFrom from);
   void Remove(const std::string& group_id) { groups_.erase(group_id); }
 
-  // What to ask the service for; the group then waits for `subscribed`. Empty if it is not held.
+  // What to ask the service for; the group then waits for `subscribed`. Empty if it is not held, or
+  // was asked for already.
   std::optional<v1::Subscription> MakeSubscription(const std::string& group_id);
 
   // False if the event is not for the present subscription of the group (left and joined again
@@ -39,9 +40,13 @@ class ResumeTable {
   // After kMissed the group drops its publications until it is subscribed again.
   Verdict OnPublication(const v1::Publication& publication);
 
+  // The link is new: calls visit(group_id) for each group, which is to be asked for (again).
   template <typename Visit>
-  void ForEachGroup(Visit visit) const {
-    for (const auto& [group_id, entry] : groups_) visit(group_id);
+  void AskForAll(Visit visit) {
+    for (auto& [group_id, entry] : groups_) {
+      entry.asked = false;
+      visit(group_id);
+    }
   }
   size_t size() const { return groups_.size(); }
 
@@ -50,6 +55,7 @@ class ResumeTable {
     uint64_t tag = 0;
     std::optional<StreamPosition> position;  // none: nothing received yet
     uint32_t last = 0;                       // asked for while there is no position
+    bool asked = false;                      // by MakeSubscription, on this link
     bool confirmed = false;                  // `subscribed` came for the last MakeSubscription
     bool anchored =
         true;  // false: the next publication is one of the `last`, and sets the position

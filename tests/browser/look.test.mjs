@@ -113,8 +113,8 @@ for (const colorScheme of ['light', 'dark']) {
     await system.service.kill();
     await chat.send('into the void');
     await system.edges[0].kill();
-    await chat.page.getByText('Not confirmed.').waitFor();
     await chat.waitForState('Reconnecting…');
+    await chat.page.locator('.message.pending').getByText('sending…').waitFor();
     await assertFits(chat);
     await picture(chat, `phone-${colorScheme}-reconnecting`);
   });

@@ -1,19 +1,21 @@
-// The chat page: several groups at a time, each with its own connection (connection.js says why) and
-// its own log (group.js). Here is what they share: the list, the fields, the address.
+// The chat page: several groups at a time over one connection (channel.js), each with its own log
+// (group.js). Here is what they share: the list, the fields, the address.
 
+import { connect } from './channel.js';
 import { Group, STATE_TEXT } from './group.js';
 
-const GROUPS_MAX = 32; // one socket each; Chromium allows 255 for all its tabs together
+const GROUPS_MAX = 128; // an edge takes so many for one connection
 const ADDRESS_CHARS_MAX = 2000; // the address is in the request header, and the edge takes 8 KiB
 
 const ui = Object.fromEntries(
   [...document.querySelectorAll('[id]')].map((node) => [node.id, node]),
 );
 const sendButton = ui.send.querySelector('button');
+const channel = connect();
 const groups = new Map(); // id → Group, in the order joined
 let current = null; // the Group on show
 
-const page = { show, isOnShow: (group) => group === current, changed: render };
+const page = { show, edit, isOnShow: (group) => group === current, changed: render };
 
 // Group names as a person or an address gives them. A comma separates, so no name has one here.
 function parseGroupIds(text) {
@@ -33,7 +35,7 @@ function joinAll(ids) {
       break;
     }
     if (!groups.has(id)) {
-      const group = new Group(id, page);
+      const group = new Group(id, channel, page);
       groups.set(id, group);
       ui.groups.append(group.entry);
       ui.logs.append(group.log);
@@ -65,6 +67,12 @@ function show(group) {
   if (matchMedia('(pointer: fine)').matches) ui.text.focus();
 }
 
+// Gives a text back that could not be sent as it was.
+function edit(text) {
+  ui.text.value = text + ui.text.value;
+  ui.text.focus();
+}
+
 // Brings all that depends on state up to date; cheap enough to call for each change.
 function render() {
   let unread = 0;
@@ -76,14 +84,15 @@ function render() {
   ui.empty.hidden = current !== null;
   ui.chat.hidden = current === null;
   if (!current) return;
-  const { state } = current.connection;
+  const { state } = current;
   if (ui.chatName.textContent !== current.id) ui.chatName.textContent = current.id;
   // Only a change: this is read aloud.
   if (ui.chatState.textContent !== STATE_TEXT[state]) ui.chatState.textContent = STATE_TEXT[state];
   ui.chat.dataset.state = state;
-  ui.retry.hidden = state === 'open' || state === 'connecting';
+  ui.retry.hidden = state !== 'reconnecting' && state !== 'failed';
+  ui.retry.textContent = state === 'failed' ? 'Try again' : 'Connect now';
   ui.newest.hidden = !current.newBelow;
-  sendButton.disabled = state !== 'open';
+  sendButton.disabled = !current.canSend;
 }
 
 // Keeps ?group=… true, so that a reload, a bookmark or a friend gets the same groups.
@@ -91,13 +100,6 @@ function rememberInAddress() {
   const query = new URLSearchParams([...groups.keys()].map((id) => ['group', id])).toString();
   if (query.length <= ADDRESS_CHARS_MAX) {
     history.replaceState(null, '', query ? `?${query}` : location.pathname);
-  }
-}
-
-// A timer of a hidden tab may be a minute late, and the network may be back: do not wait on.
-function retryAll() {
-  for (const { connection } of groups.values()) {
-    if (connection.state === 'reconnecting') connection.retryNow();
   }
 }
 
@@ -112,7 +114,9 @@ ui.send.addEventListener('submit', (event) => {
   ui.text.focus(); // or the phone's keyboard closes after each message
   const text = ui.text.value;
   const nick = ui.nick.value.trim();
-  if (text.trim() && current?.send(nick ? `${nick}: ${text}` : text)) ui.text.value = '';
+  if (!text.trim() || !current?.canSend) return;
+  current.send(nick ? `${nick}: ${text}` : text);
+  ui.text.value = '';
 });
 
 ui.text.addEventListener('keydown', (event) => {
@@ -124,13 +128,31 @@ ui.text.addEventListener('keydown', (event) => {
 
 ui.joinExample.addEventListener('click', () => joinAll(['123']));
 ui.leave.addEventListener('click', () => leave(current));
-ui.retry.addEventListener('click', () => current.connection.retryNow());
+ui.retry.addEventListener('click', () => {
+  if (current.state === 'failed') current.join();
+  else channel.retryNow();
+});
 ui.newest.addEventListener('click', () => current.scrollToEnd());
 
-addEventListener('online', retryAll);
-document.addEventListener('visibilitychange', () => {
+channel.addEventListener('state', ({ state, code, reason }) => {
+  if (state === 'stopped') {
+    const why = reason || code;
+    ui.joinProblem.textContent = `The server ended the connection (${why}). Reload the page.`;
+  }
   render();
-  if (!document.hidden) retryAll();
+});
+document.addEventListener('visibilitychange', render);
+
+// For tests, and for those who want to see that nothing was lost: type channelCounters.
+Object.defineProperty(window, 'channelCounters', {
+  get: () => {
+    const all = [...groups.values()];
+    return {
+      ...channel.counters,
+      shownTwice: all.reduce((sum, { shownTwice }) => sum + shownTwice, 0),
+      gapList: all.flatMap(({ gaps }) => gaps),
+    };
+  },
 });
 
 // Storage may be forbidden; then the name lasts as long as the page.

@@ -1,93 +1,55 @@
-// One joined group in the page. Whatever other people wrote goes into the page as text only
+// One joined group in the page: its entry in the list, its talk, what is unread, and what was sent
+// and is not in its place yet. Whatever other people wrote goes into the page as text only
 // (textContent), never as markup.
 
-import { GroupConnection, parseError } from './connection.js';
+import { randomKey } from './channel.js';
+import { Talk, button, clock, element, messageLine } from './talk.js';
 
-const ENTRIES_MAX = 500; // lines kept in the page for each group; older ones are removed
-const PENDING_MAX = 50; // messages of ours, for each group, that did not come back yet
-const CONFIRM_MS = 15_000; // the edge gives a publication 10 s; a frozen one says nothing at all
-const NICK_CHARS_MAX = 32; // as the field in index.html
-const NEAR_END_PX = 48; // closer to the end than this means: the reader follows the talk
+const HISTORY = 50; // messages shown of before the join
+const GAPS_MAX = 100; // told in channelCounters
+const SHOWN_MAX = 2000; // keys and positions remembered to notice what would be shown twice
 
 export const STATE_TEXT = {
   connecting: 'Connecting…',
   open: 'Connected',
+  resuming: 'Catching up…',
   reconnecting: 'Reconnecting…',
+  failed: 'Not joined',
   stopped: 'Disconnected',
 };
 
-const timeFormat = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
-const fullFormat = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'medium' });
-const dayFormat = new Intl.DateTimeFormat(undefined, {
-  weekday: 'long',
-  day: 'numeric',
-  month: 'long',
-});
+const GAP_TEXT = {
+  retention: 'the server does not keep messages that long',
+  epoch: 'the server was started again and lost them',
+  slow: 'this page could not read them fast enough',
+  overload: 'the server had too much to do',
+  hole: 'they were lost on the way',
+};
 
-function element(tag, className, text = '') {
-  const node = document.createElement(tag);
-  node.className = className;
-  node.textContent = text;
-  return node;
-}
-
-function button(text, onClick) {
-  const node = element('button', '', text);
-  node.type = 'button';
-  node.addEventListener('click', onClick);
-  return node;
-}
-
-// When this page saw it: the plain dialect carries no time.
-function timeElement() {
-  const now = new Date();
-  const node = element('time', '', timeFormat.format(now));
-  node.dateTime = now.toISOString();
-  node.title = fullFormat.format(now);
-  return node;
-}
-
-// A name is only a beginning of the text ("nick: text"), so it is set in bold and stays part of it.
-function messageElement(text) {
-  const item = element('li', 'message');
-  const body = element('p', 'text');
-  body.dir = 'auto';
-  const colon = text.indexOf(': ');
-  const named = colon > 0 && colon <= NICK_CHARS_MAX && !text.slice(0, colon).includes('\n');
-  const nameEnd = named ? colon + 1 : 0;
-  if (named) body.append(element('b', 'name', text.slice(0, nameEnd)));
-  body.append(text.slice(nameEnd));
-  item.append(body, timeElement());
-  return item;
-}
-
-// Its entry in the list, its log, what is unread and what is pending.
-//
-// Nothing is acknowledged in the plain dialect, but a member gets its own messages: one of ours is
-// pending, and shown so at the end of the log, until it comes back and takes its place in the order
-// that everybody sees. When the connection breaks, the server reports an error or the time is over,
-// what is still pending is marked as not confirmed (it may have arrived all the same) and can be
-// sent again.
 export class Group {
   unread = 0;
   trouble = false; // an error that was not looked at yet
-  newBelow = false; // something arrived below what the reader sees
   entry = element('li', ''); // for the list of groups
-  log = element('div', 'log');
+  shownTwice = 0; // messages, by our own count; never, if the client is right
+  gaps = []; // the newest: {group, epoch, after, before, reason}
+  #client;
   #page;
-  #pending = []; // {text, item}, in the order sent
-  #following = true; // the reader is at the end of the log
-  #scrollScheduled = false;
-  #everLost = false;
-  #lastDay = '';
-  #list = element('ol', '');
+  #subscription;
+  #talk;
+  #own = new Map(); // key → {text, line, sent: its position once acknowledged}, not in place yet
+  #shown = new Set(); // keys of messages, and positions as "epoch/offset"
+  #historyEnd = null; // what is not newer was there before us, and is no news
+  #newest; // time of the newest message, or of the join
+  #lostAt = 0; // 0: not lost
+  #lostNote = null;
   #tab;
   #badge = element('span', 'badge');
   #hint = element('span', 'hidden');
 
-  // page: {show(group), isOnShow(group), changed()}; changed: what render() shows is not up to date
-  constructor(id, page) {
+  // page: {show(group), isOnShow(group), changed(), edit(text)}; changed: render() would change it
+  constructor(id, client, page) {
     this.id = id;
+    this.#client = client;
     this.#page = page;
     this.#tab = button('', () => page.show(this));
     const name = element('span', 'name', id);
@@ -96,195 +58,211 @@ export class Group {
     this.#tab.append(name, this.#badge, this.#hint);
     this.#tab.title = id;
     this.entry.append(this.#tab);
-
-    this.log.setAttribute('role', 'log');
-    this.log.setAttribute('aria-label', `Messages of group ${id}`);
-    this.log.tabIndex = 0; // so that the arrow keys can scroll it
-    this.log.append(this.#list);
-    this.log.addEventListener('scroll', () => this.#scrolled(), { passive: true });
-    // It came on show, or the phone's keyboard came or went.
-    new ResizeObserver(() => this.#scheduleFollow()).observe(this.log);
-
-    this.connection = new GroupConnection(id, {
-      state: () => this.#stateChanged(),
-      lost: (code, reason) => this.#lost(code, reason),
-      message: (data) => this.#received(data),
-    });
+    this.#talk = new Talk(`Messages of group ${id}`, { newBelow: () => page.changed() });
+    this.join();
   }
 
-  // False when it could not be sent; the person's text is kept then.
+  get log() {
+    return this.#talk.log;
+  }
+
+  get newBelow() {
+    return this.#talk.newBelow;
+  }
+
+  get state() {
+    if (this.#client.state !== 'open') return this.#client.state;
+    const { state } = this.#subscription;
+    return { joining: 'connecting', joined: 'open' }[state] ?? state;
+  }
+
+  get canSend() {
+    return this.state !== 'stopped' && this.state !== 'failed';
+  }
+
+  // Also again, after it was refused.
+  join() {
+    this.#newest = Date.now();
+    this.#subscription = this.#client.join(this.id, { last: HISTORY });
+    const on = (type, listener) => this.#subscription.addEventListener(type, listener);
+    on('message', (event) => this.#received(event));
+    on('gap', (event) => this.#missed(event));
+    on('state', (event) => this.#stateChanged(event));
+    on('error', (event) => this.#reported(event));
+    this.#page.changed();
+  }
+
   send(text) {
-    if (this.#pending.length >= PENDING_MAX) {
-      const problem = `${PENDING_MAX} messages are still on their way; wait or discard some.`;
-      this.#note(problem, 'error');
-      return false;
-    }
-    if (!this.connection.send(text)) return false;
-    const item = messageElement(text);
-    item.classList.add('mine', 'pending');
-    const entry = { text, item };
-    this.#pending.push(entry);
-    this.#list.append(item);
-    setTimeout(() => this.#pending.includes(entry) && this.#markUnconfirmed([entry]), CONFIRM_MS);
-    this.#following = true;
-    this.#added();
-    return true;
+    const key = randomKey();
+    const entry = { text, line: messageLine(text), sent: null };
+    entry.line.classList.add('mine');
+    this.#own.set(key, entry);
+    this.#transmit(key, entry);
   }
 
   leave() {
-    this.connection.close();
+    this.#subscription.leave();
     this.entry.remove();
     this.log.remove();
   }
 
+  scrollToEnd() {
+    this.#talk.scrollToEnd();
+  }
+
   render() {
-    const onShow = this.#page.isOnShow(this);
     if (this.#isRead()) {
       this.unread = 0;
       this.trouble = false;
     }
-    const { state } = this.connection;
     const unread = this.unread ? `, ${this.unread} unread` : '';
     const trouble = this.trouble ? ', has an error' : '';
-    this.#tab.setAttribute('aria-current', String(onShow));
-    this.entry.dataset.state = state;
+    this.#tab.setAttribute('aria-current', String(this.#page.isOnShow(this)));
+    this.entry.dataset.state = this.state;
+    this.log.dataset.state = this.state;
     this.entry.classList.toggle('trouble', this.trouble);
     this.#badge.textContent = this.unread > 99 ? '99+' : this.unread || '';
-    this.#hint.textContent = `${unread}${trouble}, ${STATE_TEXT[state]}`;
-    this.log.hidden = !onShow;
-  }
-
-  scrollToEnd() {
-    this.log.scrollTop = this.log.scrollHeight;
-  }
-
-  #received(data) {
-    if (typeof data !== 'string') {
-      this.#note(`A binary message of ${data.byteLength} bytes arrived.`);
-      return;
-    }
-    const ours = this.#pending.findIndex(({ text }) => text === data);
-    if (ours >= 0) {
-      this.#confirm(this.#pending.splice(ours, 1)[0].item);
-      return;
-    }
-    const error = parseError(data);
-    if (error) {
-      this.#note(`The server says: ${error.message} (${error.code})`, 'error');
-      this.#markUnconfirmed();
-    } else {
-      this.#insert(messageElement(data));
-      this.#countUnread();
-    }
-  }
-
-  #confirm(item) {
-    item.classList.remove('pending', 'unconfirmed');
-    item.querySelector('.retry')?.remove();
-    item.querySelector('time').replaceWith(timeElement());
-    this.#insert(item);
-  }
-
-  #markUnconfirmed(entries = this.#pending) {
-    for (const entry of entries) {
-      if (entry.item.classList.contains('unconfirmed')) continue;
-      entry.item.classList.add('unconfirmed');
-      const retry = element('p', 'retry', 'Not confirmed. ');
-      retry.append(
-        button('Send again', () => this.send(entry.text) && this.#discard(entry)),
-        button('Discard', () => this.#discard(entry)),
-      );
-      entry.item.append(retry);
-      this.#added();
-    }
-  }
-
-  #discard(entry) {
-    this.#pending = this.#pending.filter((other) => other !== entry);
-    entry.item.remove();
-    this.#page.show(this); // the button had the focus and is gone
-  }
-
-  #stateChanged() {
-    if (this.connection.state === 'open') {
-      this.#note(
-        this.#everLost
-          ? 'Connected again. What was sent in between is not shown here.'
-          : 'Connected. What is sent from now on appears here.',
-      );
-    }
-    this.#page.changed();
-  }
-
-  #lost(code, reason) {
-    this.#everLost = true;
-    // 1001, 1006: it went away; 4000-4499: it asks us to connect again. Else something is wrong.
-    const expected = code === 1001 || code === 1006 || (code >= 4000 && code < 4500);
-    const how = reason ? `closed: ${reason}` : 'lost';
-    this.#note(`Connection ${how} (${code}).`, expected ? 'info' : 'error');
-    this.#markUnconfirmed();
-  }
-
-  // A line of the page's own: kind is "info" or "error".
-  #note(text, kind = 'info') {
-    const item = element('li', `note ${kind}`);
-    item.append(element('p', '', text), timeElement());
-    this.#insert(item);
-    if (kind === 'error') this.trouble = true;
-    this.#page.changed();
-  }
-
-  // Puts an entry after all that came from the server and before what is still pending.
-  #insert(item) {
-    const today = dayFormat.format(new Date());
-    const end = this.#pending[0]?.item ?? null;
-    if (today !== this.#lastDay) this.#list.insertBefore(element('li', 'day', today), end);
-    this.#lastDay = today;
-    this.#list.insertBefore(item, end);
-    while (this.#list.childElementCount > ENTRIES_MAX) this.#list.firstElementChild.remove();
-    this.#added();
-  }
-
-  #countUnread() {
-    if (this.#isRead()) return;
-    this.unread++;
-    this.#page.changed();
+    this.#hint.textContent = `${unread}${trouble}, ${STATE_TEXT[this.state]}`;
+    this.log.hidden = !this.#page.isOnShow(this);
   }
 
   #isRead() {
     return this.#page.isOnShow(this) && !document.hidden;
   }
 
-  #added() {
-    if (this.#following) {
-      this.#scheduleFollow();
-    } else {
-      this.#setNewBelow(true);
+  #received({ epoch, offset, time, key, message, data }) {
+    this.#newest = time;
+    this.#count([`${epoch}/${offset}`, key]);
+    const own = this.#own.get(key);
+    if (own) {
+      this.#own.delete(key);
+      this.#place(own, time);
+      return;
+    }
+    let text = typeof message === 'string' ? message : JSON.stringify(message);
+    if (data) text = `[${data.length} bytes that are not text]`;
+    this.#talk.place(messageLine(text), time);
+    const history = epoch === this.#historyEnd?.epoch && offset <= this.#historyEnd.offset;
+    if (history || this.#isRead()) return;
+    this.unread++;
+    this.#page.changed();
+  }
+
+  // Independent of the client, which should never let one come twice.
+  #count(names) {
+    if (names.some((name) => this.#shown.has(name))) this.shownTwice++;
+    for (const name of names) if (name !== undefined) this.#shown.add(name);
+    while (this.#shown.size > SHOWN_MAX) this.#shown.delete(this.#shown.values().next().value);
+  }
+
+  #missed({ group, epoch, after, before, reason }) {
+    this.gaps.push({ group, epoch, after, before, reason });
+    if (this.gaps.length > GAPS_MAX) this.gaps.shift();
+    for (const { sent } of this.#own.values()) {
+      if (sent && sent.epoch !== epoch) sent.passed = true; // of the epoch that was lost
+    }
+    this.#placePassed({ epoch, offset: before - 1 });
+    const range = `between ${clock(this.#newest)} and ${clock(Date.now())}`;
+    const why = GAP_TEXT[reason] ?? reason;
+    this.#note(`Messages sent ${range} may be missing here: ${why}.`, 'error');
+    this.#newest = Date.now();
+  }
+
+  #stateChanged({ state, recovered, error }) {
+    if (state === 'joined') {
+      this.#historyEnd ??= this.#subscription.position;
+      this.#found(recovered);
+    } else if (state === 'resuming' && this.#client.state !== 'open' && !this.#lostAt) {
+      this.#lostAt = Date.now();
+      const text = 'Connection lost. It comes back by itself.';
+      this.#lostNote = this.#talk.note(text, 'info', 'connection');
+    } else if (state === 'failed') {
+      const what =
+        error.code === 'stopped' ? 'Not connected any more' : 'This group cannot be joined';
+      this.#note(`${what}: ${error.message}`, 'error');
+    }
+    this.#page.changed();
+  }
+
+  // The note of the loss becomes one of what came of it.
+  #found(recovered) {
+    if (!this.#lostAt) return;
+    const seconds = Math.max(1, Math.round((Date.now() - this.#lostAt) / 1000));
+    this.#lostAt = 0;
+    const end = recovered ? 'Nothing was missed.' : 'Not all of what was sent is still there.';
+    this.#lostNote.querySelector('p').textContent = `Connected again after ${seconds} s. ${end}`;
+  }
+
+  #reported({ code, message }) {
+    // It is being repaired; if that fails a gap follows. A refused join is told as the state.
+    if (code === 'hole' || this.#subscription.state === 'failed') return;
+    this.#note(`The server says: ${message} (${code})`, 'error');
+  }
+
+  #note(text, kind) {
+    this.#talk.note(text, kind);
+    if (kind === 'error') this.trouble = true;
+    this.#page.changed();
+  }
+
+  async #transmit(key, own) {
+    own.line.classList.add('pending');
+    this.#talk.placePending(own.line, 'sending…');
+    try {
+      own.sent = await this.#subscription.send(own.text, { key });
+      if (!this.#own.has(key)) return; // it came already
+      own.line.classList.remove('pending', 'unconfirmed');
+      own.line.querySelector('time').textContent = 'sent';
+      this.#placePassed(this.#subscription.position);
+    } catch (error) {
+      if (this.#own.has(key)) this.#offerAgain(key, own, error);
     }
   }
 
-  // Once a frame, however much arrived: reading the layout for each message makes a burst slow.
-  #scheduleFollow() {
-    if (this.#scrollScheduled) return;
-    this.#scrollScheduled = true;
-    requestAnimationFrame(() => {
-      this.#scrollScheduled = false;
-      if (this.#following) this.scrollToEnd();
-    });
+  // What is acknowledged and not after this position is in a gap and does not come back to us: here
+  // is its place.
+  #placePassed({ epoch, offset }) {
+    for (const [key, own] of this.#own) {
+      const { sent } = own;
+      if (!sent?.passed && !(sent?.epoch === epoch && sent.offset <= offset)) continue;
+      this.#own.delete(key);
+      this.#place(own, Date.now());
+    }
   }
 
-  #scrolled() {
-    // Something arrived and the log is about to follow it: the end has moved, not the reader.
-    if (this.#scrollScheduled && this.#following) return;
-    if (!this.#page.isOnShow(this)) return;
-    const { scrollHeight, scrollTop, clientHeight } = this.log;
-    this.#following = scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
-    if (this.#following) this.#setNewBelow(false);
+  #place(own, time) {
+    own.line.classList.remove('pending', 'unconfirmed');
+    own.line.querySelector('.retry')?.remove();
+    this.#talk.place(own.line, time);
   }
 
-  #setNewBelow(value) {
-    if (this.newBelow === value) return;
-    this.newBelow = value;
-    this.#page.changed();
+  // The same key again: if the first try did succeed, the message is still there only once.
+  #offerAgain(key, own, { code, message, maybePublished }) {
+    own.line.classList.add('unconfirmed');
+    own.line.querySelector('time').textContent = '';
+    const what = maybePublished ? 'Not confirmed, it may have arrived.' : `Not sent: ${message}.`;
+    const retry = element('p', 'retry', what);
+    const end = () => {
+      retry.remove();
+      this.#talk.forget(own.line);
+      this.#page.show(this); // the button had the focus and is gone
+    };
+    const again = () => {
+      end();
+      own.line.classList.remove('unconfirmed');
+      this.#transmit(key, own);
+    };
+    const discard = () => {
+      end();
+      this.#own.delete(key);
+    };
+    const edit = () => {
+      discard();
+      this.#page.edit(own.text);
+    };
+    const change = code === 'too_large' ? button('Edit', edit) : button('Send again', again);
+    retry.append(change, button('Discard', discard));
+    own.line.append(retry);
+    this.#talk.grown();
   }
 }

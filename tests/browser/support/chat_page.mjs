@@ -56,7 +56,7 @@ export class ChatPage {
     return chat;
   }
 
-  // The edge that this page, which is in one group, is connected to.
+  // The edge that this page is connected to.
   get edge() {
     return this.handshakes.at(-1);
   }
@@ -83,6 +83,20 @@ export class ChatPage {
 
   async connected() {
     await this.waitForState('Connected');
+  }
+
+  // Connected, without waiting for the next attempt: as a person who presses "Connect now".
+  async reconnected() {
+    const now = this.page.getByRole('button', { name: 'Connect now' });
+    await until('the page to be connected', async () => {
+      if (await now.isVisible()) await now.click({ timeout: 100 }).catch(() => {});
+      return (await this.page.locator('#chatState').textContent()) === 'Connected';
+    });
+  }
+
+  // What the page itself counted: see channelCounters in chat.js.
+  counters() {
+    return this.page.evaluate(() => window.channelCounters);
   }
 
   // The messages of the group on show that came from the server, oldest first.

@@ -15,9 +15,10 @@ const DIFFERENT_EDGE_TRIES_MAX = 60; // with two edges, the same one 60 times is
 let browser;
 after(() => browser?.close());
 
-// options: as System.start. body: ({system, open, openOnDifferentEdges, directory, t}) => Promise
+// options: as System.start, and timeoutMs
+// body: ({system, open, openOnDifferentEdges, directory, t}) => Promise
 export function scenario(name, options, body) {
-  test(name, { timeout: TEST_TIMEOUT_MS }, async (t) => {
+  test(name, { timeout: options.timeoutMs ?? TEST_TIMEOUT_MS }, async (t) => {
     const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'channel-browser-'));
     const pages = [];
     browser ??= await launchChromium();

@@ -1,0 +1,246 @@
+// A group in the browser client: joining, resuming, being refused, leaving, history.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FakeWorld, outcome, record, settled } from './support/fake_edge.mjs';
+
+const from = ({ since, last }) => ({ since, last });
+const offsets = (events) => events.map(({ offset }) => offset);
+
+test('a join says from where: now, after a position, or the newest few', () => {
+  const world = new FakeWorld();
+  world.open();
+  world.client.join('a');
+  world.client.join('b', { since: { epoch: 'k1', offset: 41 } });
+  world.client.join('c', { last: 50 });
+  world.client.join('d', { since: null });
+  const frames = world.socket.takeAll().map(({ cmd, id, ...fields }) => fields);
+  assert.deepEqual(frames, [
+    { group_id: 'a' },
+    { group_id: 'b', since: { epoch: 'k1', offset: 41 } },
+    { group_id: 'c', last: 50 },
+    { group_id: 'd' },
+  ]);
+  const both = { since: { epoch: 'k1', offset: 1 }, last: 2 };
+  assert.throws(() => world.client.join('e', both), TypeError);
+  assert.throws(() => world.client.join('a'), { code: 'already_joined', group: 'a' });
+});
+
+test('a confirmed join is told, and resolves with the position', async () => {
+  const world = new FakeWorld();
+  const room = world.client.join('123');
+  const states = record(room, 'state');
+  assert.equal(room.state, 'joining');
+  assert.equal(room.position, null);
+  world.open();
+  world.socket.ok(world.socket.take('add_group'), { offset: 57, recovered: true });
+  assert.deepEqual(await room.joined, { epoch: 'k1', offset: 57 });
+  assert.deepEqual(states, [{ state: 'joined', recovered: true }]);
+  await world.reopen();
+  assert.equal(room.state, 'resuming');
+  world.socket.ok(world.socket.take('add_group'), { recovered: false });
+  assert.deepEqual(states.slice(1), [{ state: 'resuming' }, { state: 'joined', recovered: false }]);
+});
+
+test('what is not of a joined group is not told to anyone', () => {
+  const world = new FakeWorld();
+  const messages = record(world.joined(), 'message');
+  world.socket.message(1, { group_id: '456' });
+  assert.deepEqual(messages, []);
+});
+
+test('it resumes from its position and takes nothing before the answer', async () => {
+  const world = new FakeWorld();
+  const room = world.joined();
+  const messages = record(room, 'message');
+  world.socket.message(1);
+  world.socket.message(2);
+  await world.reopen();
+  const join = world.socket.take('add_group');
+  assert.deepEqual(from(join), { since: { epoch: 'k1', offset: 2 }, last: undefined });
+  world.socket.message(5);
+  world.socket.ok(join, { offset: 5, recovered: true });
+  for (const offset of [3, 4, 5, 6]) world.socket.message(offset);
+  assert.deepEqual(offsets(messages), [1, 2, 3, 4, 5, 6]);
+  assert.deepEqual(world.client.counters, {
+    messages: 6,
+    duplicates: 0,
+    gaps: 0,
+    holes: 0,
+    missed: 0,
+    reconnects: 1,
+  });
+});
+
+test('a join from now on resumes from the position that its answer gave', async () => {
+  const world = new FakeWorld();
+  const room = world.client.join('123');
+  world.open().take('add_group');
+  await world.reopen();
+  assert.deepEqual(from(world.socket.sent[0]), { since: undefined, last: undefined }, 'no answer');
+  world.socket.ok(world.socket.take('add_group'), { offset: 57, recovered: true });
+  assert.deepEqual(room.position, { epoch: 'k1', offset: 57 });
+  await world.reopen();
+  assert.deepEqual(from(world.socket.take('add_group')).since, { epoch: 'k1', offset: 57 });
+});
+
+test('with `last` the chain begins with the first message', async () => {
+  const world = new FakeWorld();
+  const messages = record(world.joined({ last: 2 }, { offset: 57, recovered: true }), 'message');
+  world.socket.message(50, { previous_offset: 49 });
+  world.socket.message(57, { previous_offset: 50 });
+  world.socket.message(60, { previous_offset: 57 });
+  assert.deepEqual(offsets(messages), [50, 57, 60]);
+  await world.reopen();
+  assert.deepEqual(from(world.socket.take('add_group')).since, { epoch: 'k1', offset: 60 });
+});
+
+test('with `last` and nothing there the first live message is taken', () => {
+  const world = new FakeWorld();
+  const room = world.joined({ last: 2 }, { offset: 57, recovered: true });
+  const messages = record(room, 'message');
+  assert.deepEqual(room.position, { epoch: 'k1', offset: 57 });
+  world.socket.message(58, { previous_offset: 0 });
+  assert.deepEqual(offsets(messages), [58]);
+});
+
+test('a connection that is lost before the `last` messages came loses none', async () => {
+  const world = new FakeWorld();
+  const room = world.joined({ last: 2 }, { offset: 57, recovered: true });
+  const messages = record(room, 'message');
+  await world.reopen();
+  const join = world.socket.take('add_group');
+  assert.deepEqual(from(join), { since: undefined, last: 2 });
+  world.socket.ok(join, { offset: 66, recovered: true });
+  // Two are not all that came since the first answer: the chain shows it.
+  world.socket.message(65, { previous_offset: 60 });
+  assert.deepEqual(messages, []);
+  const again = world.socket.take('add_group');
+  assert.deepEqual(from(again).since, { epoch: 'k1', offset: 57 });
+  world.socket.ok(again, { offset: 66, recovered: true });
+  world.socket.message(60, { previous_offset: 57 });
+  world.socket.message(65, { previous_offset: 60 });
+  assert.deepEqual(offsets(messages), [60, 65]);
+});
+
+test('nor if the log is another one by then', async () => {
+  const world = new FakeWorld();
+  const room = world.joined({ last: 2 }, { offset: 57, recovered: true });
+  await world.reopen();
+  world.socket.ok(world.socket.take('add_group'), { epoch: 'k2', offset: 3, recovered: true });
+  const again = world.socket.take('add_group');
+  assert.deepEqual(from(again).since, { epoch: 'k1', offset: 57 });
+  assert.equal(room.state, 'resuming');
+});
+
+test('a join that may be tried again is, no sooner than the server says', async () => {
+  const world = new FakeWorld();
+  const room = world.client.join('123');
+  const errors = record(room, 'error');
+  world.open();
+  world.socket.error(world.socket.take('add_group'), 'unavailable', {
+    retryable: true,
+    retry_ms: 3000,
+  });
+  assert.deepEqual(errors, [{ code: 'unavailable', message: 'it is unavailable', group: '123' }]);
+  assert.equal(room.state, 'joining');
+  await world.time.advance(2999);
+  assert.deepEqual(world.socket.sent, []);
+  await world.time.advance(1501);
+  world.socket.ok(world.socket.take('add_group'));
+  assert.equal(room.state, 'joined');
+});
+
+test('a join that is refused ends the subscription, and the group can be joined anew', async () => {
+  const world = new FakeWorld();
+  const room = world.client.join('123');
+  const [states, errors] = [record(room, 'state'), record(room, 'error')];
+  world.open();
+  world.socket.error(world.socket.take('add_group'), 'limit_exceeded');
+  await assert.rejects(room.joined, { name: 'ChannelError', code: 'limit_exceeded', group: '123' });
+  assert.deepEqual(
+    states.map(({ state, error }) => [state, error.code]),
+    [['failed', 'limit_exceeded']],
+  );
+  assert.equal(errors.length, 1);
+  await world.reopen();
+  assert.deepEqual(world.socket.sent, []);
+  world.client.join('123');
+  world.socket.take('add_group');
+});
+
+test('leaving ends it: the server is told, and nothing more is heard', async () => {
+  const world = new FakeWorld();
+  const room = world.joined();
+  const messages = record(room, 'message');
+  room.leave();
+  room.leave();
+  const { id, group_id } = world.socket.take('leave_group');
+  assert.equal(group_id, '123');
+  assert.deepEqual(world.socket.sent, []);
+  assert.equal(room.state, 'left');
+  world.socket.message(1);
+  // Joined anew, and a message of before is still on the way.
+  const again = record(world.client.join('123'), 'message');
+  const join = world.socket.take('add_group');
+  world.socket.ok({ id, group_id }); // the answer to the leave, not to the join
+  world.socket.message(2);
+  world.socket.ok(join, { offset: 2 });
+  world.socket.message(3);
+  assert.deepEqual([messages, offsets(again)], [[], [3]]);
+  await assert.rejects(room.history(), { code: 'not_joined' });
+});
+
+test('leaving before the join was confirmed rejects it', async () => {
+  const world = new FakeWorld();
+  const room = world.client.join('123');
+  room.leave();
+  await assert.rejects(room.joined, { code: 'left' });
+  world.open();
+  assert.deepEqual(world.socket.sent, []);
+});
+
+test('an error of a group without a command is an event of its subscription', () => {
+  const world = new FakeWorld();
+  const errors = record(world.joined(), 'error');
+  world.socket.deliver({ event: 'error', group_id: '123', code: 'internal', message: 'm' });
+  assert.deepEqual(errors, [{ code: 'internal', message: 'm', group: '123' }]);
+});
+
+test('a history waits for the join and is asked again after a loss', async () => {
+  const world = new FakeWorld();
+  const room = world.client.join('123');
+  const asked = outcome(room.history({ last: 2, limit: 10 }));
+  world.open();
+  const join = world.socket.take('add_group');
+  assert.deepEqual(world.socket.sent, []);
+  world.socket.ok(join);
+  const { id, ...fields } = world.socket.take('history');
+  assert.deepEqual(fields, { cmd: 'history', group_id: '123', last: 2, limit: 10 });
+  await world.reopen();
+  world.socket.ok(world.socket.take('add_group'));
+  const publication = { offset: 3, previous_offset: 2, time_unix_ms: 9, message: 'm' };
+  world.socket.ok(world.socket.take('history'), {
+    offset: 3,
+    recovered: true,
+    publications: [publication],
+    more: false,
+  });
+  await settled();
+  assert.deepEqual(asked.value, {
+    epoch: 'k1',
+    offset: 3,
+    recovered: true,
+    publications: [
+      { group: '123', epoch: 'k1', offset: 3, previousOffset: 2, time: 9, message: 'm' },
+    ],
+    more: false,
+  });
+  const refused = outcome(room.history());
+  world.socket.error(world.socket.take('history'), 'bad_request');
+  const abandoned = outcome(room.history());
+  room.leave();
+  await settled();
+  assert.deepEqual([refused.error.code, abandoned.error.code], ['bad_request', 'not_joined']);
+  assert.equal(abandoned.error.maybePublished, false);
+});

@@ -1,0 +1,172 @@
+// The messages of a group in the browser client: in order, once, and what is missing is told.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FakeWorld, record } from './support/fake_edge.mjs';
+
+const offsets = (events) => events.map(({ offset }) => offset);
+const epochGap = {
+  event: 'gap',
+  group_id: '123',
+  epoch: 'k2',
+  after: 7,
+  before: 3,
+  reason: 'epoch',
+};
+
+test('a message has all that the server told, and bytes are bytes', () => {
+  const world = new FakeWorld();
+  const room = world.joined();
+  const messages = record(room, 'message');
+  world.socket.message(4, { previous_offset: 0, message: { a: [1] }, key: 'abc' });
+  world.socket.message(5, { message: undefined, data: 'AP+A' });
+  const common = { group: '123', epoch: 'k1', time: 1_800_000_000_000 };
+  assert.deepEqual(messages, [
+    { ...common, offset: 4, previousOffset: 0, key: 'abc', message: { a: [1] } },
+    { ...common, offset: 5, previousOffset: 4, data: Uint8Array.of(0, 255, 128) },
+  ]);
+  assert.deepEqual(room.position, { epoch: 'k1', offset: 5 });
+  assert.equal(world.client.counters.messages, 2);
+});
+
+test('an offset that was seen is dropped', () => {
+  const world = new FakeWorld();
+  const messages = record(world.joined(), 'message');
+  for (const offset of [1, 2, 2, 1, 3]) world.socket.message(offset);
+  assert.deepEqual(offsets(messages), [1, 2, 3]);
+  assert.equal(world.client.counters.duplicates, 2);
+  assert.equal(world.client.counters.holes, 0);
+});
+
+test('a gap is told, and what follows it is not a hole', () => {
+  const world = new FakeWorld();
+  const room = world.joined({ since: { epoch: 'k1', offset: 43 } }, { recovered: false });
+  const [gaps, messages] = [record(room, 'gap'), record(room, 'message')];
+  const range = { epoch: 'k1', after: 43, before: 52, reason: 'retention' };
+  world.socket.deliver({ event: 'gap', group_id: '123', ...range });
+  assert.deepEqual(gaps, [{ group: '123', ...range }]);
+  assert.deepEqual(room.position, { epoch: 'k1', offset: 51 });
+  world.socket.message(52);
+  world.socket.deliver({ event: 'gap', group_id: '123', ...range }); // of what came already
+  assert.deepEqual(offsets(messages), [52]);
+  assert.deepEqual(room.position, { epoch: 'k1', offset: 52 });
+  const { gaps: told, holes } = world.client.counters;
+  assert.deepEqual([told, holes], [1, 0]);
+});
+
+test('a gap begins where the messages ended here, though the server had more', () => {
+  const world = new FakeWorld();
+  const room = world.joined();
+  const gaps = record(room, 'gap');
+  world.socket.message(5, { previous_offset: 0 });
+  world.socket.deliver(epochGap);
+  assert.deepEqual(gaps, [{ group: '123', epoch: 'k2', after: 5, before: 3, reason: 'epoch' }]);
+  assert.deepEqual(room.position, { epoch: 'k2', offset: 2 }, 'smaller, and of another epoch');
+  world.socket.deliver({ ...epochGap, after: 5 });
+  assert.equal(gaps.length, 1);
+});
+
+test('what was sent again into a new epoch is told by its key', () => {
+  const world = new FakeWorld();
+  const messages = record(world.joined(), 'message');
+  world.socket.message(6, { previous_offset: 0, key: 'sent-again' });
+  world.socket.message(7, { key: 'other' });
+  world.socket.deliver(epochGap);
+  const later = { epoch: 'k2', time_unix_ms: 1_800_000_070_000 };
+  world.socket.message(3, { ...later, key: 'sent-again' });
+  world.socket.message(4, { ...later, key: 'new' });
+  world.socket.message(5, later);
+  assert.deepEqual(
+    messages.map(({ epoch, offset }) => epoch + offset),
+    ['k16', 'k17', 'k24', 'k25'],
+  );
+  assert.equal(world.client.counters.duplicates, 1);
+});
+
+test('a key that is used again after 2 minutes is a new message', () => {
+  const world = new FakeWorld();
+  const messages = record(world.joined(), 'message');
+  const start = 1_800_000_000_000;
+  world.socket.message(1, { key: 'daily', time_unix_ms: start });
+  world.socket.message(2, { key: 'daily', time_unix_ms: start + 120_000 });
+  world.socket.message(3, { key: 'daily', time_unix_ms: start + 120_001 });
+  world.socket.message(4, { key: 'daily', time_unix_ms: start + 120_002 });
+  assert.deepEqual(offsets(messages), [1, 3]);
+});
+
+test('the newest 1024 keys are remembered', () => {
+  const world = new FakeWorld();
+  const messages = record(world.joined(), 'message');
+  for (let i = 1; i <= 1025; i++) world.socket.message(i, { key: `key-${i}` });
+  world.socket.message(1026, { key: 'key-2' });
+  world.socket.message(1027, { key: 'key-1' });
+  assert.deepEqual(offsets(messages).slice(1024), [1025, 1027]);
+  // One that is used again is among the newest.
+  const late = { time_unix_ms: 1_800_000_120_001 };
+  world.socket.message(1028, { key: 'key-5', ...late });
+  for (let i = 1029; i <= 1034; i++) world.socket.message(i, { key: `key-${i}`, ...late });
+  world.socket.message(1035, { key: 'key-5', ...late });
+  assert.equal(messages.at(-1).offset, 1034);
+});
+
+test('a hole is told as an error and repaired by joining again', () => {
+  const world = new FakeWorld();
+  const room = world.joined();
+  const [messages, errors, states] = ['message', 'error', 'state'].map((type) =>
+    record(room, type),
+  );
+  world.socket.message(1);
+  world.socket.message(4);
+  world.socket.message(5);
+  assert.equal(room.state, 'resuming');
+  assert.deepEqual(
+    errors.map(({ code }) => code),
+    ['hole'],
+  );
+  assert.match(errors[0].message, /between 1 and 4/);
+  const join = world.socket.take('add_group');
+  assert.deepEqual(join.since, { epoch: 'k1', offset: 1 });
+  assert.deepEqual(world.socket.sent, [], 'one join for it');
+  world.socket.ok(join, { offset: 5, recovered: true });
+  for (const offset of [2, 3, 4, 5]) world.socket.message(offset);
+  assert.deepEqual(offsets(messages), [1, 2, 3, 4, 5]);
+  assert.deepEqual(
+    states.map(({ state }) => state),
+    ['resuming', 'joined'],
+  );
+  const { holes, missed, duplicates, gaps } = world.client.counters;
+  assert.deepEqual(
+    { holes, missed, duplicates, gaps },
+    { holes: 1, missed: 0, duplicates: 0, gaps: 0 },
+  );
+});
+
+test('a message of another epoch without a gap is a hole', () => {
+  const world = new FakeWorld();
+  const messages = record(world.joined(), 'message');
+  world.socket.message(1);
+  world.socket.message(2, { epoch: 'k2' });
+  const join = world.socket.take('add_group');
+  assert.deepEqual(join.since, { epoch: 'k1', offset: 1 });
+  assert.deepEqual(offsets(messages), [1]);
+});
+
+test('a hole that cannot be repaired is announced as a gap, and the talk goes on', () => {
+  const world = new FakeWorld();
+  const room = world.joined();
+  const [messages, gaps] = [record(room, 'message'), record(room, 'gap')];
+  world.socket.message(1);
+  for (let i = 0; i < 3; i++) {
+    world.socket.message(4);
+    world.socket.ok(world.socket.take('add_group'), { recovered: true });
+  }
+  world.socket.message(4);
+  assert.deepEqual(world.socket.sent, []);
+  assert.deepEqual(gaps, [{ group: '123', epoch: 'k1', after: 1, before: 4, reason: 'hole' }]);
+  world.socket.message(5);
+  assert.deepEqual(offsets(messages), [1, 4, 5]);
+  const { holes, missed } = world.client.counters;
+  assert.deepEqual({ holes, missed }, { holes: 4, missed: 1 });
+  world.socket.message(9);
+  world.socket.take('add_group'); // the next one is repaired as the first was
+});

@@ -1,0 +1,82 @@
+// Is compiled and never run: a program that uses each call and event of the browser client. Where
+// an error is expected, its absence is one.
+
+import { ChannelClient, ChannelError, connect, randomKey } from '../../../ws_edge/web/channel.js';
+import type {
+  ChannelErrorEvent,
+  Counters,
+  GapEvent,
+  Position,
+  Publication,
+  PublicationEvent,
+  Sent,
+  Subscription,
+} from '../../../ws_edge/web/channel.js';
+
+interface Chat {
+  text: string;
+}
+
+const channel: ChannelClient = connect('wss://127.0.0.1:1234/', { queueMessagesMax: 10 });
+connect();
+connect(null, { WebSocket: class {}, sendTimeoutMs: 1000, queueBytesMax: 1 << 20 });
+channel.addEventListener('state', ({ state, code, reason, delayMs }) => {
+  const end: boolean = state === 'stopped';
+  console.log(end, code?.toFixed(), reason?.trim(), delayMs?.toFixed());
+});
+channel.addEventListener('error', ({ code, message }: ChannelErrorEvent) =>
+  console.log(code, message),
+);
+// @ts-expect-error: a client has no such event
+channel.addEventListener('message', () => {});
+// @ts-expect-error: no such state
+if (channel.state === 'closed') channel.close();
+
+const kept: Position | null = JSON.parse('null');
+const room: Subscription<Chat> = channel.join<Chat>(123, { since: kept });
+channel.join('456', { last: 50 }).leave();
+const onMessage = ({
+  message,
+  offset,
+  previousOffset,
+  time,
+  key,
+  data,
+}: PublicationEvent<Chat>) => {
+  console.log(
+    message.text.trim(),
+    offset - previousOffset,
+    new Date(time),
+    key?.length,
+    data?.length,
+  );
+};
+room.addEventListener('message', onMessage, { once: true });
+room.removeEventListener('message', onMessage);
+room.addEventListener('gap', ({ reason, after, before, epoch }: GapEvent) => {
+  if (reason === 'epoch') console.log(epoch, before - after);
+});
+room.addEventListener('state', ({ state, recovered, error }) => {
+  if (state === 'failed') console.log(error?.code, recovered);
+});
+// @ts-expect-error: no such reason
+room.addEventListener('gap', ({ reason }) => reason === 'unknown');
+// @ts-expect-error: a subscription comes from join
+new Subscription();
+
+export async function talk(): Promise<Publication<Chat>[]> {
+  const joined: Position = await room.joined;
+  const sent: Sent = await room.send({ text: 'hello' }, { key: randomKey(), timeoutMs: 5000 });
+  console.log(joined.epoch === sent.epoch, sent.duplicate, room.position?.offset, channel.server);
+  try {
+    await channel.send('789', ['any', { json: null }]);
+  } catch (error) {
+    if (error instanceof ChannelError && error.maybePublished) console.log(error.code, error.group);
+  }
+  channel.retryNow();
+  const counters: Readonly<Counters> = channel.counters;
+  // @ts-expect-error: they are for reading
+  counters.missed = 0;
+  const { publications, more, recovered } = await room.history({ last: 10, limit: 5 });
+  return more && recovered ? publications : [];
+}

@@ -1,0 +1,862 @@
+// The browser client of Channel: groups over one WebSocket, and nothing is lost in silence.
+//
+//   import { connect } from '/channel.js';
+//   const channel = connect(); // to the edge that served this file
+//   channel.addEventListener('state', ({ state }) => console.log(state));
+//
+//   const room = channel.join('123', { last: 50 });
+//   room.addEventListener('message', ({ message, time }) => console.log(new Date(time), message));
+//   room.addEventListener('gap', ({ reason }) => console.log(`something is missing: ${reason}`));
+//   room.addEventListener('error', ({ code, message }) => console.log(code, message));
+//   const { offset } = await room.send({ text: 'hello' });
+//   console.log(`message ${offset} is in the log; join('123', { since }) resumes`, room.position);
+//
+// channel.d.ts describes every call, event and promise. It is one file on purpose, longer than the
+// others here: a page, a bundler or Node (18 and later) takes it alone.
+//
+// From the inside out: Chain decides what is new, twice or missing; Subscription is one group;
+// Outbox keeps what was sent until it is answered; Connection keeps a WebSocket open; Core joins
+// them. Everywhere the own state is brought up to date first and listeners are told last: a
+// listener may call anything here, and one that throws stops nothing.
+
+const PROTOCOL = 'channel.v1.json';
+
+// Connection. The edge answers a publication within 10 s, if only with "unavailable".
+const RECONNECT_WINDOW_MS = [200, 15_000]; // until a welcome gives another
+const BACKOFF_FIRST_MS = 1000;
+const STABLE_MS = 5000; // a connection that held this long starts the back-off afresh
+const ATTEMPT_TIMEOUT_MS = 10_000; // a frozen edge accepts and never answers
+const ANSWER_TIMEOUT_MS = 15_000; // no sign of life for so long while we wait: ask
+const PING_INTERVAL_MS = 25_000; // the edge's own, until a welcome gives another
+const PROBE_TIMEOUT_MS = 10_000; // as the edge gives its clients
+const ASLEEP_MS = 2000; // a timer that is later than this: the tab was throttled, or slept
+
+// Messages
+const KEY_WINDOW_MS = 120_000; // the service's de-duplication window
+const SEND_TIMEOUT_MS = 60_000;
+const SEND_TIMEOUT_MAX_MS = 100_000; // and 10 s at the edge: still in the window, see Outbox
+const KEYS_MAX = 1024; // remembered for each group
+const QUEUE_MESSAGES_MAX = 1000;
+const QUEUE_BYTES_MAX = 4 * 1024 * 1024;
+const RETRY_MS = 1000; // after a retryable error that does not say when
+const REPAIRS_MAX = 3; // of one hole, before it is given up and announced
+
+export class ChannelError extends Error {
+  name = 'ChannelError';
+
+  constructor(code, message, { retryable = false, maybePublished = false, group } = {}) {
+    super(message);
+    this.code = code;
+    this.retryable = retryable;
+    this.maybePublished = maybePublished;
+    this.group = group;
+  }
+}
+
+// What one member may not guess of another: whoever knows a key could publish under it first.
+export function randomKey() {
+  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+export function connect(url, options) {
+  return new ChannelClient(url, options);
+}
+
+function tell(target, type, fields) {
+  target.dispatchEvent(Object.assign(new Event(type), fields));
+}
+
+const encoder = new TextEncoder();
+
+function toPublication(frame) {
+  const publication = {
+    group: frame.group_id,
+    epoch: frame.epoch,
+    offset: frame.offset,
+    previousOffset: frame.previous_offset,
+    time: frame.time_unix_ms,
+  };
+  if (frame.key !== undefined) publication.key = frame.key;
+  if (frame.data !== undefined) {
+    publication.data = Uint8Array.from(atob(frame.data), (char) => char.charCodeAt(0));
+  } else {
+    publication.message = frame.message;
+  }
+  return publication;
+}
+
+// The position of one group, and the check that every message continues it.
+class Chain {
+  position; // {epoch, offset}: what came so far; null until it is known
+  #last;
+  #head = null; // of a join with `last` of which nothing came yet: the chain begins at or before it
+  #keys = new Map(); // key → time of its message; the newest keys, oldest first
+
+  constructor({ since, last }) {
+    this.position = since ? { epoch: since.epoch, offset: since.offset } : null;
+    this.#last = last;
+  }
+
+  // From where to join, as fields of add_group.
+  from() {
+    if (this.position) return { since: this.position };
+    return this.#last === undefined ? {} : { last: this.#last };
+  }
+
+  best() {
+    return this.position ?? this.#head;
+  }
+
+  // False: what came is not a continuation; join again from from().
+  onJoined({ epoch, offset }) {
+    if (this.position) return true; // what was missed comes next, or a gap
+    if (this.#last === undefined) {
+      this.position = { epoch, offset };
+    } else if (this.#head && epoch !== this.#head.epoch) {
+      this.position = this.#head; // what came since the first join is gone; a join tells the range
+      return false;
+    }
+    this.#head ??= { epoch, offset };
+    return true;
+  }
+
+  // 'new' (the position is now this message), 'duplicate' or 'hole' (the position is unchanged).
+  onMessage({ epoch, offset, previousOffset, key, time }) {
+    const before = this.best();
+    if (epoch !== before.epoch || previousOffset > before.offset) {
+      this.position = before;
+      return 'hole';
+    }
+    if (this.position && offset <= before.offset) return 'duplicate';
+    this.position = { epoch, offset };
+    return this.#isKnown(key, time) ? 'duplicate' : 'new';
+  }
+
+  // The range that is lost, or null if nothing of it is news.
+  onGap({ epoch, after, before, reason }) {
+    const from = this.best();
+    if (epoch === from.epoch && before - 1 <= from.offset) return null;
+    this.position = { epoch, offset: before - 1 };
+    // What came last here may be older than what the edge had: then the range is wider.
+    return { epoch, after: Math.min(after, from.offset), before, reason };
+  }
+
+  // A message that was sent, but not answered when the service lost its memory, is sent again and
+  // gets a position of the new epoch; only its key tells. Keys are compared no longer than the
+  // service does it: after that the same key is a new message, by contract.
+  #isKnown(key, time) {
+    if (key === undefined) return false;
+    const knownTime = this.#keys.get(key);
+    if (knownTime !== undefined && Math.abs(time - knownTime) <= KEY_WINDOW_MS) return true;
+    this.#keys.delete(key); // to become the newest
+    this.#keys.set(key, time);
+    if (this.#keys.size > KEYS_MAX) this.#keys.delete(this.#keys.keys().next().value);
+    return false;
+  }
+}
+
+// For the client only.
+const start = Symbol('start');
+const onLost = Symbol('onLost');
+const onFrame = Symbol('onFrame');
+const onAnswer = Symbol('onAnswer');
+const end = Symbol('end');
+
+// One joined group. It is joined again on every new connection, from its position.
+export class Subscription extends EventTarget {
+  #core;
+  #chain;
+  #state = 'joining'; // joining → joined ⇄ resuming; left, failed: over
+  #joinId = null; // of the join that is not answered
+  #accepting = false; // since the answer to the join, on this connection
+  #retryTimer;
+  #repairs = 0; // since a message was accepted last
+  #settleJoined;
+
+  constructor(core, group, options) {
+    super();
+    this.#core = core;
+    this.#chain = new Chain(options);
+    this.group = group;
+    this.joined = new Promise((resolve, reject) => {
+      this.#settleJoined = { resolve, reject };
+    });
+    this.joined.catch(() => {}); // the state and the error event tell it, too
+  }
+
+  get state() {
+    return this.#state;
+  }
+
+  get position() {
+    const position = this.#chain.best();
+    return position && { ...position };
+  }
+
+  send(message, options) {
+    return this.#core.send(this.group, message, options);
+  }
+
+  history({ since, last, limit } = {}) {
+    return this.#core.history(this, { since, last, limit });
+  }
+
+  leave() {
+    if (this.#isOver()) return;
+    this.#core.leave(this);
+    this[end]('left', new ChannelError('left', 'the group was left', { group: this.group }));
+  }
+
+  // Joins, on a connection that is open.
+  [start]() {
+    this.#reset();
+    this.#joinId = this.#core.command('add_group', this.group, this.#chain.from());
+  }
+
+  [onLost]() {
+    this.#reset();
+    if (this.#state === 'joined') this.#setState('resuming');
+  }
+
+  // True if the frame was the answer to the join that counts.
+  [onAnswer](frame) {
+    if (frame.id !== this.#joinId) return false;
+    this.#joinId = null;
+    if (frame.event === 'error') this.#joinFailed(frame);
+    else if (this.#chain.onJoined(frame)) this.#joinedNow(frame);
+    else this[start]();
+    return true;
+  }
+
+  [onFrame](frame) {
+    if (frame.event === 'error') {
+      tell(this, 'error', { code: frame.code, message: frame.message, group: this.group });
+    } else if (this.#accepting) {
+      if (frame.event === 'message') this.#received(toPublication(frame));
+      else if (frame.event === 'gap') this.#missed(this.#chain.onGap(frame));
+    } // else it is of before the join, which brings it again
+  }
+
+  [end](state, error) {
+    if (this.#isOver()) return;
+    this.#reset();
+    this.#settleJoined.reject(error);
+    this.#setState(state, { error });
+  }
+
+  #reset() {
+    this.#core.env.clearTimeout(this.#retryTimer);
+    this.#accepting = false;
+    this.#joinId = null;
+  }
+
+  #isOver() {
+    return this.#state === 'left' || this.#state === 'failed';
+  }
+
+  #joinedNow(frame) {
+    this.#accepting = true;
+    this.#settleJoined.resolve(this.position);
+    this.#setState('joined', { recovered: frame.recovered !== false });
+    this.#core.pump(); // a history may wait for this
+  }
+
+  #joinFailed({ code, message, retryable, retry_ms: retryMs = RETRY_MS }) {
+    const error = new ChannelError(code, message, { retryable, group: this.group });
+    if (retryable) {
+      this.#retryTimer = this.#core.env.setTimeout(() => this[start](), this.#core.spread(retryMs));
+    } else {
+      this.#core.forget(this);
+      this[end]('failed', error);
+    }
+    tell(this, 'error', { code, message, group: this.group });
+  }
+
+  #received(publication) {
+    const { counters } = this.#core;
+    let verdict = this.#chain.onMessage(publication);
+    if (verdict === 'hole') {
+      counters.holes++;
+      if (this.#repairs++ < REPAIRS_MAX) {
+        this.#repair(publication);
+        return;
+      }
+      // The server says that this follows what we have, again and again. Go on, but not in silence.
+      counters.missed++;
+      const { epoch, previousOffset } = publication;
+      const range = { epoch, after: this.position.offset, before: previousOffset + 1 };
+      this.#missed(this.#chain.onGap({ ...range, reason: 'hole' }));
+      if (this.#isOver()) return;
+      verdict = this.#chain.onMessage(publication);
+    }
+    this.#repairs = 0;
+    if (verdict === 'new') {
+      counters.messages++;
+      tell(this, 'message', publication);
+    } else {
+      counters.duplicates++;
+    }
+  }
+
+  // The message itself is dropped: it comes again, behind what is missing.
+  #repair({ offset }) {
+    this[start]();
+    const { offset: after } = this.position;
+    this.#setState('resuming');
+    tell(this, 'error', {
+      code: 'hole',
+      message: `messages between ${after} and ${offset} did not come; asking for them`,
+      group: this.group,
+    });
+  }
+
+  #missed(gap) {
+    if (!gap) return;
+    this.#core.counters.gaps++;
+    tell(this, 'gap', { group: this.group, ...gap });
+  }
+
+  #setState(state, fields) {
+    if (this.#state === state) return;
+    this.#state = state;
+    tell(this, 'state', { state, ...fields });
+  }
+}
+
+// What waits for its answer, in the order of the calls. After a loss all of it is sent again, in
+// order and with its keys, so that it is published once whatever the lost connection had done. That
+// holds while the service remembers the keys, so a message that is older is given up and not sent.
+//
+// After a retryable error the group is held: what was called later waits behind the message that
+// failed. Only what was on its way already when the error came may overtake.
+class Outbox {
+  #core;
+  #requests = new Map(); // id → request
+  #holds = new Map(); // group → timer
+  #bytes = 0;
+
+  constructor(core) {
+    this.#core = core;
+  }
+
+  // request: {group, cmd, fields, timeoutMs, needs (a Subscription that must be joined, if any)}
+  add(request) {
+    const { group, cmd, fields, timeoutMs } = request;
+    const id = this.#core.nextId();
+    const text = JSON.stringify({ id, cmd, group_id: group, ...fields });
+    const bytes = encoder.encode(text).length;
+    const refuse = (code, what) => Promise.reject(new ChannelError(code, what, { group }));
+    if (bytes > this.#core.messageBytesMax) return refuse('too_large', this.#tooLargeText(bytes));
+    const { queueMessagesMax, queueBytesMax } = this.#core.options;
+    if (this.#requests.size >= queueMessagesMax || this.#bytes + bytes > queueBytesMax) {
+      const what = `${this.#requests.size} messages of ${this.#bytes} bytes wait already`;
+      return refuse('queue_full', what);
+    }
+    this.#bytes += bytes;
+    return new Promise((resolve, reject) => {
+      // sent: on this connection, not answered; unsure: what became of an earlier time is not known
+      const entry = { ...request, id, text, bytes, resolve, reject, sent: false, unsure: false };
+      entry.expires = this.#core.env.now() + timeoutMs;
+      entry.timer = this.#core.env.setTimeout(() => this.#expire(entry), timeoutMs);
+      this.#requests.set(id, entry);
+      this.#transmit(entry);
+    });
+  }
+
+  // Sends what may be sent.
+  pump() {
+    for (const entry of this.#requests.values()) this.#transmit(entry);
+  }
+
+  onLost() {
+    for (const { timer } of this.#holds.values()) this.#core.env.clearTimeout(timer);
+    this.#holds.clear();
+    for (const entry of this.#requests.values()) {
+      entry.unsure ||= entry.sent;
+      entry.sent = false;
+    }
+  }
+
+  // True if the frame was an answer to something in here.
+  onAnswer(frame) {
+    const entry = this.#requests.get(frame.id);
+    if (!entry) return false;
+    if (frame.event !== 'error') {
+      this.#remove(entry);
+      entry.resolve(frame);
+    } else if (frame.retryable) {
+      entry.unsure = true;
+      entry.sent = false;
+      this.#hold(entry.group, this.#core.spread(frame.retry_ms ?? RETRY_MS));
+    } else {
+      entry.sent = false;
+      this.#fail(entry, frame.code, frame.message);
+    }
+    return true;
+  }
+
+  // Gives up all, or what needs that subscription.
+  fail(code, message, subscription) {
+    for (const entry of [...this.#requests.values()]) {
+      if (!subscription || entry.needs === subscription) this.#fail(entry, code, message);
+    }
+  }
+
+  #transmit(entry) {
+    if (entry.sent || this.#core.state !== 'open' || this.#holds.has(entry.group)) return;
+    if (entry.needs && entry.needs.state !== 'joined') return;
+    // The timer may be late (a laptop that slept), and sending late could publish twice.
+    if (this.#core.env.now() >= entry.expires) {
+      this.#expire(entry);
+    } else if (entry.bytes > this.#core.messageBytesMax) {
+      this.#fail(entry, 'too_large', this.#tooLargeText(entry.bytes));
+    } else {
+      entry.sent = true;
+      this.#core.transmit(entry.id, entry.text);
+    }
+  }
+
+  #hold(group, ms) {
+    const due = this.#core.env.now() + ms;
+    const held = this.#holds.get(group);
+    if (held?.due >= due) return;
+    this.#core.env.clearTimeout(held?.timer);
+    const timer = this.#core.env.setTimeout(() => {
+      this.#holds.delete(group);
+      this.pump();
+    }, ms);
+    this.#holds.set(group, { timer, due });
+  }
+
+  #expire(entry) {
+    const unsure = entry.sent || entry.unsure;
+    const what = unsure ? 'it may have been published all the same' : 'it was not sent';
+    this.#fail(entry, 'timeout', `no answer in ${entry.timeoutMs / 1000} s; ${what}`);
+  }
+
+  #fail(entry, code, message) {
+    this.#remove(entry);
+    const maybePublished = entry.cmd === 'send_to_group' && (entry.sent || entry.unsure);
+    entry.reject(new ChannelError(code, message, { maybePublished, group: entry.group }));
+  }
+
+  #remove(entry) {
+    this.#core.env.clearTimeout(entry.timer);
+    this.#requests.delete(entry.id);
+    this.#bytes -= entry.bytes;
+  }
+
+  #tooLargeText(bytes) {
+    const limit = this.#core.messageBytesMax;
+    return `the message is too large: ${bytes} bytes with its JSON, the server takes ${limit}`;
+  }
+}
+
+// One WebSocket after the other. The edge pings and a browser answers by itself, so a hidden tab
+// whose timers hardly run keeps its connection. What a page cannot see is that the *edge* is gone
+// without a word (network away, process frozen): if nothing was heard for long it asks, with a ping
+// of its own, and only if nothing comes then the connection is given up. When the timer of
+// that wait is late, the tab has slept, and it waits anew.
+class Connection {
+  state = 'connecting'; // → open ⇄ reconnecting; stopped: for good
+  #env;
+  #url;
+  #on;
+  #socket = null;
+  #timer; // of the attempt or of the wait between two
+  #watchTimer;
+  #watchDue = Infinity;
+  #probing = false;
+  #quietSince = 0; // when something was heard last, or when we began to wait for an answer
+  #awaited = new Set(); // ids of commands without an answer
+  #attempts = 0; // since a connection that was stable
+  #openedAt = 0;
+  #window = RECONNECT_WINDOW_MS;
+  #byeWindow = null;
+  #pingIntervalMs = PING_INTERVAL_MS;
+
+  // on: {opened(welcome), frame(frame), lost(), stopped(code, reason), state({state, …})}
+  constructor(url, environment, on) {
+    this.#url = url;
+    this.#env = environment;
+    this.#on = on;
+    this.#attempt();
+  }
+
+  // A command that will be answered.
+  command(id, text) {
+    if (this.#awaited.size === 0) this.#quietSince = this.#env.now();
+    this.#awaited.add(id);
+    this.#socket.send(text);
+    if (!this.#probing) this.#watch();
+  }
+
+  // Ends the wait between two attempts.
+  retryNow() {
+    if (this.state !== 'stopped' && !this.#socket) this.#attempt();
+  }
+
+  // Asks whether the edge is still there.
+  probe() {
+    if (this.state !== 'open' || this.#probing) return;
+    this.#probing = true;
+    this.#socket.send('{"cmd":"ping"}');
+    this.#watch();
+  }
+
+  close() {
+    const socket = this.#socket;
+    this.#detach();
+    socket?.close(1000);
+    this.#stop({ code: 1000, reason: 'closed by this page' });
+  }
+
+  #attempt() {
+    this.#env.clearTimeout(this.#timer);
+    const socket = new this.#env.WebSocket(this.#url, PROTOCOL);
+    this.#socket = socket;
+    socket.onmessage = ({ data }) => this.#heard(data);
+    socket.onclose = ({ code, reason }) => this.#lost(code, reason);
+    socket.onerror = () => {}; // a close follows; in Node an error without a listener would throw
+    this.#timer = this.#env.setTimeout(
+      () => this.#abandon('no answer to the attempt to connect'),
+      ATTEMPT_TIMEOUT_MS,
+    );
+  }
+
+  #heard(data) {
+    this.#quietSince = this.#env.now();
+    if (this.#probing) {
+      this.#probing = false;
+      this.#watch();
+    }
+    const frame = JSON.parse(data);
+    if (frame.id !== undefined) this.#awaited.delete(frame.id);
+    if (frame.event === 'welcome') this.#opened(frame);
+    else if (frame.event === 'bye') this.#byeWindow = frame.reconnect_ms;
+    else if (frame.event !== 'pong') this.#on.frame(frame);
+  }
+
+  #opened(welcome) {
+    this.#env.clearTimeout(this.#timer);
+    this.#openedAt = this.#env.now();
+    this.#window = welcome.reconnect_ms ?? this.#window;
+    this.#pingIntervalMs = welcome.ping_interval_ms || PING_INTERVAL_MS;
+    this.state = 'open';
+    this.#watch();
+    this.#on.opened(welcome);
+    this.#on.state({ state: 'open' });
+  }
+
+  // A socket whose peer does not answer closes late or never, so nobody waits for that.
+  #abandon(reason) {
+    const socket = this.#socket;
+    this.#lost(1006, reason);
+    socket.close();
+  }
+
+  #lost(code, reason) {
+    const wasOpen = this.state === 'open';
+    if (wasOpen && this.#env.now() - this.#openedAt >= STABLE_MS) this.#attempts = 0;
+    this.#detach();
+    if (code >= 4500 && code <= 4999) {
+      this.#stop({ code, reason });
+      return;
+    }
+    const delayMs = this.#delay(code);
+    this.#attempts++;
+    this.#timer = this.#env.setTimeout(() => this.#attempt(), delayMs);
+    this.state = 'reconnecting';
+    if (wasOpen) this.#on.lost();
+    if (this.state !== 'reconnecting') return; // a listener has closed us
+    this.#on.state({ state: 'reconnecting', code, reason, delayMs });
+  }
+
+  // Full jitter: the clients of an edge that went away must not come back at one moment.
+  #delay(code) {
+    if (code === 4000 && this.#attempts === 0) return 0; // "reconnect now"
+    const [low, high] = this.#byeWindow ?? this.#window;
+    const step = BACKOFF_FIRST_MS * 2 ** this.#attempts;
+    const ceiling = this.#byeWindow ? high : Math.max(low, Math.min(high, step));
+    this.#byeWindow = null;
+    return low + this.#env.random() * (ceiling - low);
+  }
+
+  #stop({ code, reason }) {
+    if (this.state === 'stopped') return;
+    this.state = 'stopped';
+    this.#on.stopped(code, reason);
+    this.#on.state({ state: 'stopped', code, reason });
+  }
+
+  #detach() {
+    this.#env.clearTimeout(this.#timer);
+    this.#env.clearTimeout(this.#watchTimer);
+    this.#watchDue = Infinity;
+    this.#probing = false;
+    this.#awaited.clear();
+    if (!this.#socket) return;
+    this.#socket.onmessage = this.#socket.onclose = null;
+    this.#socket = null;
+  }
+
+  #quietMsMax() {
+    return this.#awaited.size > 0 ? ANSWER_TIMEOUT_MS : 2 * this.#pingIntervalMs;
+  }
+
+  // One timer, which looks when it fires whether it is needed later: messages come often.
+  #watch() {
+    const now = this.#env.now();
+    const quietUntil = Math.max(now, this.#quietSince + this.#quietMsMax());
+    const due = this.#probing ? now + PROBE_TIMEOUT_MS : quietUntil;
+    if (!this.#probing && due >= this.#watchDue) return; // it fires before, and looks again
+    this.#env.clearTimeout(this.#watchTimer);
+    this.#watchDue = due;
+    this.#watchTimer = this.#env.setTimeout(() => this.#look(), due - now);
+  }
+
+  #look() {
+    const now = this.#env.now();
+    const asleep = now - this.#watchDue > ASLEEP_MS;
+    this.#watchDue = Infinity;
+    if (this.#probing && !asleep) this.#abandon('the server does not answer');
+    else if (!this.#probing && now - this.#quietSince >= this.#quietMsMax()) this.probe();
+    else this.#watch();
+  }
+}
+
+// What a client is made of, and what the parts may ask of each other.
+class Core {
+  counters = { messages: 0, duplicates: 0, gaps: 0, holes: 0, missed: 0, reconnects: 0 };
+  server = null; // name of the edge of the newest connection
+  messageBytesMax = Infinity; // until a welcome tells
+  #client;
+  #connection;
+  #outbox = new Outbox(this);
+  #subscriptions = new Map(); // group → Subscription
+  #lastId = 0;
+  #unwatchPage;
+
+  constructor(client, url, options) {
+    this.#client = client;
+    this.env = {
+      WebSocket: options.WebSocket ?? globalThis.WebSocket,
+      setTimeout: (run, ms) => setTimeout(run, ms),
+      clearTimeout: (timer) => clearTimeout(timer),
+      now: () => Date.now(), // it goes on while a laptop sleeps, unlike performance.now()
+      random: () => Math.random(),
+      page: globalThis,
+      ...options.environment,
+    };
+    if (!this.env.WebSocket) throw new TypeError('no WebSocket here: give one in the options');
+    if (!globalThis.crypto) {
+      throw new TypeError('no crypto here: set globalThis.crypto to webcrypto of node:crypto');
+    }
+    this.options = {
+      sendTimeoutMs: options.sendTimeoutMs ?? SEND_TIMEOUT_MS,
+      queueMessagesMax: options.queueMessagesMax ?? QUEUE_MESSAGES_MAX,
+      queueBytesMax: options.queueBytesMax ?? QUEUE_BYTES_MAX,
+    };
+    this.#connection = new Connection(url ?? defaultUrl(), this.env, {
+      opened: (welcome) => this.#opened(welcome),
+      frame: (frame) => this.#received(frame),
+      lost: () => this.#lost(),
+      stopped: (code, reason) => this.#stopped(code, reason),
+      state: (fields) => tell(client, 'state', fields),
+    });
+    this.#unwatchPage = this.#watchPage(this.env.page);
+  }
+
+  get state() {
+    return this.#connection.state;
+  }
+
+  retryNow() {
+    this.#connection.retryNow();
+  }
+
+  close() {
+    this.#connection.close();
+  }
+
+  join(group, options) {
+    if (options.since && options.last !== undefined) throw new TypeError('since or last, not both');
+    if (this.state === 'stopped') throw new ChannelError('closed', 'the connection has ended');
+    if (this.#subscriptions.has(group)) {
+      throw new ChannelError('already_joined', `group ${group} is joined already`, { group });
+    }
+    const subscription = new Subscription(this, group, options);
+    this.#subscriptions.set(group, subscription);
+    if (this.state === 'open') subscription[start]();
+    return subscription;
+  }
+
+  leave(subscription) {
+    if (this.state === 'open') this.command('leave_group', subscription.group);
+    this.forget(subscription);
+  }
+
+  forget(subscription) {
+    this.#subscriptions.delete(subscription.group);
+    this.#outbox.fail('not_joined', 'the group is not joined any more', subscription);
+  }
+
+  async send(group, message, { key = randomKey(), timeoutMs = this.options.sendTimeoutMs } = {}) {
+    if (this.state === 'stopped') {
+      throw new ChannelError('closed', 'the connection has ended', { group });
+    }
+    if (JSON.stringify(message) === undefined) throw new TypeError('the message is not JSON');
+    const answer = await this.#outbox.add({
+      group,
+      cmd: 'send_to_group',
+      fields: { message, key },
+      timeoutMs: Math.min(timeoutMs, SEND_TIMEOUT_MAX_MS),
+    });
+    const { epoch, offset, duplicate = false } = answer;
+    return { epoch, offset, duplicate, key };
+  }
+
+  async history(subscription, fields) {
+    const { group } = subscription;
+    if (this.#subscriptions.get(group) !== subscription) {
+      throw new ChannelError('not_joined', 'the group is not joined', { group });
+    }
+    const { epoch, offset, recovered, publications, more } = await this.#outbox.add({
+      group,
+      cmd: 'history',
+      fields,
+      timeoutMs: this.options.sendTimeoutMs,
+      needs: subscription,
+    });
+    const whole = publications.map((frame) => toPublication({ epoch, group_id: group, ...frame }));
+    return { epoch, offset, recovered, publications: whole, more };
+  }
+
+  pump() {
+    this.#outbox.pump();
+  }
+
+  nextId() {
+    return ++this.#lastId;
+  }
+
+  // Only on a connection that is open. Returns the id of the answer.
+  command(cmd, group, fields) {
+    const id = this.nextId();
+    this.transmit(id, JSON.stringify({ id, cmd, group_id: group, ...fields }));
+    return id;
+  }
+
+  transmit(id, text) {
+    this.#connection.command(id, text);
+  }
+
+  // A wait as the server asks for it, or longer: not all at one moment.
+  spread(ms) {
+    return ms * (1 + this.env.random() / 2);
+  }
+
+  #opened({ server, limits }) {
+    if (this.server !== null) this.counters.reconnects++;
+    this.server = server ?? '';
+    this.messageBytesMax = limits?.message_bytes ?? Infinity;
+    for (const subscription of this.#subscriptions.values()) subscription[start]();
+    this.#outbox.pump(); // after the joins, so that a member gets what it sends
+  }
+
+  #received(frame) {
+    if (frame.id !== undefined) {
+      if (this.#outbox.onAnswer(frame)) return;
+      for (const subscription of this.#subscriptions.values()) {
+        if (subscription[onAnswer](frame)) return;
+      }
+      return; // of a leave, or of what was given up
+    }
+    const subscription = this.#subscriptions.get(frame.group_id);
+    if (subscription) {
+      subscription[onFrame](frame);
+    } else if (frame.event === 'error') {
+      tell(this.#client, 'error', { code: frame.code, message: frame.message });
+    }
+  }
+
+  #lost() {
+    this.#outbox.onLost();
+    for (const subscription of this.#subscriptions.values()) subscription[onLost]();
+  }
+
+  #stopped(code, reason) {
+    this.#unwatchPage();
+    const byUs = code === 1000;
+    const word = byUs ? 'closed' : 'stopped';
+    const text = byUs ? reason : `the server closed with ${code} ${reason}`;
+    const subscriptions = [...this.#subscriptions.values()];
+    this.#subscriptions.clear();
+    this.#outbox.onLost();
+    this.#outbox.fail(word, text);
+    for (const subscription of subscriptions) {
+      subscription[end](byUs ? 'left' : 'failed', new ChannelError(word, text));
+    }
+  }
+
+  // Signs that the network is back, or that the page was asleep: do not wait for a timer.
+  #watchPage(page) {
+    const wake = () => {
+      if (page.document?.hidden) return;
+      this.#connection.retryNow();
+      this.#connection.probe();
+    };
+    page.addEventListener?.('online', wake);
+    page.document?.addEventListener('visibilitychange', wake);
+    return () => {
+      page.removeEventListener?.('online', wake);
+      page.document?.removeEventListener('visibilitychange', wake);
+    };
+  }
+}
+
+export class ChannelClient extends EventTarget {
+  #core;
+
+  constructor(url, options = {}) {
+    super();
+    this.#core = new Core(this, url, options);
+  }
+
+  get state() {
+    return this.#core.state;
+  }
+
+  get server() {
+    return this.#core.server;
+  }
+
+  get counters() {
+    return this.#core.counters;
+  }
+
+  join(group, options = {}) {
+    return this.#core.join(String(group), options);
+  }
+
+  send(group, message, options) {
+    return this.#core.send(String(group), message, options);
+  }
+
+  retryNow() {
+    this.#core.retryNow();
+  }
+
+  close() {
+    this.#core.close();
+  }
+}
+
+// The edge that served this file.
+function defaultUrl() {
+  const url = new URL('/', import.meta.url);
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+  if (!url.host) throw new TypeError('the address of an edge is needed, such as ws://host:1234/');
+  return url;
+}
