@@ -213,6 +213,7 @@ void Group::Fetch(channel::SubscribeFrom from) {
 }
 
 void Group::OnTick(std::vector<Session*>* given_up) {
+  ServeRequests();
   const channel::SteadyTime oldest = context_.clock.Now() - context_.limits.publish_timeout;
   std::vector<Request> overdue;
   const auto is_overdue = [&](const Request& request) {
@@ -232,7 +233,6 @@ void Group::OnTick(std::vector<Session*>* given_up) {
                 : "the channel service could not be reached in time");
     if (join) given_up->push_back(request.session);
   }
-  if (!requests_.empty()) ServeRequests();
 }
 
 }  // namespace edge
