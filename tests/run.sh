@@ -6,16 +6,19 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 usage() {
   cat <<'TEXT'
 Usage: tests/run.sh [--quick] [--asan] [--all] [-- CTEST_ARGUMENTS]
+       tests/run.sh --fuzz [SECONDS]
 
   (nothing)   everything but the sanitizers: style, unit, contract, integration, deployment, browser
   --quick     what a developer runs after a change: style and unit tests only
   --asan      the whole suite, built with AddressSanitizer and UndefinedBehaviorSanitizer
   --all       first the default run, then the --asan run
+  --fuzz      each fuzz target on its corpus for so long (default 60 s); a crash's input is kept in build/fuzz
 
 Whatever is missing is installed (apt, npm; grpcurl by go where Go is present). What could not run
 here is listed at the end, with the reason. Examples:
   tests/run.sh --quick
   tests/run.sh -- -R seed_test
+  tests/run.sh --fuzz 600
 TEXT
 }
 
@@ -32,13 +35,38 @@ run_preset() {
   ctest --preset "$preset" --parallel 2 "$@"
 }
 
+# run_fuzz SECONDS: what is found beside the corpus of the tree stays in build/fuzz/corpus for the next run.
+run_fuzz() {
+  local seconds=$1 target failed=0
+  step "Building (fuzz)"
+  cmake --preset fuzz >build/fuzz.configure.log 2>&1 || { cat build/fuzz.configure.log; exit 1; }
+  cmake --build --preset fuzz
+  for target in command_fuzz resume_table_fuzz session_fuzz; do
+    step "Fuzzing $target for $seconds s"
+    mkdir -p "build/fuzz/corpus/$target"
+    # Without address randomisation hash tables are walked in the same order again, so that a crash repeats.
+    setarch --addr-no-randomize "build/fuzz/bin/$target" -max_total_time="$seconds" -print_final_stats=1 \
+      -artifact_prefix="build/fuzz/$target-" -timeout=20 -rss_limit_mb=2048 \
+      "build/fuzz/corpus/$target" "tests/fuzz/corpus/$target" >"build/fuzz/$target.log" 2>&1 || failed=1
+    grep -E 'cov:' "build/fuzz/$target.log" | tail -1 || true
+    grep -E 'stat::number_of_executed_units|stat::average_exec_per_sec|FAILED|CHECK failed|ERROR|Test unit written' \
+      "build/fuzz/$target.log" || true
+  done
+  return $failed
+}
+
 presets=(dev)
+fuzz_seconds=
 ctest_arguments=()
 while (($# > 0)); do
   case $1 in
     --quick) ctest_arguments+=(-L "unit|style") ;;
     --asan) presets=(asan) ;;
     --all) presets=(dev asan) ;;
+    --fuzz)
+      fuzz_seconds=60
+      if [[ ${2-} =~ ^[0-9]+$ ]]; then fuzz_seconds=$2 && shift; fi
+      ;;
     --help | -h) usage && exit 0 ;;
     --) shift && ctest_arguments+=("$@") && break ;;
     *) printf 'run.sh: unknown argument %s\n' "$1" >&2 && usage >&2 && exit 64 ;;
@@ -52,4 +80,8 @@ mkdir -p build
 # Leaks of the sanitized processes themselves count; those of libraries at exit do not exist so far.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1:abort_on_error=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
+if [[ -n $fuzz_seconds ]]; then
+  run_fuzz "$fuzz_seconds"
+  exit
+fi
 for preset in "${presets[@]}"; do run_preset "$preset" "${ctest_arguments[@]}"; done

@@ -19,6 +19,21 @@ struct FrameRow {
   std::string reason_has;  // of the close frame
 };
 
+// The same with envelopes. Exactly one of three, unless nothing is to come back:
+// - `error_code` is set: one error event, not retryable, with this id; its words contain
+//   `message_has`, which says what is allowed; the connection stays and works;
+// - `close_code` is set: the edge closes with it;
+// - `answer` is what comes back, and the connection stays and works.
+struct EnvelopedRow {
+  std::string name;
+  std::string bytes;
+  std::string error_code = {};
+  std::string id = {};  // as JSON; empty = none
+  std::string message_has = {};
+  std::string answer = {};
+  int close_code = 0;
+};
+
 // What a client sends as HTTP, and the status that comes back (one of those, 0 = closed without
 // one).
 struct HttpRow {
@@ -30,6 +45,7 @@ struct HttpRow {
 
 // GoogleTest prints rows with these; the bytes may be long and unprintable.
 inline void PrintTo(const FrameRow& row, std::ostream* out) { *out << row.name; }
+inline void PrintTo(const EnvelopedRow& row, std::ostream* out) { *out << row.name; }
 inline void PrintTo(const HttpRow& row, std::ostream* out) { *out << row.name; }
 
 // The limits as the deployment of this test has them.
@@ -40,6 +56,7 @@ inline constexpr std::size_t kHttpHeaderBytesMax = 8'192;
 inline constexpr const char* kListedOrigin = "https://listed.example";
 
 std::vector<FrameRow> FrameRows();
+std::vector<EnvelopedRow> EnvelopedRows();
 std::vector<HttpRow> HttpRows();
 
 }  // namespace bad_input

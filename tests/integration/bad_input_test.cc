@@ -13,6 +13,8 @@
 
 namespace {
 
+using bad_input::EnvelopedRow;
+using bad_input::EnvelopedRows;
 using bad_input::FrameRow;
 using bad_input::FrameRows;
 using bad_input::HttpRow;
@@ -73,6 +75,16 @@ class BadInput : public ::testing::Test {
     EXPECT_EQ(bystander_->ReadMessage(), row_name);
   }
 
+  // A client with envelopes; the welcome is read.
+  static WebSocketClient ConnectEnveloped() {
+    support::ConnectOptions options;
+    options.subprotocols = support::kEnvelopedSubprotocol;
+    WebSocketClient client(Port(), options);
+    EXPECT_TRUE(client.enveloped());
+    EXPECT_EQ(client.ReadEvent().at("event").as_string(), "welcome");
+    return client;
+  }
+
   static void ExpectClosed(WebSocketClient& client, const FrameRow& row) {
     const std::optional<Frame> frame = client.ReadFrame();
     ASSERT_TRUE(frame) << "nothing came back";
@@ -111,6 +123,32 @@ TEST_P(BadFrame, IsAnsweredAsTheTableSays) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Rows, BadFrame, ::testing::ValuesIn(FrameRows()),
+                         [](const auto& row) { return row.param.name; });
+
+class BadEnveloped : public BadInput, public ::testing::WithParamInterface<EnvelopedRow> {};
+
+TEST_P(BadEnveloped, IsAnsweredAsTheTableSays) {
+  const EnvelopedRow& row = GetParam();
+  WebSocketClient client = ConnectEnveloped();
+  client.connection().SendWhileItMoves(row.bytes, support::kPatience);
+  if (row.close_code != 0) {
+    EXPECT_EQ(client.ReadUntilClose().CloseCode(), row.close_code);
+  } else {
+    if (!row.error_code.empty()) {
+      const support::ErrorEvent error = support::ParseErrorEvent(client.ReadMessage());
+      EXPECT_EQ(error.code, row.error_code) << error.message;
+      EXPECT_EQ(error.id, row.id);
+      EXPECT_FALSE(error.retryable);
+      EXPECT_NE(error.message.find(row.message_has), std::string::npos) << error.message;
+    } else if (!row.answer.empty()) {
+      EXPECT_EQ(client.ReadMessage(), row.answer);
+    }
+    ExpectKept(client, row.name);
+  }
+  ExpectBystanderUnharmed();
+}
+
+INSTANTIATE_TEST_SUITE_P(Rows, BadEnveloped, ::testing::ValuesIn(EnvelopedRows()),
                          [](const auto& row) { return row.param.name; });
 
 class BadHttp : public BadInput, public ::testing::WithParamInterface<HttpRow> {};

@@ -1,19 +1,24 @@
 // Plays the transcripts of tests/golden against real processes. Their format is in
 // tests/golden/README.md.
 
+#include <google/protobuf/util/json_util.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <map>
+#include <memory>
 #include <utility>
 
+#include "tests/integration/transcript.h"
 #include "tests/support/deployment.h"
+#include "tests/support/service_client.h"
 #include "tests/support/web_socket_client.h"
 
 namespace {
 
+using golden::Captures;
+using golden::Line;
+using golden::Transcript;
 using support::Frame;
 using support::Opcode;
 using support::TestFailure;
@@ -21,95 +26,41 @@ using support::WebSocketClient;
 
 constexpr int kEdges = 2;
 
-struct Line {
-  int number = 0;
-  std::string connection;  // empty in transcripts with one connection
-  std::string kind;        // ">", ">x", "<", "<x", "!", "@"
-  std::string text;
-};
-
-std::vector<std::string> Transcripts() {
-  std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(CHANNEL_GOLDEN_DIR)) {
-    if (entry.path().extension() == ".txt") names.push_back(entry.path().stem().string());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-std::vector<Line> ReadTranscript(const std::string& name) {
-  std::ifstream file(std::filesystem::path(CHANNEL_GOLDEN_DIR) / (name + ".txt"));
-  std::vector<Line> lines;
-  std::string text;
-  for (int number = 1; std::getline(file, text); ++number) {
-    if (text.empty() || text[0] == '#') continue;
-    const std::size_t mark = text.find_first_of("<>!@");
-    const std::size_t space = std::min(text.find(' '), text.size());
-    if (mark == std::string::npos || mark >= space) {
-      throw TestFailure("line " + std::to_string(number) + " is not of a transcript: " + text);
-    }
-    lines.push_back({number, text.substr(0, mark), text.substr(mark, space - mark),
-                     space < text.size() ? text.substr(space + 1) : ""});
-  }
-  return lines;
-}
-
-std::string FromHex(const std::string& hex) {
-  std::string bytes;
-  std::string digits;
-  for (const char c : hex) {
-    if (c == ' ') continue;
-    digits.push_back(c);
-    if (digits.size() < 2) continue;
-    bytes.push_back(static_cast<char>(std::stoi(digits, nullptr, 16)));
-    digits.clear();
-  }
-  if (!digits.empty()) throw TestFailure("half a byte in: " + hex);
-  return bytes;
-}
-
-// Each "*" in `pattern` stands for anything.
-bool Matches(std::string_view pattern, std::string_view text) {
-  if (pattern.empty()) return text.empty();
-  if (pattern[0] != '*') {
-    return !text.empty() && pattern[0] == text[0] && Matches(pattern.substr(1), text.substr(1));
-  }
-  for (std::size_t skipped = 0; skipped <= text.size(); ++skipped) {
-    if (Matches(pattern.substr(1), text.substr(skipped))) return true;
-  }
-  return false;
-}
-
-// Only the words of an error are left open; everything else is compared as it is.
-void ExpectText(const std::string& expected, const std::string& came) {
-  const bool is_error = expected.rfind(R"({"event":"error")", 0) == 0;
-  if (is_error ? Matches(expected, came) : expected == came) return;
-  ADD_FAILURE() << "expected: " << expected << "\n    came: " << came;
-}
-
 class Stage {
  public:
-  explicit Stage(support::Deployment& deployment) : deployment_(deployment) {}
+  Stage(support::Deployment& deployment, bool may_stop_processes)
+      : deployment_(deployment),
+        service_(deployment.service_port()),
+        may_stop_processes_(may_stop_processes) {}
 
   void Play(const Line& line) {
     SCOPED_TRACE("line " + std::to_string(line.number));
-    if (line.kind == "@") return Open(line.connection, std::stoi(line.text));
-    if (clients_.count(line.connection) == 0) Open(line.connection, 1);
+    if (line.kind == "@") return Open(line.connection, line.text());
+    if (line.kind == "^") return Publish(captures_.Fill(line.text()));
+    if (line.kind == "~" && line.connection.empty()) return Happen(line.text());
+    if (clients_.count(line.connection) == 0) Open(line.connection, "1");
     WebSocketClient& client = clients_.at(line.connection);
     if (line.kind == ">") {
-      client.SendText(line.text);
+      client.SendText(captures_.Fill(line.text()));
     } else if (line.kind == ">x") {
-      client.SendRaw(FromHex(line.text));
+      client.SendRaw(golden::FromHex(line.text()));
     } else if (line.kind == "<") {
-      ExpectText(line.text, client.ReadMessage());
+      ExpectText(line.text(), client.ReadMessage());
+    } else if (line.kind == "<?") {
+      ExpectInAnyOrder(line.texts, client);
     } else if (line.kind == "<x") {
       const Frame frame = client.ReadData();
       EXPECT_TRUE(frame.Is(Opcode::kBinary));
-      EXPECT_EQ(frame.payload, FromHex(line.text));
+      EXPECT_EQ(frame.payload, golden::FromHex(line.text()));
     } else if (line.kind == "!") {
-      ExpectClosed(line.connection, line.text);
+      ExpectClosed(line.connection, line.text());
+    } else if (line.kind == "=") {
+      EXPECT_EQ(client.subprotocol(), line.text());
+    } else if (line.kind == "~" && line.text() == "vanishes") {
+      client.connection().Reset();
+      clients_.erase(line.connection);
     } else {
-      throw TestFailure("what is " + line.kind + "?");
+      throw TestFailure("what is " + line.kind + " " + line.text() + "?");
     }
   }
 
@@ -122,9 +73,75 @@ class Stage {
   }
 
  private:
-  void Open(const std::string& connection, int edge) {
-    clients_.emplace(connection,
-                     WebSocketClient::OnEdge(deployment_.edge_port(), deployment_.edge(edge).name));
+  // "N", "N enveloped" or "N offers SUBPROTOCOLS".
+  void Open(const std::string& connection, const std::string& text) {
+    const int edge = std::stoi(text);
+    const std::string how = text.size() < 2 ? "" : text.substr(2);
+    const std::string offers = "offers ";
+    support::ConnectOptions options;
+    if (how == "enveloped") {
+      options.subprotocols = support::kEnvelopedSubprotocol;
+    } else if (how.rfind(offers, 0) == 0) {
+      options.subprotocols = how.substr(offers.size());
+    } else if (!how.empty()) {
+      throw TestFailure("how is one connected " + how + "?");
+    }
+    const std::string& name = deployment_.edge(edge).name;
+    auto client = WebSocketClient::OnEdge(deployment_.edge_port(), name, options);
+    if (how == "enveloped") {
+      EXPECT_TRUE(client.enveloped());
+      EXPECT_EQ(client.ReadEvent().at("event").as_string(), "welcome");
+    }
+    clients_.erase(connection);
+    clients_.emplace(connection, std::move(client));
+  }
+
+  void Publish(const std::string& json) {
+    channel::v1::PublishRequest request;
+    const auto parsed = google::protobuf::util::JsonStringToMessage(json, &request);
+    if (!parsed.ok()) throw TestFailure("not a PublishRequest: " + json);
+    const auto answer = service_.Publish(request);
+    if (!answer.ok()) throw TestFailure("Publish: " + answer.status.error_message());
+  }
+
+  void Happen(const std::string& what) {
+    if (!may_stop_processes_) throw TestFailure(what + ": only with processes of its own (%)");
+    if (what == "service dies") {
+      deployment_.service().process->Kill();
+    } else if (what == "service returns") {
+      deployment_.StartServiceAgain();
+    } else if (what.rfind("edge ", 0) == 0 && what.substr(6) == " stops") {
+      deployment_.edge(what[5] - '0').process->Signal(SIGTERM);
+    } else {
+      throw TestFailure("how can it happen that " + what + "?");
+    }
+  }
+
+  void ExpectText(const std::string& expected, const std::string& came) {
+    if (!Matches(expected, came)) {
+      ADD_FAILURE() << "expected: " << expected << "\n    came: " << came;
+    }
+  }
+
+  // Only the words of an error are left open; everything else is compared as it is.
+  bool Matches(const std::string& expected, const std::string& came) {
+    const bool is_error = expected.rfind(R"({"event":"error")", 0) == 0;
+    return captures_.Match(expected, came, is_error);
+  }
+
+  void ExpectInAnyOrder(const std::vector<std::string>& expected, WebSocketClient& client) {
+    std::vector<std::string> came;
+    for (std::size_t i = 0; i < expected.size(); ++i) came.push_back(client.ReadMessage());
+    std::sort(came.begin(), came.end());
+    const Captures before = captures_;
+    do {
+      captures_ = before;
+      if (std::equal(expected.begin(), expected.end(), came.begin(),
+                     [this](const auto& one, const auto& other) { return Matches(one, other); })) {
+        return;
+      }
+    } while (std::next_permutation(came.begin(), came.end()));
+    ADD_FAILURE() << "in no order is this as expected: " << ::testing::PrintToString(came);
   }
 
   void ExpectClosed(const std::string& connection, const std::string& expected) {
@@ -132,32 +149,46 @@ class Stage {
     const std::optional<Frame> frame = client.ReadFrame();
     if (!frame || !frame->Is(Opcode::kClose)) throw TestFailure("no close frame");
     const std::string came = std::to_string(frame->CloseCode()) + " " + frame->CloseReason();
-    EXPECT_TRUE(Matches(expected, came)) << "expected: " << expected << "\n    came: " << came;
+    EXPECT_TRUE(captures_.Match(expected, came, /*words_are_open=*/true))
+        << "expected: " << expected << "\n    came: " << came;
     client.connection().ShutdownWrite();
     EXPECT_TRUE(client.AwaitEnd());
     clients_.erase(connection);
   }
 
   support::Deployment& deployment_;
+  support::ServiceClient service_;
+  const bool may_stop_processes_;
   std::map<std::string, WebSocketClient> clients_;
+  Captures captures_;
 };
 
 class Golden : public ::testing::TestWithParam<std::string> {
  protected:
-  static void SetUpTestSuite() {
+  // One deployment for all transcripts that do not ask for their own.
+  static support::Deployment& Shared() {
+    if (shared_ == nullptr) shared_ = Deploy({});
+    return *shared_;
+  }
+  static void TearDownTestSuite() { shared_.reset(); }
+
+  static std::unique_ptr<support::Deployment> Deploy(const Transcript& transcript) {
     support::DeploymentOptions options;
     options.edges = kEdges;
-    deployment_ = new support::Deployment(options);
+    options.service_flags = transcript.service_flags;
+    options.edge_flags = transcript.edge_flags;
+    return std::make_unique<support::Deployment>(options);
   }
-  static void TearDownTestSuite() { delete std::exchange(deployment_, nullptr); }
 
-  static inline support::Deployment* deployment_ = nullptr;
+ private:
+  static inline std::unique_ptr<support::Deployment> shared_;
 };
 
 TEST_P(Golden, TheTranscriptIsWhatHappens) {
-  ASSERT_NE(deployment_, nullptr) << "the deployment did not start";
-  Stage stage(*deployment_);
-  for (const Line& line : ReadTranscript(GetParam())) {
+  const Transcript transcript = golden::ReadTranscript(GetParam());
+  const auto own = transcript.own_deployment ? Deploy(transcript) : nullptr;
+  Stage stage(own ? *own : Shared(), transcript.own_deployment);
+  for (const Line& line : transcript.lines) {
     try {
       stage.Play(line);
     } catch (const TestFailure& failure) {
@@ -167,7 +198,7 @@ TEST_P(Golden, TheTranscriptIsWhatHappens) {
   stage.ExpectSilence();
 }
 
-INSTANTIATE_TEST_SUITE_P(Transcripts, Golden, ::testing::ValuesIn(Transcripts()),
+INSTANTIATE_TEST_SUITE_P(Transcripts, Golden, ::testing::ValuesIn(golden::TranscriptNames()),
                          [](const auto& row) { return row.param; });
 
 }  // namespace

@@ -225,6 +225,28 @@ TEST(Restart, WhileTheServiceIsAwayTheEdgeIsAliveButNotReady) {
   EXPECT_EQ(deployment.edge(1).Metric("channel_edge_upstream_up"), 1);
 }
 
+TEST(Restart, AnEdgeWithoutTheServiceSendsItsResumableClientsElsewhere) {
+  Deployment deployment(
+      Options(1, {"--upstream_timeout=1s", "--ping_interval=1s", "--pong_timeout=500ms"}));
+  WebSocketClient plain(deployment.edge_port());
+  support::ConnectOptions with_envelopes;
+  with_envelopes.subprotocols = support::kEnvelopedSubprotocol;
+  WebSocketClient enveloped(deployment.edge_port(), with_envelopes);
+  EXPECT_EQ(enveloped.ReadEvent().at("event").as_string(), "welcome");
+  deployment.service().process->Kill();
+  const boost::json::object bye = enveloped.ReadEvent();
+  EXPECT_EQ(bye.at("event").as_string(), "bye");
+  EXPECT_EQ(bye.at("code").as_int64(), 4002);
+  EXPECT_TRUE(bye.at("reconnect_ms").is_array());
+  EXPECT_EQ(enveloped.ReadUntilClose().CloseCode(), 4002);
+  plain.ExpectSilence();  // it could not resume elsewhere, so it is better off here
+  enveloped.SendClose(4002);
+  support::Await("the edge counts it", [&] {
+    return deployment.edge(1).Metric(
+               "channel_edge_sessions_closed_total{reason=\"upstream_lost\"}") == 1;
+  });
+}
+
 TEST(Stop, AnEdgeClosesItsSessionsWith4001AndExitsWith0) {
   Deployment deployment(Options(2));
   std::vector<WebSocketClient> clients;

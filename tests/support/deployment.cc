@@ -102,13 +102,31 @@ void Deployment::StartService() {
 
 void Deployment::StartServiceAgain() { StartService(); }
 
+Node& Deployment::AddEdge() {
+  edges_.push_back(StartEdge(static_cast<int>(edges_.size()) + 1));
+  Node& node = edges_.back();
+  AwaitListening(node);
+  Await(node.name + " ready", [&] { return node.Readiness() == 200; });
+  return node;
+}
+
+void Deployment::StartEdgeAgain(int number) {
+  edge(number).process.reset();
+  edge(number) = StartEdge(number);
+  AwaitListening(edge(number));
+}
+
 Node Deployment::StartEdge(int number) {
   Node node;
   node.name = "edge-" + std::to_string(number);
+  std::error_code ignored;
+  std::filesystem::remove(StateFile(node.name), ignored);  // a killed one leaves it behind
+  const std::uint16_t upstream =
+      options_.edge_upstream ? options_.edge_upstream(number, service_port()) : service_port();
   std::vector<std::string> flags{
       "--name=" + node.name,
       "--listen=127.0.0.1:" + std::to_string(edge_port()),
-      "--channel=127.0.0.1:" + std::to_string(service_port()),
+      "--channel=127.0.0.1:" + std::to_string(upstream),
       "--admin_listen=127.0.0.1:0",
       "--drain_time=1s",
       "--state_file=" + StateFile(node.name),

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,9 @@ struct DeploymentOptions {
   std::vector<std::string> edge_flags;
   std::optional<std::uint64_t> service_descriptors_max;
   std::optional<std::uint64_t> edge_descriptors_max;
+  // The port that an edge connects to instead of the service's: a proxy may sit between them.
+  // Asked at each start of an edge.
+  std::function<std::uint16_t(int edge_number, std::uint16_t service_port)> edge_upstream;
 };
 
 // One running process of a deployment and where it listens.
@@ -59,6 +63,11 @@ class Deployment {
   // Starts the service again on its old port; it must have been stopped or killed. Returns when it
   // listens; edges find it by themselves.
   void StartServiceAgain();
+
+  // One more edge on the shared port, ready.
+  Node& AddEdge();
+  // Starts an edge that was killed again, under its name. Returns when it listens.
+  void StartEdgeAgain(int number);
 
  private:
   void StartService();

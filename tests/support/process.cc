@@ -39,6 +39,8 @@ constexpr int kExecFailed = 127;
   ::dup2(null_fd, STDIN_FILENO);
   ::dup2(stderr_fd, STDOUT_FILENO);
   ::dup2(stderr_fd, STDERR_FILENO);
+  // A connection of the test that a child holds too would not end when the test closes it.
+  ::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
   ::execv(argv[0], argv);
   ::_exit(kExecFailed);
 }

@@ -23,6 +23,9 @@ WebSocketClient::WebSocketClient(std::uint16_t port, const ConnectOptions& optio
     : answers_pings_(options.answers_pings), connection_(port, options.tcp) {
   std::string request = UpgradeRequestHead(options.path, "127.0.0.1:" + std::to_string(port));
   for (const auto& [name, value] : options.headers) request += name + ": " + value + "\r\n";
+  if (!options.subprotocols.empty()) {
+    request += "Sec-WebSocket-Protocol: " + options.subprotocols + "\r\n";
+  }
   connection_.Send(request + "\r\n");
   const HttpResponse response = ReadHttpResponse(connection_, buffer_);
   if (response.status != 101) {
@@ -30,6 +33,7 @@ WebSocketClient::WebSocketClient(std::uint16_t port, const ConnectOptions& optio
   }
   if (response.Header("sec-websocket-accept") != kAccept) throw TestFailure("wrong accept key");
   edge_ = response.Header("x-channel-edge");
+  subprotocol_ = response.Header("sec-websocket-protocol");
 }
 
 WebSocketClient WebSocketClient::OnEdge(std::uint16_t port, const std::string& edge_name,
@@ -141,6 +145,16 @@ std::string WebSocketClient::ReadMessage(Duration wait) {
   return std::move(frame.payload);
 }
 
+boost::json::object WebSocketClient::ReadEvent(Duration wait) {
+  const std::string text = ReadMessage(wait);
+  boost::json::error_code error;
+  boost::json::value value = boost::json::parse(text, error);
+  const boost::json::object* object = error ? nullptr : value.if_object();
+  const boost::json::value* event = object == nullptr ? nullptr : object->if_contains("event");
+  if (event == nullptr || !event->is_string()) throw TestFailure("not an event: " + Excerpt(text));
+  return std::move(value.as_object());
+}
+
 Frame WebSocketClient::ReadUntilClose(Duration wait) {
   const Deadline deadline = After(wait);
   while (true) {
@@ -164,7 +178,8 @@ bool WebSocketClient::AwaitEnd(Duration wait) {
 void WebSocketClient::ExpectSilence(Duration wait) {
   SendText(R"({"cmd":"no_such_command"})");
   const std::string next = ReadMessage(wait);
-  if (ErrorCode(next) != "unknown_command") {
+  const std::string code = enveloped() ? ParseErrorEvent(next).code : ErrorCode(next);
+  if (code != "unknown_command") {
     throw TestFailure("unexpected frame: " + Excerpt(next));
   }
 }

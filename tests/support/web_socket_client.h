@@ -1,5 +1,6 @@
 #pragma once
 
+#include <boost/json.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -42,9 +43,13 @@ std::string EncodeText(std::string_view text);
 struct ConnectOptions {
   std::string path = "/";
   std::vector<std::pair<std::string, std::string>> headers;  // beside those that the upgrade needs
+  std::string subprotocols;  // offered, as in the header: "a, b"; empty = none
   TcpOptions tcp;
   bool answers_pings = true;
 };
+
+// What a client offers that wants envelopes.
+inline constexpr const char* kEnvelopedSubprotocol = "channel.v1.json";
 
 // The head of a good upgrade request, without the empty line that ends it.
 std::string UpgradeRequestHead(const std::string& path = "/",
@@ -63,6 +68,9 @@ class WebSocketClient {
 
   // The header X-Channel-Edge of the upgrade.
   const std::string& edge() const { return edge_; }
+  // The subprotocol that the edge has chosen of those offered; empty = none.
+  const std::string& subprotocol() const { return subprotocol_; }
+  bool enveloped() const { return subprotocol_ == kEnvelopedSubprotocol; }
 
   void SendText(std::string_view text) { connection_.Send(EncodeText(text)); }
   void SendFrame(const Frame& frame) { connection_.Send(EncodeFrame(frame)); }
@@ -85,6 +93,8 @@ class WebSocketClient {
   Frame ReadData(Duration wait = kPatience);
   // The text of the next data frame; throws if it is not text.
   std::string ReadMessage(Duration wait = kPatience);
+  // With envelopes: the next data frame, an object with a string `event`.
+  boost::json::object ReadEvent(Duration wait = kPatience);
 
   // Reads on, past everything, to the edge's close frame.
   Frame ReadUntilClose(Duration wait = kPatience);
@@ -92,7 +102,7 @@ class WebSocketClient {
   bool AwaitEnd(Duration wait = kPatience);
 
   // Proves that nothing has come that was not read: sends a command that does not exist and throws
-  // unless its error is the very next frame. Also proves that the connection works.
+  // unless its error is the very next frame. Also proves that the connection works, in its dialect.
   void ExpectSilence(Duration wait = kPatience);
 
   // Answers a close frame or starts closing.
@@ -108,11 +118,23 @@ class WebSocketClient {
   std::string buffer_;
   std::size_t consumed_ = 0;  // of buffer_
   std::string edge_;
+  std::string subprotocol_;
 };
 
 // The `code` of an error frame; empty if this is not one, or if it does not have exactly the fields
 // event, code and message.
 std::string ErrorCode(std::string_view text);
+
+// An error event of the enveloped dialect. Throws TestFailure if this is not one, or if it has
+// other fields than it may have: retry_ms comes with what is retryable, and only then.
+struct ErrorEvent {
+  std::string code;
+  std::string message;
+  bool retryable = false;
+  std::string id;        // as JSON text; empty = none
+  std::string group_id;  // empty = none
+};
+ErrorEvent ParseErrorEvent(std::string_view text);
 
 // A JSON string literal with its quotes.
 std::string Quoted(std::string_view text);

@@ -79,6 +79,39 @@ std::string ErrorCode(std::string_view text) {
   return std::string(code->as_string());
 }
 
+ErrorEvent ParseErrorEvent(std::string_view text) {
+  const TestFailure not_one("not an error event: " + std::string(text.substr(0, 300)));
+  boost::json::error_code error;
+  const boost::json::value value =
+      boost::json::parse(boost::json::string_view(text.data(), text.size()), error);
+  if (error || !value.is_object()) throw not_one;
+  const boost::json::object& object = value.as_object();
+  ErrorEvent event;
+  std::size_t known = 0;
+  const auto take = [&](const char* name) {
+    const boost::json::value* member = object.if_contains(name);
+    if (member != nullptr) ++known;
+    return member;
+  };
+  const auto text_of = [&](const char* name) {
+    const boost::json::value* member = take(name);
+    if (member == nullptr || !member->is_string()) throw not_one;
+    return std::string(member->get_string());
+  };
+  if (text_of("event") != "error") throw not_one;
+  event.code = text_of("code");
+  event.message = text_of("message");
+  const boost::json::value* retryable = take("retryable");
+  if (retryable == nullptr || !retryable->is_bool()) throw not_one;
+  event.retryable = retryable->get_bool();
+  const boost::json::value* retry_ms = take("retry_ms");
+  if (event.retryable != (retry_ms != nullptr && retry_ms->is_int64())) throw not_one;
+  if (const boost::json::value* id = take("id")) event.id = boost::json::serialize(*id);
+  if (object.contains("group_id")) event.group_id = text_of("group_id");
+  if (event.message.empty() || known != object.size()) throw not_one;
+  return event;
+}
+
 std::string Quoted(std::string_view text) {
   return boost::json::serialize(boost::json::string_view(text.data(), text.size()));
 }

@@ -1,0 +1,343 @@
+#include "tests/fuzz/enveloped_view.h"
+
+#include "tests/fuzz/fuzz_input.h"
+
+namespace fuzz {
+namespace {
+
+namespace json = boost::json;
+
+std::string Text(const json::object& event, const char* name) {
+  const json::value* value = event.if_contains(name);
+  if (value == nullptr || !value->is_string()) return {};
+  return std::string(value->get_string());
+}
+
+uint64_t Number(const json::object& event, const char* name) {
+  const json::value* value = event.if_contains(name);
+  if (value == nullptr || !(value->is_int64() || value->is_uint64())) {
+    Fail(std::string("no number ") + name + " in " + json::serialize(event));
+  }
+  return value->to_number<uint64_t>();
+}
+
+bool Flag(const json::object& event, const char* name) {
+  const json::value* value = event.if_contains(name);
+  return value != nullptr && value->is_bool() && value->get_bool();
+}
+
+}  // namespace
+
+void EnvelopedView::Wrong(const std::string& why) const {
+  Fail(name_ + ": " + why + ": " + event_);
+}
+
+int64_t EnvelopedView::Open(Request request) {
+  const int64_t id = ++last_id_;
+  Group& group = groups_[request.group];
+  if (request.kind == Kind::kJoin) group.last_join = id;
+  if (request.kind == Kind::kLeave) group.last_join = 0;
+  open_.emplace(id, std::move(request));
+  return id;
+}
+
+int64_t EnvelopedView::LastJoin(const std::string& group) const {
+  const auto found = groups_.find(group);
+  return found == groups_.end() ? 0 : found->second.last_join;
+}
+
+bool EnvelopedView::joined(const std::string& group) const {
+  const auto found = groups_.find(group);
+  return found != groups_.end() && found->second.joined;
+}
+
+std::optional<EnvelopedView::Position> EnvelopedView::position(const std::string& group) const {
+  const auto found = groups_.find(group);
+  if (found == groups_.end() || found->second.last != 0) return std::nullopt;
+  return found->second.position;
+}
+
+void EnvelopedView::OnLost() {
+  open_.clear();
+  for (auto& [id, group] : groups_) {
+    group.joined = false;
+    group.last_join = 0;
+    // A gap that was promised and did not come: the position is as it was.
+    group.gap_after.reset();
+  }
+}
+
+void EnvelopedView::OnEvent(const std::string& text) {
+  event_ = text;
+  json::error_code error;
+  const json::value value = json::parse(text, error);
+  if (error || !value.is_object()) Wrong("not an object");
+  const Object& event = value.get_object();
+  const std::string name = Text(event, "event");
+  if (name == "welcome") {
+    if (std::exchange(welcome_came_, true)) Wrong("a second welcome");
+    return;
+  }
+  if (!welcome_came_) Wrong("before the welcome");
+  if (name == "ok" || name == "pong") {
+    OnOk(event);
+  } else if (name == "message") {
+    OnMessage(event);
+  } else if (name == "gap") {
+    OnGap(event);
+  } else if (name == "error") {
+    OnError(event);
+  } else {
+    Wrong("what is this");
+  }
+}
+
+void EnvelopedView::OnOk(const Object& event) {
+  const auto id = static_cast<int64_t>(Number(event, "id"));
+  const auto found = open_.extract(id);
+  if (found.empty()) Wrong("an answer to nothing");
+  const Request& request = found.mapped();
+  if (request.kind != Kind::kPing && Text(event, "group_id") != request.group) {
+    Wrong("of another group");
+  }
+  switch (request.kind) {
+    case Kind::kJoin:
+      return OnJoined(request, id, event);
+    case Kind::kLeave: {
+      Group& group = groups_[request.group];
+      if (group.gap_after) Wrong("instead of a gap");
+      group.joined = false;
+      return;
+    }
+    case Kind::kSend:
+      return OnSent(request, event);
+    case Kind::kHistory:
+      return OnHistory(request, event);
+    case Kind::kPing:
+      return;
+  }
+}
+
+void EnvelopedView::OnJoined(const Request& request, int64_t id, const Object& event) {
+  Group& group = groups_[request.group];
+  if (group.gap_after) Wrong("instead of a gap");
+  const std::string epoch = Text(event, "epoch");
+  const uint64_t head = Number(event, "offset");
+  const bool recovered = Flag(event, "recovered");
+  const bool was_joined = std::exchange(group.joined, true);
+  const bool from_now_on = !request.since && request.last == 0;
+  if (from_now_on) {
+    if (!recovered) Wrong("nothing was to be recovered");
+    if (was_joined) return;
+    group.position = group.begun_at = {epoch, head};
+    group.begun_by = id;
+    group.last = 0;
+    // An edge that is behind the one it was on before may give again what it had there.
+    Forget(&group, *group.position);
+    return;
+  }
+  group.begun_by = 0;
+  if (request.last != 0) {
+    if (!recovered) Wrong("with `last` nothing can be lost");
+    group.position = Position{epoch, head};
+    group.last = request.last;
+    group.given.clear();
+  } else {
+    group.last = 0;
+    group.position = request.since;
+    Forget(&group, *request.since);
+    if (recovered) {
+      if (epoch != request.since->epoch) Wrong("recovered, though the epoch is another");
+      if (head < request.since->offset) Wrong("recovered from beyond the head");
+    } else {
+      if (!request.bogus && service_.IsLater(request.since->epoch, epoch)) {
+        Wrong("back to an older epoch");
+      }
+      group.gap_after = request.since->offset;
+      group.bogus = request.bogus;
+    }
+    if (request.bogus) group.given.clear();
+  }
+}
+
+void EnvelopedView::Forget(Group* group, const Position& position) const {
+  std::erase_if(group->given, [&](const auto& place) {
+    return place.first == position.epoch ? place.second > position.offset
+                                         : service_.IsLater(place.first, position.epoch);
+  });
+}
+
+EnvelopedView::Group& EnvelopedView::JoinedGroup(const Object& event) {
+  Group& group = groups_[Text(event, "group_id")];
+  if (!group.joined) Wrong("of a group that is not joined");
+  return group;
+}
+
+const LogEntry& EnvelopedView::CheckPublication(const Object& event, const std::string& group) {
+  const uint64_t offset = Number(event, "offset");
+  const LogEntry* entry = service_.log().Find(Text(event, "epoch"), group, offset);
+  if (entry == nullptr) Wrong("was never published");
+  const json::value* body = event.if_contains("message");
+  if (body == nullptr) body = event.if_contains("data");
+  if (body == nullptr || json::serialize(*body) != entry->envelope) Wrong("another body");
+  if (Text(event, "key") != entry->key) Wrong("another key");
+  if (Number(event, "previous_offset") >= offset) Wrong("follows itself");
+  return *entry;
+}
+
+void EnvelopedView::OnMessage(const Object& event) {
+  const std::string name = Text(event, "group_id");
+  Group& group = JoinedGroup(event);
+  if (group.gap_after) Wrong("instead of a gap");
+  const LogEntry& entry = CheckPublication(event, name);
+  Position& position = *group.position;
+  if (Text(event, "epoch") != position.epoch) Wrong("of an epoch that was not announced");
+  const Log& log = service_.log();
+  const uint64_t previous = Number(event, "previous_offset");
+  const uint32_t last = std::exchange(group.last, 0);
+  if (last != 0 && entry.offset <= position.offset) {
+    if (1 + log.Between(position.epoch, name, entry.offset, position.offset + 1) > last) {
+      Wrong("more than `last`");
+    }
+  } else {
+    if (entry.offset <= position.offset) Wrong("a second time");
+    if (previous > position.offset) Wrong("a hole, by its own words");
+    const LogEntry* next = log.After(position.epoch, name, position.offset);
+    if (next->offset != entry.offset) Wrong("something is missing before it");
+  }
+  position.offset = entry.offset;
+  if (!group.given.emplace(position.epoch, position.offset).second) {
+    Wrong("given before, and not asked for again");
+  }
+}
+
+void EnvelopedView::CheckNoneHeld(const std::string& epoch, const std::string& group,
+                                  uint64_t before) {
+  if (!service_.up() || service_.epoch() != epoch) return;
+  const auto oldest = service_.OldestHeld(group);
+  if (oldest && *oldest < before) Wrong("announced as lost, though it is held");
+}
+
+void EnvelopedView::OnGap(const Object& event) {
+  const std::string name = Text(event, "group_id");
+  Group& group = JoinedGroup(event);
+  Position& position = *group.position;
+  const std::string epoch = Text(event, "epoch");
+  const std::string reason = Text(event, "reason");
+  const uint64_t after = Number(event, "after");
+  const uint64_t before = Number(event, "before");
+  const auto promised = std::exchange(group.gap_after, std::nullopt);
+  if (promised) {
+    if (after != *promised) Wrong("does not begin where it was asked from");
+  } else if (group.last == 0) {
+    if (after < position.offset) Wrong("begins before the position");
+    if (service_.log().Between(position.epoch, name, position.offset, after + 1) != 0) {
+      Wrong("leaves out what was not given");
+    }
+  }
+  const bool same_epoch = epoch == position.epoch;
+  if (!group.bogus) {
+    if (same_epoch && before <= after) Wrong("covers nothing");
+    if (same_epoch == (reason == "epoch")) Wrong("a wrong reason");
+    if (reason == "retention" || reason == "epoch") CheckNoneHeld(epoch, name, before);
+  }
+  if (reason != "retention" && reason != "epoch" && reason != "overload") Wrong("no such reason");
+  group.bogus = false;
+  group.last = 0;
+  position = {epoch, before - 1};
+}
+
+void EnvelopedView::OnSent(const Request& request, const Object& event) {
+  const Position at{Text(event, "epoch"), Number(event, "offset")};
+  const LogEntry* entry = service_.log().Find(at.epoch, request.group, at.offset);
+  if (entry == nullptr || entry->envelope != request.message) Wrong("another message is there");
+  const Group& group = groups_[request.group];
+  // A send that follows a join is seen by its connection.
+  // A key may have been used before the join, and then this is not seen.
+  const bool follows = group.begun_by != 0 && group.begun_by == request.after_join;
+  if (follows && !request.key_was_used && group.begun_at.epoch == at.epoch &&
+      group.begun_at.offset >= at.offset) {
+    Wrong("a send after the join is before it");
+  }
+}
+
+void EnvelopedView::OnHistory(const Request& request, const Object& event) {
+  const std::string epoch = Text(event, "epoch");
+  const json::value* list = event.if_contains("publications");
+  if (list == nullptr || !list->is_array()) Wrong("no publications");
+  const json::array& publications = list->get_array();
+  const bool recovered = Flag(event, "recovered");
+  const size_t most = request.limit != 0 ? request.limit : request.last != 0 ? request.last : 100;
+  if (publications.size() > most) Wrong("more than asked for");
+  if (request.since && recovered && request.since->epoch != epoch) Wrong("of another epoch");
+  const Log& log = service_.log();
+  std::optional<uint64_t> position;
+  if (request.since && recovered) position = request.since->offset;
+  for (const json::value& publication : publications) {
+    const LogEntry& entry = CheckPublication(publication.get_object(), request.group);
+    if (Text(publication.get_object(), "epoch") != epoch) Wrong("of different epochs");
+    if (position && log.After(epoch, request.group, *position)->offset != entry.offset) {
+      Wrong("not a whole chain");
+    }
+    position = entry.offset;
+  }
+  const uint64_t head = Number(event, "offset");
+  if (position && log.Between(epoch, request.group, head, *position + 1) > 0) {
+    Wrong("newer than the head");
+  }
+  const size_t left = position ? log.Between(epoch, request.group, *position, head + 1) : 0;
+  if (Flag(event, "more") != (left > 0)) Wrong("`more` is wrong");
+}
+
+void EnvelopedView::OnError(const Object& event) {
+  const std::string code = Text(event, "code");
+  if (Flag(event, "retryable") != (code == "unavailable")) Wrong("not as retryable as it says");
+  if (!event.contains("id")) return;
+  const auto found = open_.extract(static_cast<int64_t>(Number(event, "id")));
+  if (found.empty()) Wrong("an answer to nothing");
+  const Request& request = found.mapped();
+  Group& group = groups_[request.group];
+  bool allowed = code == "unavailable";
+  switch (request.kind) {
+    case Kind::kJoin:
+      allowed = allowed || code == "limit_exceeded" || code == "not_joined";
+      // Given up, or left before it was answered.
+      if (code == "unavailable") group.joined = false;
+      break;
+    case Kind::kLeave:
+      allowed = code == "not_joined";
+      if (group.joined) Wrong("it is joined");
+      break;
+    case Kind::kHistory:
+      allowed = allowed || code == "limit_exceeded" || code == "not_joined";
+      break;
+    case Kind::kSend:
+      allowed = allowed || (code == "key_conflict" && request.key_was_used);
+      break;
+    case Kind::kPing:
+      break;
+  }
+  if (!allowed) Wrong("no reason for it");
+  if (code == "unavailable" && group.gap_after) Wrong("instead of a gap");
+}
+
+void EnvelopedView::CheckComplete() const {
+  if (!open_.empty()) {
+    Fail(name_ + ": a command was not answered, id " + std::to_string(open_.begin()->first));
+  }
+  for (const auto& [name, group] : groups_) {
+    if (!group.joined) continue;
+    if (group.gap_after) Fail(name_ + ": a gap was promised for " + name);
+    const auto& entries = service_.log().Of(service_.epoch(), name);
+    if (entries.empty()) Fail("there is no last publication");
+    if (group.position->epoch != service_.epoch() ||
+        group.position->offset < entries.back().offset) {
+      Fail(name_ + ": is left behind in " + name);
+    }
+    if (group.given.count({service_.epoch(), entries.back().offset}) == 0) {
+      Fail(name_ + ": did not get the last of " + name);
+    }
+  }
+}
+
+}  // namespace fuzz

@@ -1,0 +1,51 @@
+// One edge of the simulation: the real router and real sessions, on socket pairs instead of TCP.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "tests/fuzz/sim_link.h"
+#include "tests/fuzz/sim_service.h"
+#include "ws_edge/router.h"
+#include "ws_edge/session.h"
+
+namespace fuzz {
+
+class SimEdge final : private edge::SessionObserver {
+ public:
+  SimEdge(boost::asio::io_context& loop, const std::string& name, SimService& service,
+          const channel::Clock& clock, const edge::EdgeLimits& limits, bool trace);
+  ~SimEdge();
+
+  // The client's end of a new session, whose upgrade is under way. `send_buffer_bytes`: of the
+  // edge's socket; 0 = as the system has it.
+  int Accept(bool enveloped, int send_buffer_bytes);
+
+  SimLink& link() { return link_; }
+  edge::Router& router() { return router_; }
+  void Tick();
+  // Holes that the edge itself knows to have let through.
+  double unannounced_positions() const { return metrics_.unannounced_positions.Value(); }
+
+ private:
+  void OnSessionOver(edge::Session* session, const edge::CloseReason& reason) override;
+  void OnSessionClosing(edge::Session* session) override;
+  void OnMessageIncomplete(edge::Session*, bool) override {}
+
+  boost::asio::io_context& loop_;
+  const std::string name_;
+  prometheus::Registry registry_;
+  edge::EdgeMetrics metrics_{registry_};
+  edge::FlushList flush_list_;
+  SimLink link_;
+  edge::Router router_;
+  edge::SessionContext context_;
+  std::map<uint64_t, std::shared_ptr<edge::Session>> sessions_;
+  std::deque<std::weak_ptr<edge::Session>> closing_;
+  uint64_t last_session_id_ = 0;
+};
+
+}  // namespace fuzz
