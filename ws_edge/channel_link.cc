@@ -143,13 +143,12 @@ void ChannelLink::TakeEvents(const channel::v1::SubscribeResponse& batch) {
     } else if (event.has_subscribed()) {
       router_->OnSubscribed(event.subscribed());
     } else if (event.has_gap()) {
-      router_->OnGap(event.gap());
-      ++gaps;
+      if (router_->OnGap(event.gap())) ++gaps;
     }
   }
   if (gaps == 0) return;
   metrics_.gaps.Increment(gaps);
-  spdlog::warn("{} groups were resumed with a gap: the service no longer holds what they missed",
+  spdlog::warn("{} groups were resumed with a gap: what their members missed is no longer held",
                gaps);
 }
 

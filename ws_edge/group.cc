@@ -19,13 +19,28 @@ const char* ToString(channel::v1::GapReason reason) {
 
 }  // namespace
 
-Group::Group(GroupContext& context, std::string_view id)
-    : context_(context), id_(id), by_use_(context.by_use.insert(context.by_use.end(), this)) {}
+// A publication's frame in each dialect, encoded when the first member needs it.
+struct Group::Frames {
+  const channel::v1::Publication& publication;
+  const std::string& epoch;
+  FramePtr plain = nullptr;
+  FramePtr enveloped = nullptr;
+
+  const FramePtr& Of(bool with_envelope) {
+    if (with_envelope) {
+      if (enveloped == nullptr) enveloped = EncodeMessage(publication, epoch);
+      return enveloped;
+    }
+    if (plain == nullptr) plain = EncodePlain(publication);
+    return plain;
+  }
+};
+
+Group::Group(GroupContext& context, std::string_view id) : context_(context), id_(id) {}
 
 Group::~Group() {
   if (tag_ != 0) context_.upstream.Unsubscribe(id_);
-  context_.recent_bytes -= recent_.bytes();
-  context_.by_use.erase(by_use_);
+  DropRecent();
 }
 
 uint32_t Group::AddMember(Session* session) {
@@ -61,10 +76,12 @@ void Group::OnSubscribed(const channel::v1::Subscribed& subscribed) {
   if (!following_) return;
   missed_ = subscribed.missed();
   subscribed_head_ = subscribed.offset();
+  subscribed_newest_ = subscribed.newest();
   gap_follows_ = !subscribed.recovered();
   if (gap_follows_) return;
   epoch_ = subscribed.epoch();
   head_ = std::max(head_, subscribed_head_);
+  newest_ = std::max(newest_, subscribed_newest_);
   StartRecent(subscribed);
   answered_ = confirmed_ = true;
   ServeRequests();
@@ -85,21 +102,23 @@ void Group::StartRecent(const channel::v1::Subscribed& subscribed) {
     } else if (missed_ > 0) {
       recent.RestartUnanchored(subscribed.missed() < from_.last);
     } else {
-      // Nothing newer than the head is there, and with `last` nothing older either.
-      recent.Restart(head_, from_.last > 0 || head_ == 0);
+      recent.Restart(head_, head_ == 0);
     }
   });
 }
 
-void Group::OnGap(const channel::v1::Gap& gap) {
-  if (!following_ || !std::exchange(gap_follows_, false)) return;
+bool Group::OnGap(const channel::v1::Gap& gap) {
+  if (!following_ || !std::exchange(gap_follows_, false)) return false;
   // Of the same name if positions were beyond what the channel service knows of.
   const bool new_epoch = epoch_ != gap.epoch() || gap.reason() == channel::v1::GAP_REASON_EPOCH;
   const uint64_t position = gap.before() - 1;
   head_ = std::max({new_epoch ? 0 : head_, subscribed_head_, position});
+  newest_ = std::max(subscribed_newest_, head_);
   epoch_ = gap.epoch();
+  bool missed = false;
   for (Member& member : members_) {
     if (member.waiting || (!new_epoch && member.position >= position)) continue;
+    missed = true;
     AnnounceGap(member, ToString(gap.reason()), member.position, gap.before());
     member.position = position;
   }
@@ -114,6 +133,7 @@ void Group::OnGap(const channel::v1::Gap& gap) {
   });
   answered_ = confirmed_ = true;
   ServeRequests();
+  return missed;
 }
 
 void Group::OnPublication(const channel::v1::Publication& publication) {
@@ -131,11 +151,9 @@ void Group::OnPublication(const channel::v1::Publication& publication) {
   const bool missed = answered_ && missed_ > 0;
   if (missed) --missed_;
   head_ = std::max(head_, offset);
-  FramePtr plain;
-  FramePtr enveloped;
-  if (enveloped_count_ > 0) enveloped = EncodeMessage(publication, epoch_);
-  if (enveloped_count_ < members_.size()) plain = EncodePlain(publication);
-  Remember(publication, enveloped);
+  newest_ = std::max(newest_, offset);
+  Frames frames{publication, epoch_};
+  Remember(frames, missed);
   // Delivering may close a slow session, but it leaves its groups only when it is over: the list of
   // members does not change here.
   size_t deliveries = 0;
@@ -144,7 +162,7 @@ void Group::OnPublication(const channel::v1::Publication& publication) {
     if (missed && member.enveloped && QueueIsLong(member.session)) {
       Wait(member);
     } else {
-      Deliver(member, offset, previous_offset, member.enveloped ? enveloped : plain);
+      Deliver(member, offset, previous_offset, frames.Of(member.enveloped));
       ++deliveries;
     }
   }
@@ -159,33 +177,43 @@ void Group::Deliver(Member& member, uint64_t offset, uint64_t previous_offset,
   member.session->Deliver(frame);
 }
 
-void Group::Remember(const channel::v1::Publication& publication, FramePtr frame) {
-  const uint64_t offset = publication.offset();
+void Group::Remember(Frames& frames, bool missed) {
+  const uint64_t offset = frames.publication.offset();
   if (recent_.anchored() && offset <= recent_.last()) return;  // came again for somebody else
   ChangeRecent([&](RecentRing& recent) {
-    if (frame == nullptr) {
+    if (enveloped_count_ == 0) {
       recent.Restart(offset, false);  // nobody here could come back for it
       return;
     }
-    const bool keep_all =
-        missed_ > 0 && std::any_of(requests_.begin(), requests_.end(), [](const Request& request) {
-          return request.all_held() || request.kind == RequestKind::kHistory;
-        });
-    recent.Append({offset, publication.previous_offset(), std::move(frame)}, keep_all);
+    const auto wants_whole = [](const Request& request) {
+      return request.all_held() || request.kind == RequestKind::kHistory;
+    };
+    const bool keep_all = missed && std::any_of(requests_.begin(), requests_.end(), wants_whole);
+    recent.Append({offset, frames.publication.previous_offset(), frames.Of(/*enveloped=*/true)},
+                  keep_all);
   });
-  context_.by_use.splice(context_.by_use.end(), context_.by_use, by_use_);
 }
 
 void Group::DropRecent() {
-  if (!recent_.anchored()) return;
+  if (recent_.size() == 0) return;
   ChangeRecent([](RecentRing& recent) { recent.Restart(recent.last(), false); });
 }
 
 template <typename Change>
 void Group::ChangeRecent(Change change) {
   context_.recent_bytes -= recent_.bytes();
+  const bool held = recent_.bytes() > 0;
   change(recent_);
+  const bool holds = recent_.bytes() > 0;
   context_.recent_bytes += recent_.bytes();
+  auto& by_use = context_.by_use;
+  if (held && holds) {
+    by_use.splice(by_use.end(), by_use, by_use_);
+  } else if (holds) {
+    by_use_ = by_use.insert(by_use.end(), this);
+  } else if (held) {
+    by_use.erase(by_use_);
+  }
 }
 
 void Group::AnnounceGap(Member& member, const char* reason, uint64_t after, uint64_t before) {

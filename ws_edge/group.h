@@ -7,8 +7,9 @@
 // what a resumption, a restart of the service or another member's request brings again reaches
 // those who miss it and nobody else. Who asks for more than the recent publications waits until the
 // group has subscribed again upstream, from the oldest position asked for: one such *fetch* is on
-// its way at a time, for all who wait. Bounds: the ring's, and one waiting request for each command
-// of a session (publish_timeout, then `unavailable`).
+// its way at a time, for all who wait. Bounds: the ring's (while a history is fetched whole: that
+// of the channel service), kWaitingRequestsMax for each member and publish_timeout for each of
+// them, then `unavailable`; a fetch each kSweepInterval.
 #pragma once
 
 #include <cstdint>
@@ -32,16 +33,18 @@ namespace edge {
 
 class Session;
 
-// What all groups share; owned by the router.
 class Group;
+
+// What all groups share; owned by the router.
 struct GroupContext {
   const EdgeLimits& limits;
   EdgeMetrics& metrics;
   const channel::Clock& clock;
   Upstream& upstream;
   uint64_t last_tag = 0;
-  size_t recent_bytes = 0;        // of all groups' rings
-  std::list<Group*> by_use = {};  // the one whose ring was used longest ago first
+  size_t recent_bytes = 0;  // of all groups' rings
+  // Those that hold some, the one that got its newest longest ago first.
+  std::list<Group*> by_use = {};
 };
 
 class Group {
@@ -69,7 +72,8 @@ class Group {
 
   // From upstream.
   void OnSubscribed(const channel::v1::Subscribed& subscribed);
-  void OnGap(const channel::v1::Gap& gap);
+  // True if members here have missed something.
+  bool OnGap(const channel::v1::Gap& gap);
   void OnPublication(const channel::v1::Publication& publication);
 
   // A few times a second: goes on with members that were behind and slow, gives up what has waited
@@ -109,6 +113,8 @@ class Group {
     const char* gap_reason = nullptr;
   };
 
+  struct Frames;
+
   Member& MemberOf(Session* session);
 
   // Requests (group_requests.cc).
@@ -133,7 +139,7 @@ class Group {
   void StartRecent(const channel::v1::Subscribed& subscribed);
   void AnnounceGap(Member& member, const char* reason, uint64_t after, uint64_t before);
   void Deliver(Member& member, uint64_t offset, uint64_t previous_offset, const FramePtr& frame);
-  void Remember(const channel::v1::Publication& publication, FramePtr frame);
+  void Remember(Frames& frames, bool missed);
   template <typename Change>
   void ChangeRecent(Change change);
 
@@ -148,7 +154,10 @@ class Group {
   bool following_ = false;       // what comes from upstream is of this group's subscriptions
   bool gap_follows_ = false;     // after `subscribed`
   std::string epoch_;
-  uint64_t head_ = 0;             // the newest offset that is known
+  uint64_t head_ = 0;    // the newest offset that is known
+  uint64_t newest_ = 0;  // of any group, as far as known: no position of the epoch is beyond it
+  uint64_t subscribed_newest_ = 0;  // as the last `subscribed` gave it
+  channel::SteadyTime fetched_at_ = {};
   uint64_t subscribed_head_ = 0;  // as the last `subscribed` gave it
   uint32_t missed_ = 0;           // publications under way that are older than `subscribed`
 
@@ -156,7 +165,7 @@ class Group {
   size_t enveloped_count_ = 0;
   std::vector<Request> requests_;
   RecentRing recent_;
-  const std::list<Group*>::iterator by_use_;
+  std::list<Group*>::iterator by_use_;  // valid while something is held
 };
 
 }  // namespace edge

@@ -84,8 +84,15 @@ bool Group::TryServe(const Request& request) {
 
 // False: it waits for its reader, whatever is here.
 bool Group::Ready(const Request& request) const {
-  return request.kind != RequestKind::kCatchUp ||
-         request.session->queued_bytes() <= context_.limits.session_queue_bytes_max / 8;
+  switch (request.kind) {
+    case RequestKind::kJoin:
+      return true;
+    case RequestKind::kHistory:
+      return !QueueIsLong(request.session);
+    case RequestKind::kCatchUp:
+      return request.session->queued_bytes() <= context_.limits.session_queue_bytes_max / 8;
+  }
+  return true;
 }
 
 // Nothing: what the request asks for is not here (yet).
@@ -111,7 +118,7 @@ std::optional<Group::Start> Group::FindStartSince(const Request& request) const 
   const bool asked = request.fetched && answered_;
   // The edge that a client comes from may have been ahead of this one, or in a newer epoch: the
   // channel service is to be asked.
-  const bool doubtful = of_this_life ? since > head_ : !asked;
+  const bool doubtful = of_this_life ? since > newest_ : !asked;
   if (doubtful) return std::nullopt;
   if (of_this_life && since >= recent_.after()) return Start{since};
   const char* const reason = of_this_life ? "retention" : "epoch";
@@ -121,10 +128,11 @@ std::optional<Group::Start> Group::FindStartSince(const Request& request) const 
   return std::nullopt;
 }
 
-// Once the channel service was asked, an offset beyond the head can only be of another life.
+// A position may be newer than the group's last publication, but not than that of any group; once
+// the channel service was asked, such an offset can only be of another life.
 bool Group::IsOfThisLife(const Request& request) const {
   if (request.since->epoch != epoch_) return false;
-  return request.since->offset <= head_ || !(request.fetched && answered_);
+  return request.since->offset <= newest_ || !(request.fetched && answered_);
 }
 
 void Group::Admit(const Request& request, const Start& start) {
@@ -184,6 +192,7 @@ void Group::Refuse(const Request& request, ErrorCode code, std::string_view why)
 
 // Subscribes from the oldest position that somebody waits for; one such fetch at a time.
 void Group::FetchIfNeeded() {
+  if (requests_.empty()) return;
   if (tag_ == 0) {
     Request& first = requests_.front();
     first.fetched = true;
@@ -191,6 +200,8 @@ void Group::FetchIfNeeded() {
     return;
   }
   if (!answered_ || missed_ > 0) return;
+  // Whoever comes within this time shares the next one, at a tick.
+  if (context_.clock.Now() < fetched_at_ + kSweepInterval) return;
   std::optional<uint64_t> oldest;
   for (Request& request : requests_) {
     if (!Ready(request) || FindStart(request).has_value()) continue;
@@ -202,7 +213,9 @@ void Group::FetchIfNeeded() {
     request.fetched = true;
     oldest = std::min(oldest.value_or(position), position);
   }
-  if (oldest.has_value()) Fetch({channel::StreamPosition{epoch_, *oldest}, 0});
+  if (!oldest.has_value()) return;
+  fetched_at_ = context_.clock.Now();
+  Fetch({channel::StreamPosition{epoch_, *oldest}, 0});
 }
 
 void Group::Fetch(channel::SubscribeFrom from) {
@@ -217,8 +230,8 @@ void Group::OnTick(std::vector<Session*>* given_up) {
   const channel::SteadyTime oldest = context_.clock.Now() - context_.limits.publish_timeout;
   std::vector<Request> overdue;
   const auto is_overdue = [&](const Request& request) {
-    const bool may_wait =
-        request.kind == RequestKind::kCatchUp || request.session->dialect() == Dialect::kPlain;
+    const bool may_wait = request.kind == RequestKind::kCatchUp || !Ready(request) ||
+                          request.session->dialect() == Dialect::kPlain;
     return !may_wait && request.began_at < oldest;
   };
   const auto first = std::stable_partition(requests_.begin(), requests_.end(),

@@ -23,7 +23,7 @@ struct EdgeMetrics {
         records_received(channel::AddCounter(registry, "channel_edge_records_received_total",
                                              "Publications received from the channel service")),
         gaps(channel::AddCounter(registry, "channel_edge_gaps_total",
-                                 "Losses announced by the channel service")),
+                                 "Times that all members of a group missed something")),
         gaps_announced(channel::AddCounter(registry, "channel_edge_gaps_announced_total",
                                            "Gap events sent to sessions")),
         unannounced_positions(channel::AddCounter(

@@ -16,17 +16,15 @@ namespace {
 constexpr std::string_view kQueueFull =
     "too much is waiting for the channel service; try again later";
 
-ErrorCode ToErrorCode(absl::StatusCode code) {
-  switch (code) {
+ErrorCode ToErrorCode(const channel::PublishAnswer& answer) {
+  if (answer.retryable) return ErrorCode::kUnavailable;
+  switch (answer.status.code()) {
     case absl::StatusCode::kInvalidArgument:
       return ErrorCode::kBadRequest;
     case absl::StatusCode::kResourceExhausted:
-      return ErrorCode::kLimitExceeded;
+      return ErrorCode::kTooLarge;  // the service's limit may be lower than the edge's
     case absl::StatusCode::kAlreadyExists:
       return ErrorCode::kKeyConflict;
-    case absl::StatusCode::kUnavailable:
-    case absl::StatusCode::kDeadlineExceeded:
-      return ErrorCode::kUnavailable;
     default:
       return ErrorCode::kInternal;
   }
@@ -193,11 +191,12 @@ void Router::OnSubscribed(const channel::v1::Subscribed& subscribed) {
   Visit(group);
 }
 
-void Router::OnGap(const channel::v1::Gap& gap) {
+bool Router::OnGap(const channel::v1::Gap& gap) {
   Group* group = Find(gap.group_id());
-  if (group == nullptr) return;
-  group->OnGap(gap);
+  if (group == nullptr) return false;
+  const bool missed = group->OnGap(gap);
   Visit(group);
+  return missed;
 }
 
 void Router::OnPublication(const channel::v1::Publication& publication) {
@@ -206,12 +205,9 @@ void Router::OnPublication(const channel::v1::Publication& publication) {
   if (group == nullptr) return;
   group->OnPublication(publication);
   if (group->has_requests()) Visit(group);
-  while (group_context_.recent_bytes > limits_.recent_bytes_max) {
-    // The one that was used longest ago; then it counts as used, though it is empty.
-    Group* const oldest = group_context_.by_use.front();
-    oldest->DropRecent();
-    auto& by_use = group_context_.by_use;
-    by_use.splice(by_use.end(), by_use, by_use.begin());
+  auto& by_use = group_context_.by_use;
+  while (group_context_.recent_bytes > limits_.recent_bytes_max && !by_use.empty()) {
+    by_use.front()->DropRecent();
   }
 }
 
@@ -226,7 +222,7 @@ void Router::OnPublishAnswer(const channel::PublishAnswer& answer) {
   CHANNEL_CHECK(!found.empty());
   const Sender& sender = found.mapped();
   if (!answer.status.ok()) {
-    Refuse(sender, ToErrorCode(answer.status.code()), channel::MessageOf(answer.status));
+    Refuse(sender, ToErrorCode(answer), channel::MessageOf(answer.status));
     return;
   }
   metrics_.publications_accepted.Increment();

@@ -50,7 +50,8 @@ class Router {
 
   // From upstream.
   void OnSubscribed(const channel::v1::Subscribed& subscribed);
-  void OnGap(const channel::v1::Gap& gap);
+  // True if members here have missed something.
+  bool OnGap(const channel::v1::Gap& gap);
   void OnPublication(const channel::v1::Publication& publication);
   void OnPublishAnswer(const channel::PublishAnswer& answer);
 
@@ -69,7 +70,10 @@ class Router {
     uint64_t session_id;
     Command command;
     channel::SteadyTime since;
-    size_t bytes() const { return command.message.size() + command.key.size() + sizeof(*this); }
+    size_t bytes() const {
+      return command.message.size() + command.key.size() + command.group_id.size() +
+             command.id.size() + sizeof(*this);
+    }
   };
 
   Group* Find(std::string_view group_id);

@@ -18,10 +18,13 @@ namespace net = boost::asio;
 namespace websocket = boost::beast::websocket;
 
 bool OffersEnveloped(const HttpRequest& request) {
-  const auto offered =
-      boost::beast::http::token_list(request[boost::beast::http::field::sec_websocket_protocol]);
-  return std::any_of(offered.begin(), offered.end(), [](const auto& name) {
-    return std::string_view(name.data(), name.size()) == kEnvelopedSubprotocol;
+  namespace http = boost::beast::http;
+  const auto headers = request.equal_range(http::field::sec_websocket_protocol);  // may be repeated
+  return std::any_of(headers.first, headers.second, [](const auto& header) {
+    const http::token_list offered(header.value());
+    return std::any_of(offered.begin(), offered.end(), [](const auto& name) {
+      return std::string_view(name.data(), name.size()) == kEnvelopedSubprotocol;
+    });
   });
 }
 

@@ -42,15 +42,6 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
 }
 
-// Calls `take` with the first `count_max` names and removes them.
-template <typename Take>
-void TakeFront(std::deque<std::string>& names, size_t count_max, Take take) {
-  for (size_t taken = 0; taken < count_max && !names.empty(); ++taken) {
-    take(names.front());
-    names.pop_front();
-  }
-}
-
 SteadyTime Now() { return std::chrono::steady_clock::now(); }
 
 }  // namespace
@@ -151,10 +142,8 @@ void ChannelClient::TakeOutbox() {
   for (Interest& interest : taken.interests) {
     if (interest.subscribe) {
       resume_table_.Add(interest.group_id, interest.tag, std::move(interest.from));
-      if (link_up_) unsent_subscribes_.push_back(std::move(interest.group_id));
     } else {
       resume_table_.Remove(interest.group_id);
-      if (link_up_) unsent_unsubscribes_.push_back(std::move(interest.group_id));
     }
   }
   for (PublishQueue::Entry& entry : taken.publications) publish_queue_.Push(std::move(entry));
@@ -205,10 +194,7 @@ void ChannelClient::StartLink() {
 void ChannelClient::OnStreamUp() {
   if (!subscribe_stream_->up() || !publish_stream_->up() || !link_end_reason_.empty()) return;
   link_up_ = true;
-  unsent_unsubscribes_.clear();
-  unsent_subscribes_.clear();
-  resume_table_.AskForAll(
-      [this](const std::string& group_id) { unsent_subscribes_.push_back(group_id); });
+  resume_table_.OnLinkUp();
   observer_->OnLinkUp();
 }
 
@@ -258,6 +244,7 @@ void ChannelClient::OnStreamMessage(RawStream* stream, grpc::ByteBuffer& message
     if (!result.has_published()) {
       answers.push_back(
           AnswerFront({static_cast<absl::StatusCode>(error.code()), error.message()}));
+      answers.back().retryable = error.retryable();
       continue;
     }
     const v1::PublishResponse& published = result.published();
@@ -269,7 +256,9 @@ void ChannelClient::OnStreamMessage(RawStream* stream, grpc::ByteBuffer& message
 }
 
 PublishAnswer ChannelClient::AnswerFront(absl::Status status) {
-  PublishAnswer answer{.token = publish_queue_.front().token, .status = std::move(status)};
+  PublishAnswer answer{.token = publish_queue_.front().token};
+  answer.retryable = absl::IsUnavailable(status);
+  answer.status = std::move(status);
   publish_bytes_ -= publish_queue_.front().bytes();
   publish_queue_.PopFront();
   return answer;
@@ -280,9 +269,6 @@ void ChannelClient::FilterEvents(v1::SubscribeResponse* batch) {
     switch (event.event_case()) {
       case v1::Event::kPublication: {
         const auto verdict = resume_table_.OnPublication(event.publication());
-        if (verdict == ResumeTable::Verdict::kMissed) {
-          unsent_subscribes_.push_back(event.publication().group_id());
-        }
         if (verdict != ResumeTable::Verdict::kDeliver) event.clear_event();
         break;
       }
@@ -299,19 +285,9 @@ void ChannelClient::FilterEvents(v1::SubscribeResponse* batch) {
 }
 
 void ChannelClient::WriteSubscriptions() {
-  if (!link_up_ || !subscribe_stream_->CanWrite()) return;
-  if (unsent_subscribes_.empty() && unsent_unsubscribes_.empty()) return;
+  if (!link_up_ || !subscribe_stream_->CanWrite() || !resume_table_.has_changes()) return;
   v1::SubscribeRequest request;
-  TakeFront(unsent_unsubscribes_, kSubscriptionsPerRequestMax,
-            [&](std::string& group_id) { request.add_unsubscribe(std::move(group_id)); });
-  // A subscribe must not overtake the unsubscribe of its group.
-  if (unsent_unsubscribes_.empty()) {
-    TakeFront(unsent_subscribes_, kSubscriptionsPerRequestMax, [&](const std::string& group_id) {
-      if (auto subscription = resume_table_.MakeSubscription(group_id)) {
-        *request.add_subscribe() = std::move(*subscription);
-      }
-    });
-  }
+  resume_table_.TakeChanges(kSubscriptionsPerRequestMax, &request);
   subscribe_stream_->Write(request.SerializeAsString());
 }
 

@@ -132,8 +132,6 @@ class ChannelClient final : private RawStream::Observer {
   Backoff backoff_;
   ResumeTable resume_table_;
   PublishQueue publish_queue_;
-  std::deque<std::string> unsent_unsubscribes_;
-  std::deque<std::string> unsent_subscribes_;
   std::unique_ptr<RawStream> subscribe_stream_;
   std::unique_ptr<RawStream> publish_stream_;
   bool link_up_ = false;

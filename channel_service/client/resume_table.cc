@@ -5,13 +5,47 @@
 namespace channel {
 
 void ResumeTable::Add(const std::string& group_id, uint64_t tag, SubscribeFrom from) {
-  groups_[group_id] = Entry{.tag = tag, .position = std::move(from.since), .last = from.last};
+  const auto found = groups_.find(group_id);
+  // One that is not held and is to be told of is one that is to be given up.
+  const bool known = found != groups_.end() ? found->second.known : changed_.contains(group_id);
+  groups_[group_id] =
+      Entry{.tag = tag, .position = std::move(from.since), .last = from.last, .known = known};
+  changed_.insert(group_id);
 }
 
-std::optional<v1::Subscription> ResumeTable::MakeSubscription(const std::string& group_id) {
+void ResumeTable::Remove(const std::string& group_id) {
   const auto found = groups_.find(group_id);
-  if (found == groups_.end() || std::exchange(found->second.asked, true)) return std::nullopt;
-  Entry& entry = found->second;
+  if (found == groups_.end()) return;
+  if (found->second.known) {
+    changed_.insert(group_id);
+  } else {
+    changed_.erase(group_id);
+  }
+  groups_.erase(found);
+}
+
+void ResumeTable::OnLinkUp() {
+  changed_.clear();
+  for (auto& [group_id, entry] : groups_) {
+    entry.known = false;
+    changed_.insert(group_id);
+  }
+}
+
+void ResumeTable::TakeChanges(size_t count_max, v1::SubscribeRequest* request) {
+  for (size_t i = 0; i < count_max && !changed_.empty(); ++i) {
+    const std::string group_id = std::move(changed_.extract(changed_.begin()).value());
+    const auto found = groups_.find(group_id);
+    if (found == groups_.end()) {
+      request->add_unsubscribe(group_id);
+    } else {
+      *request->add_subscribe() = Ask(group_id, found->second);
+    }
+  }
+}
+
+v1::Subscription ResumeTable::Ask(const std::string& group_id, Entry& entry) {
+  entry.known = true;
   entry.confirmed = false;
   entry.anchored = true;  // if none of the `last` came: everything that is held of this epoch
   v1::Subscription subscription;
@@ -57,7 +91,7 @@ ResumeTable::Verdict ResumeTable::OnPublication(const v1::Publication& publicati
   if (publication.offset() <= position.offset) return Verdict::kDrop;
   if (publication.previous_offset() > position.offset) {
     found->second.confirmed = false;
-    found->second.asked = false;
+    changed_.insert(publication.group_id());
     return Verdict::kMissed;
   }
   position.offset = publication.offset();

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "channel/v1/channel.pb.h"
 #include "channel_service/base/strings.h"
 #include "channel_service/model/publication.h"
@@ -27,11 +28,16 @@ class ResumeTable {
 
   // A group is held from here on, in place of an earlier subscription of it.
   void Add(const std::string& group_id, uint64_t tag, SubscribeFrom from);
-  void Remove(const std::string& group_id) { groups_.erase(group_id); }
+  void Remove(const std::string& group_id);
 
-  // What to ask the service for; the group then waits for `subscribed`. Empty if it is not held, or
-  // was asked for already.
-  std::optional<v1::Subscription> MakeSubscription(const std::string& group_id);
+  // The link is new: the service knows of no group.
+  void OnLinkUp();
+
+  // Something is to be told to the service.
+  bool has_changes() const { return !changed_.empty(); }
+  // Moves at most `count_max` changes into the request: groups to ask for, from their positions
+  // (they then wait for `subscribed`), and groups that are not held any more.
+  void TakeChanges(size_t count_max, v1::SubscribeRequest* request);
 
   // False if the event is not for the present subscription of the group (left and joined again
   // since).
@@ -40,14 +46,6 @@ class ResumeTable {
   // After kMissed the group drops its publications until it is subscribed again.
   Verdict OnPublication(const v1::Publication& publication);
 
-  // The link is new: calls visit(group_id) for each group, which is to be asked for (again).
-  template <typename Visit>
-  void AskForAll(Visit visit) {
-    for (auto& [group_id, entry] : groups_) {
-      entry.asked = false;
-      visit(group_id);
-    }
-  }
   size_t size() const { return groups_.size(); }
 
  private:
@@ -55,12 +53,16 @@ class ResumeTable {
     uint64_t tag = 0;
     std::optional<StreamPosition> position;  // none: nothing received yet
     uint32_t last = 0;                       // asked for while there is no position
-    bool asked = false;                      // by MakeSubscription, on this link
-    bool confirmed = false;                  // `subscribed` came for the last MakeSubscription
-    bool anchored =
-        true;  // false: the next publication is one of the `last`, and sets the position
+    bool known = false;      // to the service, on this link, if by an earlier subscription
+    bool confirmed = false;  // `subscribed` came since it was asked for
+    bool anchored = true;    // false: the next publication is of the `last`, and sets the position
   };
+  static v1::Subscription Ask(const std::string& group_id, Entry& entry);
+
   absl::flat_hash_map<std::string, Entry, StringHash, StringEq> groups_;
+  // Groups of which the service is to be told, once each: those that are not asked for, and those
+  // that it still gives though they are not held.
+  absl::flat_hash_set<std::string> changed_;
 };
 
 }  // namespace channel

@@ -73,6 +73,7 @@ struct ReadRequest {
 struct ReadResult {
   bool available = true;  // false: the engine is away, nothing else is set
   uint64_t head = 0;  // the group's last offset, or the engine's newest if the group has none known
+  uint64_t newest = 0;  // the engine's newest offset: no position is beyond it
   std::optional<GapInfo> gap;
   std::vector<RecordPtr> records;  // oldest first, a whole chain
   bool more = false;               // cut by count_max or bytes_max

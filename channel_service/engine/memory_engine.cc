@@ -88,6 +88,7 @@ ReadResult MemoryEngine::Read(const ReadRequest& request) const {
   const auto found = group_by_id_.find(request.group_id);
   const Group* group = found == group_by_id_.end() ? nullptr : found->second.get();
   const uint64_t last_offset = group == nullptr ? floor_ : group->last_offset;
+  result.newest = newest_offset_;
   result.head = group != nullptr && group->published ? last_offset : newest_offset_;
   const bool holds = group != nullptr && !group->history.empty();
   // Everything after this offset is held.
@@ -99,7 +100,7 @@ ReadResult MemoryEngine::Read(const ReadRequest& request) const {
     // An offset that this life has not reached can only come from another one.
     const bool same_life = since.epoch == epoch_ && since.offset <= newest_offset_;
     if (!same_life || since.offset < held_after) {
-      result.gap = GapInfo{since.offset, holds ? group->history.oldest()->offset : result.head + 1,
+      result.gap = GapInfo{since.offset, held_after + 1,
                            same_life ? GapReason::kRetention : GapReason::kEpoch};
     } else {
       after = since.offset;

@@ -122,6 +122,7 @@ void Hub::OnRead(HubGroup* group, uint64_t subscription_id, const ReadResult& re
     subscribed->set_offset(result.head);
     subscribed->set_recovered(!result.gap.has_value());
     subscribed->set_tag(subscription.tag);
+    subscribed->set_newest(result.newest);
     subscribed->set_missed(static_cast<uint32_t>(result.records.size()));
     AppendEvent(event, &events);
   }

@@ -180,6 +180,8 @@ class PublishStreamCall final : public PublishWaiter, public Flushable, public O
     if (!answer.error.ok()) {
       result->mutable_error()->set_code(static_cast<int32_t>(answer.error.code()));
       result->mutable_error()->set_message(std::string(MessageOf(answer.error)));
+      result->mutable_error()->set_retryable(answer.outcome.code == PublishCode::kOverloaded ||
+                                             absl::IsUnavailable(answer.error));
       return;
     }
     v1::PublishResponse* published = result->mutable_published();

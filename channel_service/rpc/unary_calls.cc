@@ -102,9 +102,8 @@ class HistoryCall {
       status = absl::OutOfRangeError(
           result.gap->reason == GapReason::kEpoch
               ? "since is of another epoch; the current one is " + context_.engine.epoch()
-              : "publications after since are no longer held; the oldest "
-                "that can be given is offset " +
-                    std::to_string(result.gap->before));
+              : "publications after since are no longer held; those that are begin at offset " +
+                    std::to_string(result.gap->before) + " or later");
     }
     for (const RecordPtr& record : result.records) {
       *response_.add_publications() = ParseRecord(*record);

@@ -213,13 +213,14 @@ scenario(
   async ({ open }) => {
     const chat = await open('?group=123');
     await chat.connected();
+    await chat.page.getByLabel('Your name').fill('Ayşe');
     await chat.send('x'.repeat(70_000));
     await chat.page.getByText(/^Not sent: .*65536/).waitFor();
     await chat.page.getByRole('button', { name: 'Edit' }).click();
     const field = chat.page.getByLabel('Message', { exact: true });
-    assert.equal((await field.inputValue()).length, 70_000);
+    assert.equal((await field.inputValue()).length, 70_000, 'without the name');
     await chat.send('shorter');
-    assert.deepEqual(await chat.waitForMessages(1), ['shorter']);
+    assert.deepEqual(await chat.waitForMessages(1), ['Ayşe: shorter']);
     assert.deepEqual(await chat.pending(), []);
     await chat.connected();
     assert.equal(chat.handshakes.length, 1, 'the connection was not lost');

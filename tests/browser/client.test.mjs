@@ -82,6 +82,14 @@ test('after a bye it waits a random time of the whole window of the bye, once', 
   assert.deepEqual(await delays(world, 2, 4001), [60_000, 2000]);
 });
 
+test('the window of a bye is not kept when 4000 comes after it', async () => {
+  const world = new FakeWorld();
+  world.open().deliver({ event: 'bye', code: 4001, reconnect_ms: [50_000, 60_000] });
+  world.random = 1;
+  assert.deepEqual(await delays(world, 1, 4000), [0]);
+  assert.deepEqual(await delays(world, 1), [2000]);
+});
+
 test('on 4000 it connects again at once, but not in a circle', async () => {
   const world = new FakeWorld();
   world.open();
@@ -129,7 +137,9 @@ for (const code of [4500, 4503, 4999]) {
     await world.time.advance(3_600_000);
     assert.equal(world.sockets.length, 1);
     assert.equal(world.time.pending, 0);
-    assert.throws(() => world.client.join('456'), { code: 'closed' });
+    const ended = { code: 'stopped', message: `the server closed with ${code} no` };
+    assert.throws(() => world.client.join('456'), ended);
+    await assert.rejects(world.client.send('456', 'x'), ended);
   });
 }
 
@@ -196,13 +206,51 @@ test('timers of a throttled tab are late, and no connection is given up for that
   const world = new FakeWorld();
   const socket = world.open();
   world.client.send('123', 'x', { timeoutMs: 1 }).catch(() => {});
-  for (let i = 0; i < 30; i++) await world.time.sleep(60_000);
-  await world.time.sleep(8 * 3_600_000);
+  // Timers are late; what the server says is not.
+  const sleep = async (ms) => {
+    await world.time.sleep(ms);
+    const asked = socket.takeAll().filter(({ cmd }) => cmd === 'ping');
+    for (const _ of asked) socket.deliver({ event: 'pong' });
+    return asked.length;
+  };
+  let pings = 0;
+  for (let i = 0; i < 30; i++) pings += await sleep(60_000);
+  assert.ok(pings > 10, `${pings} times it asked`);
+  await sleep(8 * 3_600_000);
   assert.equal(world.client.state, 'open');
   assert.equal(socket.closedWith, null);
   // Awake again, and now it is really gone.
   await world.time.advance(100_000);
   assert.equal(world.client.state, 'reconnecting');
+});
+
+test('a hidden tab gives up a connection that is dead, however late its timers are', async () => {
+  const world = new FakeWorld();
+  const socket = world.open();
+  world.page.document.hidden = true;
+  await world.time.sleep(60_000);
+  socket.take('ping');
+  await world.time.sleep(60_000); // perhaps it slept, and the pong is still on its way
+  assert.equal(world.client.state, 'open');
+  await world.time.sleep(60_000);
+  assert.equal(world.client.state, 'reconnecting');
+  await world.time.sleep(60_000);
+  const next = world.open();
+  await world.time.sleep(60_000);
+  next.take('ping');
+  await world.time.sleep(60_000);
+  assert.equal(world.client.state, 'open', 'each probe is waited for anew');
+});
+
+test('the network is back: that is heeded in a hidden tab, too', () => {
+  const world = new FakeWorld();
+  world.page.document.hidden = true;
+  world.open();
+  world.page.dispatchEvent(new Event('online'));
+  world.socket.take('ping');
+  world.socket.drop();
+  world.page.dispatchEvent(new Event('online'));
+  assert.equal(world.sockets.length, 2);
 });
 
 test('when the network is back or the tab is on show it does not wait on', async () => {

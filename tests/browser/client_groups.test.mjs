@@ -35,11 +35,13 @@ test('a confirmed join is told, and resolves with the position', async () => {
   world.open();
   world.socket.ok(world.socket.take('add_group'), { offset: 57, recovered: true });
   assert.deepEqual(await room.joined, { epoch: 'k1', offset: 57 });
-  assert.deepEqual(states, [{ state: 'joined', recovered: true }]);
+  const head = { epoch: 'k1', offset: 57 };
+  assert.deepEqual(states, [{ state: 'joined', recovered: true, head }]);
   await world.reopen();
   assert.equal(room.state, 'resuming');
   world.socket.ok(world.socket.take('add_group'), { recovered: false });
-  assert.deepEqual(states.slice(1), [{ state: 'resuming' }, { state: 'joined', recovered: false }]);
+  const again = { state: 'joined', recovered: false, head: { epoch: 'k1', offset: 0 } };
+  assert.deepEqual(states.slice(1), [{ state: 'resuming' }, again]);
 });
 
 test('what is not of a joined group is not told to anyone', () => {
@@ -99,7 +101,7 @@ test('with `last` and nothing there the first live message is taken', () => {
   const world = new FakeWorld();
   const room = world.joined({ last: 2 }, { offset: 57, recovered: true });
   const messages = record(room, 'message');
-  assert.deepEqual(room.position, { epoch: 'k1', offset: 57 });
+  assert.equal(room.position, null, 'to resume after 57 would lose what is on its way');
   world.socket.message(58, { previous_offset: 0 });
   assert.deepEqual(offsets(messages), [58]);
 });
@@ -149,6 +151,65 @@ test('a join that may be tried again is, no sooner than the server says', async 
   await world.time.advance(1501);
   world.socket.ok(world.socket.take('add_group'));
   assert.equal(room.state, 'joined');
+});
+
+test('a join without an answer is tried again, and at last it fails', async () => {
+  const world = new FakeWorld();
+  const room = world.client.join('123');
+  const [states, errors] = [record(room, 'state'), record(room, 'error')];
+  world.open();
+  for (let i = 0; i < 5; i++) {
+    world.socket.take('add_group');
+    for (let pings = 0; pings < 2; pings++) {
+      await world.time.advance(7499);
+      world.socket.deliver({ event: 'pong' }); // the connection lives
+    }
+    assert.equal(room.state, 'joining');
+    await world.time.advance(2);
+  }
+  assert.equal(room.state, 'failed');
+  assert.equal(states[0].error.code, 'timeout');
+  assert.deepEqual(
+    errors.map(({ code }) => code),
+    ['timeout'],
+  );
+  world.socket.take('leave_group'); // it may have come so far
+  await assert.rejects(room.joined, { code: 'timeout' });
+  await world.time.advance(60_000);
+  assert.deepEqual(
+    world.socket.sent.filter(({ cmd }) => cmd !== 'ping'),
+    [],
+  );
+});
+
+test('a join that is answered late is joined, by its newest try', async () => {
+  const world = new FakeWorld();
+  const room = world.client.join('123');
+  world.open();
+  const first = world.socket.take('add_group');
+  await world.time.advance(15_000);
+  const second = world.socket.sent.find(({ cmd }) => cmd === 'add_group');
+  world.socket.ok(first);
+  assert.equal(room.state, 'joining');
+  world.socket.ok(second);
+  assert.equal(room.state, 'joined');
+});
+
+test('a group that is no valid text is refused at once', () => {
+  const world = new FakeWorld();
+  world.open();
+  assert.throws(() => world.client.join('g\ud83d'), TypeError);
+  world.client.join('g👋');
+  assert.equal(world.socket.take('add_group').group_id, 'g👋');
+});
+
+test('a repair that is refused leaves the group at the server, too', () => {
+  const world = new FakeWorld();
+  const room = world.joined();
+  world.socket.message(3); // a hole
+  world.socket.error(world.socket.take('add_group'), 'rate_limited');
+  assert.equal(room.state, 'failed');
+  world.socket.take('leave_group');
 });
 
 test('a join that is refused ends the subscription, and the group can be joined anew', async () => {
@@ -236,6 +297,15 @@ test('a history waits for the join and is asked again after a loss', async () =>
     ],
     more: false,
   });
+  const later = outcome(room.history());
+  const retry = { retryable: true, retry_ms: 1000 };
+  world.socket.error(world.socket.take('history'), 'unavailable', retry);
+  room.send('x').catch(() => {});
+  world.socket.take('send_to_group'); // does not wait for a history
+  await world.time.advance(1500);
+  world.socket.ok(world.socket.take('history'), { publications: [], more: false });
+  await settled();
+  assert.deepEqual(later.value.publications, []);
   const refused = outcome(room.history());
   world.socket.error(world.socket.take('history'), 'bad_request');
   const abandoned = outcome(room.history());

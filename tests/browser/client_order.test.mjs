@@ -66,6 +66,24 @@ test('a gap begins where the messages ended here, though the server had more', (
   assert.equal(gaps.length, 1);
 });
 
+// As in the golden transcript enveloped_resume_beyond_head.
+test('a log that began anew under its old name is told, and what follows is taken', () => {
+  const world = new FakeWorld();
+  const since = { epoch: 'k1', offset: 100 };
+  const room = world.joined({ since }, { offset: 52, recovered: false });
+  const [gaps, messages] = [record(room, 'gap'), record(room, 'message')];
+  const range = { epoch: 'k1', after: 100, before: 51, reason: 'epoch' };
+  world.socket.deliver({ event: 'gap', group_id: '123', ...range });
+  assert.deepEqual(gaps, [{ group: '123', ...range }]);
+  assert.deepEqual(room.position, { epoch: 'k1', offset: 50 });
+  world.socket.deliver({ event: 'gap', group_id: '123', ...range }); // nothing new
+  world.socket.message(51);
+  world.socket.message(52);
+  assert.deepEqual(offsets(messages), [51, 52]);
+  const { gaps: told, duplicates } = world.client.counters;
+  assert.deepEqual([told, duplicates], [1, 0]);
+});
+
 test('what was sent again into a new epoch is told by its key', () => {
   const world = new FakeWorld();
   const messages = record(world.joined(), 'message');
@@ -83,30 +101,39 @@ test('what was sent again into a new epoch is told by its key', () => {
   assert.equal(world.client.counters.duplicates, 1);
 });
 
-test('a key that is used again after 2 minutes is a new message', () => {
+test('within one epoch the service compares the keys, not the client', () => {
+  const world = new FakeWorld();
+  const messages = record(world.joined(), 'message');
+  for (const offset of [1, 2]) world.socket.message(offset, { key: 'daily' });
+  assert.deepEqual(offsets(messages), [1, 2]);
+});
+
+test('a key of the epoch before is a new message after 2 minutes', () => {
   const world = new FakeWorld();
   const messages = record(world.joined(), 'message');
   const start = 1_800_000_000_000;
-  world.socket.message(1, { key: 'daily', time_unix_ms: start });
-  world.socket.message(2, { key: 'daily', time_unix_ms: start + 120_000 });
-  world.socket.message(3, { key: 'daily', time_unix_ms: start + 120_001 });
-  world.socket.message(4, { key: 'daily', time_unix_ms: start + 120_002 });
-  assert.deepEqual(offsets(messages), [1, 3]);
+  for (const [i, key] of ['a', 'b'].entries()) {
+    world.socket.message(i + 6, { previous_offset: i && 6, key, time_unix_ms: start });
+  }
+  world.socket.deliver(epochGap);
+  world.socket.message(3, { epoch: 'k2', key: 'a', time_unix_ms: start + 120_000 });
+  world.socket.message(4, { epoch: 'k2', key: 'b', time_unix_ms: start + 120_001 });
+  assert.deepEqual(offsets(messages), [6, 7, 4]);
 });
 
-test('the newest 1024 keys are remembered', () => {
+test('the keys of a busy group are remembered for 2 minutes, the newest 16384 at most', () => {
   const world = new FakeWorld();
   const messages = record(world.joined(), 'message');
-  for (let i = 1; i <= 1025; i++) world.socket.message(i, { key: `key-${i}` });
-  world.socket.message(1026, { key: 'key-2' });
-  world.socket.message(1027, { key: 'key-1' });
-  assert.deepEqual(offsets(messages).slice(1024), [1025, 1027]);
-  // One that is used again is among the newest.
-  const late = { time_unix_ms: 1_800_000_120_001 };
-  world.socket.message(1028, { key: 'key-5', ...late });
-  for (let i = 1029; i <= 1034; i++) world.socket.message(i, { key: `key-${i}`, ...late });
-  world.socket.message(1035, { key: 'key-5', ...late });
-  assert.equal(messages.at(-1).offset, 1034);
+  const count = 16_385;
+  for (let i = 1; i <= count; i++) {
+    world.socket.message(i, { key: `key-${i}`, time_unix_ms: 1_800_000_000_000 + i });
+  }
+  world.socket.deliver({ ...epochGap, after: count, before: 1 });
+  const again = (offset, key) =>
+    world.socket.message(offset, { epoch: 'k2', key, time_unix_ms: 1_800_000_020_000 });
+  again(1, 'key-3');
+  again(2, 'key-1');
+  assert.deepEqual(offsets(messages).slice(count), [2]);
 });
 
 test('a hole is told as an error and repaired by joining again', () => {

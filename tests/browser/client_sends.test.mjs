@@ -60,6 +60,37 @@ test('what was not answered is sent again: same keys, same order, after the join
   assert.deepEqual(sendings[2], {});
 });
 
+test('a send that is tried again does not overtake the join that is', async () => {
+  const world = new FakeWorld();
+  const room = world.client.join('123');
+  world.open();
+  room.send('a');
+  const [join, send] = world.socket.takeAll();
+  world.random = 1; // the join waits for long
+  world.socket.error(join, 'unavailable', RETRY);
+  world.random = 0;
+  world.socket.error(send, 'unavailable', RETRY);
+  room.send('b');
+  await world.time.advance(1499);
+  assert.deepEqual(world.socket.sent, []);
+  await world.time.advance(1);
+  const [again, ...sends] = world.socket.takeAll();
+  assert.equal(again.cmd, 'add_group');
+  assert.deepEqual(texts(sends), ['a', 'b']);
+});
+
+test('what waits for a join goes without it when the group is left', async () => {
+  const world = new FakeWorld();
+  const room = world.client.join('123');
+  world.open();
+  world.socket.error(world.socket.take('add_group'), 'unavailable', RETRY);
+  room.send('a');
+  assert.deepEqual(world.socket.sent, []);
+  room.leave();
+  world.socket.take('leave_group');
+  world.socket.take('send_to_group');
+});
+
 test('what is sent before the first connection waits for it', () => {
   const world = new FakeWorld();
   for (const text of ['a', 'b']) world.client.send('123', text);
@@ -247,6 +278,29 @@ test('what is not JSON is refused', async () => {
     await assert.rejects(world.client.send('123', value), TypeError);
   }
   assert.equal(world.time.pending, 1, 'only the attempt to connect waits');
+});
+
+test('what no server could read is refused, not sent', async () => {
+  const world = new FakeWorld();
+  world.open();
+  const nested = (levels) => JSON.parse('['.repeat(levels) + ']'.repeat(levels));
+  const refused = { name: 'ChannelError', code: 'bad_request', maybePublished: false };
+  for (const message of ['half \ud83d', '\udc4b half', { '\ud83d': 1 }, nested(32)]) {
+    await assert.rejects(world.client.send('123', message), refused);
+  }
+  await assert.rejects(world.client.send('123', 'x', { key: 'k\ud83d' }), refused);
+  await assert.rejects(world.client.send('g\ud83d', 'x'), refused);
+  assert.deepEqual(world.socket.sent, []);
+  const fine = ['👋', 'the text \\ud83d and \\\\ud83d', '[{'.repeat(40), nested(31), '"\\"[{'];
+  for (const message of fine) world.client.send('123', message);
+  assert.deepEqual(texts(world.socket.takeAll()), fine);
+});
+
+test('a key that is null is a key of its own', () => {
+  const world = new FakeWorld();
+  world.open();
+  world.client.send('123', 'x', { key: null });
+  assert.match(world.socket.take('send_to_group').key, /^[0-9a-f]{32}$/);
 });
 
 test('answered sends leave no timer behind', async () => {

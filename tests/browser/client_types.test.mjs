@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import * as client from '../../ws_edge/web/channel.js';
+import { FakeWorld } from './support/fake_edge.mjs';
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 
@@ -27,14 +28,22 @@ test('the types name what the module exports', () => {
   assert.deepEqual(names.sort(), Object.keys(client).sort());
 });
 
-test('the types name the members of the classes', () => {
+test('the types name the members of the classes, and no others', () => {
   const types = fs.readFileSync(here('../../ws_edge/web/channel.d.ts'), 'utf8');
-  for (const name of ['ChannelClient', 'Subscription']) {
-    const body = types.match(new RegExp(`^export class ${name}[^]*?^}`, 'm'))[0];
-    const members = Object.getOwnPropertyNames(client[name].prototype).filter(
-      (member) => member !== 'constructor',
+  const { client: channel } = new FakeWorld();
+  const error = new client.ChannelError('code', 'text', { group: '123' });
+  for (const instance of [channel, channel.join('123'), error]) {
+    const { name } = instance.constructor;
+    const body = types.match(new RegExp(`^export class ${name}\\b[^]*?^}`, 'm'))[0];
+    const typed = [...body.matchAll(/^  (?:readonly )?(\w+)\??[:(<]/gm)].map((match) => match[1]);
+    const members = [
+      ...Object.getOwnPropertyNames(instance),
+      ...Object.getOwnPropertyNames(client[name].prototype),
+    ];
+    const ofEveryError = ['name', 'message', 'stack'];
+    assert.deepEqual(
+      [...new Set(typed)].filter((member) => member !== 'constructor').sort(),
+      members.filter((m) => m !== 'constructor' && !ofEveryError.includes(m)).sort(),
     );
-    for (const member of members)
-      assert.match(body, new RegExp(`^  (readonly )?${member}\\b`, 'm'));
   }
 });

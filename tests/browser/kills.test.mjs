@@ -119,7 +119,6 @@ scenario(
       );
       assert.equal(counters.missed, 0);
       assert.equal(counters.holes, 0);
-      assert.equal(counters.shownTwice, 0);
       assert.ok(counters.reconnects > 0, 'it was hit');
       assert.deepEqual(
         gapList.map(({ reason }) => reason),

@@ -196,12 +196,13 @@ void EnvelopedView::OnMessage(const Object& event) {
   const uint64_t previous = Number(event, "previous_offset");
   const uint32_t last = std::exchange(group.last, 0);
   if (last != 0 && entry.offset <= position.offset) {
-    if (1 + log.Between(position.epoch, name, entry.offset, position.offset + 1) > last) {
-      Wrong("more than `last`");
-    }
+    const size_t count = 1 + log.Between(position.epoch, name, entry.offset, position.offset + 1);
+    if (count > last) Wrong("more than `last`");
+    if (count < last && rings_hold_all_) CheckNoneHeld(position.epoch, name, entry.offset);
   } else {
     if (entry.offset <= position.offset) Wrong("a second time");
     if (previous > position.offset) Wrong("a hole, by its own words");
+    if (last != 0 && rings_hold_all_) CheckNoneHeld(position.epoch, name, position.offset + 1);
     const LogEntry* next = log.After(position.epoch, name, position.offset);
     if (next->offset != entry.offset) Wrong("something is missing before it");
   }
@@ -215,7 +216,7 @@ void EnvelopedView::CheckNoneHeld(const std::string& epoch, const std::string& g
                                   uint64_t before) {
   if (!service_.up() || service_.epoch() != epoch) return;
   const auto oldest = service_.OldestHeld(group);
-  if (oldest && *oldest < before) Wrong("announced as lost, though it is held");
+  if (oldest && *oldest < before) Wrong("an older one is left out, though it is held");
 }
 
 void EnvelopedView::OnGap(const Object& event) {

@@ -38,8 +38,10 @@ class EnvelopedView {
     int64_t after_join = 0;     // kSend: the newest join of the group that was sent before it
   };
 
-  EnvelopedView(std::string name, const SimService& service)
-      : name_(std::move(name)), service_(service) {}
+  // `rings_hold_all`: edges never give up recent publications, so that with `last` nothing that is
+  // held may be left out.
+  EnvelopedView(std::string name, const SimService& service, bool rings_hold_all)
+      : name_(std::move(name)), service_(service), rings_hold_all_(rings_hold_all) {}
 
   // A command is sent; gives its id.
   int64_t Open(Request request);
@@ -89,6 +91,7 @@ class EnvelopedView {
 
   const std::string name_;
   const SimService& service_;
+  const bool rings_hold_all_;
   bool welcome_came_ = false;
   int64_t last_id_ = 0;
   std::map<int64_t, Request> open_;

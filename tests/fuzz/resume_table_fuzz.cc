@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -38,8 +39,8 @@ class Fuzz {
         groups_.erase(name);
         return;
       case 2:
-        if (input.Chance(4)) AskForAll();
-        return MakeSubscription(name);
+        if (input.Chance(4)) OnLinkUp();
+        return TakeChanges(input);
       case 3:
         return OnSubscribed(name, input);
       case 4:
@@ -63,30 +64,47 @@ class Fuzz {
     table_.Add(name, last_tag_, from);
   }
 
-  void MakeSubscription(const std::string& name) {
-    const auto subscription = table_.MakeSubscription(name);
-    const auto found = groups_.find(name);
-    const bool wanted = found != groups_.end() && !found->second.asked;
-    if (subscription.has_value() != wanted) Fail("asks twice, or for what is not held");
-    if (!wanted) return;
+  // Everything that is to be told, or a part of it.
+  void TakeChanges(fuzz::FuzzInput& input) {
+    const size_t count_max = 1 + input.Below(2);
+    channel::v1::SubscribeRequest request;
+    const bool has_changes = table_.has_changes();
+    table_.TakeChanges(count_max, &request);
+    const auto count = static_cast<size_t>(request.subscribe_size() + request.unsubscribe_size());
+    if ((count > 0) != has_changes || count > count_max) Fail("not as many as there are");
+    for (const std::string& name : request.unsubscribe()) {
+      if (groups_.contains(name)) Fail("gives up what is held");
+      told_.erase(name);
+    }
+    for (const auto& subscription : request.subscribe()) CheckAsked(subscription);
+    if (table_.has_changes()) return;
+    for (const auto& [name, group] : groups_) {
+      if (!group.asked) Fail("does not ask for what is held");
+    }
+    for (const std::string& name : told_) {
+      if (!groups_.contains(name)) Fail("does not give up what is not held");
+    }
+  }
+
+  void CheckAsked(const channel::v1::Subscription& subscription) {
+    const auto found = groups_.find(subscription.group_id());
+    if (found == groups_.end() || found->second.asked) Fail("asks twice, or for what is not held");
     Group& group = found->second;
     group.asked = true;
+    told_.insert(subscription.group_id());
     group.confirmed = group.may_be_older = false;
-    if (subscription->tag() != group.tag) Fail("another tag");
-    if (subscription->has_since() != group.position.has_value()) Fail("from somewhere else");
-    if (group.position && (subscription->since().offset() != group.position->offset ||
-                           subscription->since().epoch() != group.position->epoch)) {
+    if (subscription.tag() != group.tag) Fail("another tag");
+    if (subscription.has_since() != group.position.has_value()) Fail("from somewhere else");
+    if (group.position && (subscription.since().offset() != group.position->offset ||
+                           subscription.since().epoch() != group.position->epoch)) {
       Fail("not from where it is");
     }
   }
 
-  void AskForAll() {
-    size_t visited = 0;
-    table_.AskForAll([&](const std::string& name) {
-      ++visited;
-      groups_.at(name).asked = false;
-    });
-    if (visited != groups_.size()) Fail("not all are asked for");
+  void OnLinkUp() {
+    table_.OnLinkUp();
+    told_.clear();
+    for (auto& [name, group] : groups_) group.asked = false;
   }
 
   void OnSubscribed(const std::string& name, fuzz::FuzzInput& input) {
@@ -160,6 +178,7 @@ class Fuzz {
 
   ResumeTable table_;
   std::map<std::string, Group> groups_;
+  std::set<std::string> told_;  // the service gives these, on this link
   uint64_t last_tag_ = 0;
 };
 

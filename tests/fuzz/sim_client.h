@@ -21,12 +21,13 @@ namespace fuzz {
 
 class SimClient {
  public:
-  // With `trace` all that it is given is printed.
-  SimClient(std::string name, bool enveloped, const SimService& service, bool trace)
+  // `rings_hold_all`: see EnvelopedView. With `trace` all that it is given is printed.
+  SimClient(std::string name, bool enveloped, const SimService& service, bool rings_hold_all,
+            bool trace)
       : name_(std::move(name)),
         enveloped_(enveloped),
         trace_(trace),
-        view_(name_, service),
+        view_(name_, service, rings_hold_all),
         plain_(name_, service) {}
   ~SimClient() { Vanish(); }
   SimClient(const SimClient&) = delete;

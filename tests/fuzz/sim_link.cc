@@ -79,10 +79,7 @@ bool SimLink::Step(int number, edge::Router* router) {
 void SimLink::Connect() {
   if (up() || !service_.up()) return;
   subscriber_ = service_.Open();
-  unsent_unsubscribes_.clear();
-  unsent_subscribes_.clear();
-  resume_table_.AskForAll(
-      [this](const std::string& group_id) { unsent_subscribes_.push_back(group_id); });
+  resume_table_.OnLinkUp();
 }
 
 void SimLink::Lose() {
@@ -100,10 +97,8 @@ bool SimLink::TakeOutbox() {
   for (Interest& interest : std::exchange(outbox_interests_, {})) {
     if (interest.subscribe) {
       resume_table_.Add(interest.group_id, interest.tag, std::move(interest.from));
-      if (up()) unsent_subscribes_.push_back(std::move(interest.group_id));
     } else {
       resume_table_.Remove(interest.group_id);
-      if (up()) unsent_unsubscribes_.push_back(std::move(interest.group_id));
     }
   }
   for (auto& entry : std::exchange(outbox_publications_, {})) publish_queue_.Push(std::move(entry));
@@ -111,21 +106,9 @@ bool SimLink::TakeOutbox() {
 }
 
 bool SimLink::WriteSubscriptions() {
-  if (!up() || (unsent_subscribes_.empty() && unsent_unsubscribes_.empty())) return false;
+  if (!up() || !resume_table_.has_changes()) return false;
   channel::v1::SubscribeRequest request;
-  for (size_t i = 0; i < kSubscriptionsPerRequestMax && !unsent_unsubscribes_.empty(); ++i) {
-    request.add_unsubscribe(std::move(unsent_unsubscribes_.front()));
-    unsent_unsubscribes_.pop_front();
-  }
-  // A subscribe must not overtake the unsubscribe of its group.
-  for (size_t i = 0; i < kSubscriptionsPerRequestMax && unsent_unsubscribes_.empty() &&
-                     !unsent_subscribes_.empty();
-       ++i) {
-    if (auto subscription = resume_table_.MakeSubscription(unsent_subscribes_.front())) {
-      *request.add_subscribe() = std::move(*subscription);
-    }
-    unsent_subscribes_.pop_front();
-  }
+  resume_table_.TakeChanges(kSubscriptionsPerRequestMax, &request);
   requests_.push_back(std::move(request));
   return true;
 }
@@ -175,9 +158,6 @@ void SimLink::Filter(channel::v1::SubscribeResponse* batch) {
   for (channel::v1::Event& event : *batch->mutable_events()) {
     if (event.has_publication()) {
       const auto verdict = resume_table_.OnPublication(event.publication());
-      if (verdict == Verdict::kMissed) {
-        unsent_subscribes_.push_back(event.publication().group_id());
-      }
       if (verdict != Verdict::kDeliver) event.clear_event();
     } else if (event.has_subscribed()) {
       if (!resume_table_.OnSubscribed(event.subscribed())) event.clear_event();
@@ -230,6 +210,7 @@ bool SimLink::ReadAnswer() {
 
 channel::PublishAnswer SimLink::AnswerFront(absl::Status status) {
   channel::PublishAnswer answer{.token = publish_queue_.front().token, .status = std::move(status)};
+  answer.retryable = absl::IsUnavailable(answer.status);
   publish_bytes_ -= publish_queue_.front().bytes();
   publish_queue_.PopFront();
   return answer;
@@ -267,7 +248,7 @@ std::string SimLink::Describe() const {
   return publisher_ + (up() ? " up" : " down") + count("interests", outbox_interests_.size()) +
          count("publications", outbox_publications_.size()) +
          count("unanswered", publish_queue_.empty() ? 0 : 1) +
-         count("unsent", unsent_subscribes_.size() + unsent_unsubscribes_.size()) +
+         count("unsent", resume_table_.has_changes() ? 1 : 0) +
          count("requests", requests_.size()) + count("inbox", inbox_.size());
 }
 

@@ -95,8 +95,6 @@ class SimLink final : public edge::Upstream {
   // The client.
   channel::ResumeTable resume_table_;
   channel::PublishQueue publish_queue_;
-  std::deque<std::string> unsent_subscribes_;
-  std::deque<std::string> unsent_unsubscribes_;
   std::deque<InboxItem> inbox_;
 
   // The streams; gone with the link.

@@ -2,8 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
-#include <cstdio>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,19 +13,19 @@
 #include "tests/fuzz/sim_edge.h"
 #include "tests/fuzz/sim_link.h"
 #include "tests/fuzz/sim_service.h"
+#include "tests/fuzz/sim_talk.h"
+#include "tests/fuzz/sim_trace.h"
 
 namespace fuzz {
 namespace {
 
-using Kind = EnvelopedView::Kind;
-using Position = EnvelopedView::Position;
-
 constexpr size_t kEdges = 2;
 constexpr size_t kEnvelopedClients = 4;
 constexpr size_t kPlainClients = 2;
-constexpr size_t kGroups = 3;
 // Of the sender's side of a socket pair: the smallest that Linux grants.
 constexpr int kSmallBuffer = 1;
+// Of all recent publications of an edge.
+constexpr size_t kRingBytesSmall = 1'000;
 // A step of everybody moves at most so much; more would be a loop without an end.
 constexpr int kMovesMax = 1'000'000;
 
@@ -39,16 +39,16 @@ class Simulation {
     }
     for (size_t i = 0; i < kEnvelopedClients + kPlainClients; ++i) {
       const bool enveloped = i < kEnvelopedClients;
-      clients_.push_back(
-          std::make_unique<SimClient>((enveloped ? "client " : "plain client ") + std::to_string(i),
-                                      enveloped, service_, trace));
+      clients_.push_back(std::make_unique<SimClient>(
+          (enveloped ? "client " : "plain client ") + std::to_string(i), enveloped, service_,
+          edge_limits_.recent_bytes_max > kRingBytesSmall, trace));
     }
     for (const auto& edge : edges_) edge->link().Connect();
   }
 
   SimulationResult Run() {
     while (!input_.empty()) {
-      ++result_.steps;
+      trace_.SetStep(++result_.steps);
       Step();
       Settle();
     }
@@ -67,23 +67,13 @@ class Simulation {
     // At least twice what a group may have missed (ServiceLimits::Check).
     service_limits_.history_bytes_max = 16'000;
     service_limits_.subscriber_queue_bytes_max = (choice & 4) != 0 ? 40'000 : 1 << 20;
-    edge_limits_.recent_bytes_max = (choice & 8) != 0 ? 1'000 : 1 << 20;
+    edge_limits_.recent_bytes_max = (choice & 8) != 0 ? kRingBytesSmall : 64 << 20;
     edge_limits_.session_queue_bytes_max = (choice & 16) != 0 ? 4'000 : 1 << 20;
     edge_limits_.publish_queue_bytes_max = (choice & 32) != 0 ? 3'000 : 1 << 20;
     edge_limits_.groups_per_connection_max = (choice & 64) != 0 ? 2 : 128;
-    plain_groups_max_ = std::min(kGroups, edge_limits_.groups_per_connection_max);
-  }
-
-  template <typename... Arguments>
-  void Trace(const char* format, Arguments... arguments) {
-    if (!trace_) return;
-    std::fprintf(stderr, "%4zu ", result_.steps);
-    if constexpr (sizeof...(arguments) == 0) {
-      std::fputs(format, stderr);
-    } else {
-      std::fprintf(stderr, format, arguments...);
-    }
-    std::fprintf(stderr, "\n");
+    talk_ = std::make_unique<SimTalk>(input_, service_, trace_,
+                                      std::min(kSimGroups, edge_limits_.groups_per_connection_max),
+                                      [this] { Settle(); });
   }
 
   void Step() {
@@ -102,19 +92,18 @@ class Simulation {
   }
 
   SimEdge& AnyEdge() { return *edges_[input_.Below(kEdges)]; }
-  std::string AnyGroup() { return "g" + std::to_string(input_.Below(kGroups)); }
 
   void MoveLink() {
     const size_t edge = input_.Below(kEdges);
     const auto step = static_cast<int>(input_.Below(SimLink::kSteps));
     SimEdge& moved = *edges_[edge];
     const bool some = moved.link().Step(step, &moved.router());
-    if (some) Trace("link %zu step %d", edge, step);
+    if (some) trace_("link %zu step %d", edge, step);
   }
 
   // Everything that can happen on the way of this edge, in an orderly way.
   void MoveAllOf(SimEdge& edge) {
-    Trace("all of a link");
+    trace_("all of a link");
     bool some = true;
     for (int moves = 0; some; ++moves) {
       if (moves > kMovesMax) Fail("it never comes to rest");
@@ -131,163 +120,18 @@ class Simulation {
     if (!client.connected()) {
       const size_t edge = input_.Below(kEdges);
       client.Connect(edges_[edge].get(), input_.Chance(2) ? kSmallBuffer : 0);
-      Trace("%s connects to %zu", client.name().c_str(), edge);
+      trace_("%s connects to %zu", client.name().c_str(), edge);
       Settle();
-      if (client.enveloped()) ResumeAll(client);
-    } else if (client.enveloped()) {
-      SayEnveloped(client);
+      if (client.enveloped()) talk_->ResumeAll(client);
     } else {
-      SayPlain(client);
-    }
-  }
-
-  void ResumeAll(SimClient& client) {
-    for (size_t i = 0; i < kGroups; ++i) {
-      const std::string group = "g" + std::to_string(i);
-      const auto position = client.view().position(group);
-      if (position && !input_.Chance(4)) Join(client, group, position, 0, false);
-    }
-  }
-
-  void Join(SimClient& client, const std::string& group, const std::optional<Position>& since,
-            uint32_t last, bool bogus) {
-    if (!client.connected()) return;
-    const int64_t id = client.view().Open(
-        {.kind = Kind::kJoin, .group = group, .since = since, .last = last, .bogus = bogus});
-    Command(client, "add_group", id, group, Since(since, last));
-  }
-
-  static std::string Since(const std::optional<Position>& since, uint32_t last) {
-    if (since) {
-      return R"(,"since":{"epoch":")" + since->epoch + R"(","offset":)" +
-             std::to_string(since->offset) + "}";
-    }
-    return last == 0 ? "" : R"(,"last":)" + std::to_string(last);
-  }
-
-  void Command(SimClient& client, const char* name, int64_t id, const std::string& group,
-               const std::string& more) {
-    const std::string text = R"({"id":)" + std::to_string(id) + R"(,"cmd":")" + name +
-                             R"(","group_id":")" + group + '"' + more + '}';
-    Trace("%s says %.200s", client.name().c_str(), text.c_str());
-    client.Say(text);
-    Settle();
-  }
-
-  void SayEnveloped(SimClient& client) {
-    EnvelopedView& view = client.view();
-    const std::string group = AnyGroup();
-    const auto position = view.position(group);
-    switch (input_.Below(16)) {
-      case 0:
-      case 1:
-        return Join(client, group, std::nullopt, 0, false);
-      case 2:
-        return Join(client, group, position, 0, false);
-      case 3: {  // further back
-        if (!position) return;
-        const uint64_t back = std::min<uint64_t>(position->offset, input_.Below(32));
-        return Join(client, group, Position{position->epoch, position->offset - back}, 0, false);
-      }
-      case 4:
-        return Join(client, group, std::nullopt, 1 + static_cast<uint32_t>(input_.Below(8)), false);
-      case 5: {
-        const std::string epoch = input_.Chance(2) ? "none" : service_.epochs().back();
-        return Join(client, group, Position{epoch, input_.Chance(2) ? 10'000 : UINT64_MAX}, 0,
-                    true);
-      }
-      case 6:
-        return Command(client, "leave_group", view.Open({.kind = Kind::kLeave, .group = group}),
-                       group, "");
-      case 7:
-      case 8:
-        return LookBack(client, group, position);
-      case 9:
-        return Command(client, "ping", view.Open({.kind = Kind::kPing}), group, "");
-      case 10:
-        Trace("%s pauses", client.name().c_str());
-        return client.SetPaused(true);
-      case 11:
-        return client.SetPaused(false);
-      default:
-        return Send(client, group);
-    }
-  }
-
-  void LookBack(SimClient& client, const std::string& group,
-                const std::optional<Position>& position) {
-    EnvelopedView::Request request{.kind = Kind::kHistory, .group = group};
-    const size_t how = input_.Below(4);
-    if (how == 1) request.last = 1 + static_cast<uint32_t>(input_.Below(8));
-    if (how >= 2 && position) {
-      request.since = position;
-      request.since->offset -= std::min<uint64_t>(position->offset, input_.Below(32));
-    }
-    std::string more = Since(request.since, request.last);
-    if (input_.Chance(2)) {
-      request.limit = 1 + static_cast<uint32_t>(input_.Below(4));
-      more += R"(,"limit":)" + std::to_string(request.limit);
-    }
-    Command(client, "history", client.view().Open(request), group, more);
-  }
-
-  std::string NewMessage(const std::string& group) {
-    static constexpr size_t kSizes[] = {1, 1, 1, 200, 3'000};
-    return group + " " + std::to_string(++last_message_) + " " +
-           std::string(kSizes[input_.Below(std::size(kSizes))], 'x');
-  }
-
-  void Send(SimClient& client, const std::string& group) {
-    const size_t how = input_.Below(8);
-    std::string message = '"' + NewMessage(group) + '"';
-    if (how == 0) message = '[' + message + ']';
-    std::string more = R"(,"message":)" + message;
-    bool key_was_used = false;
-    if (how <= 2) {
-      // One of a few keys: with another message than before it is a conflict.
-      const std::string key = "k" + std::to_string(input_.Below(4));
-      more += R"(,"key":")" + key + '"';
-      key_was_used = true;
-    }
-    if (how == 3) {  // without an id nothing is acknowledged
-      client.Say(R"({"cmd":"send_to_group","group_id":")" + group + '"' + more + '}');
-      return;
-    }
-    const int64_t id = client.view().Open({.kind = Kind::kSend,
-                                           .group = group,
-                                           .message = message,
-                                           .key_was_used = key_was_used,
-                                           .after_join = client.view().LastJoin(group)});
-    Command(client, "send_to_group", id, group, more);
-  }
-
-  void SayPlain(SimClient& client) {
-    const std::string group = "g" + std::to_string(input_.Below(plain_groups_max_));
-    switch (input_.Below(8)) {
-      case 0:
-      case 1:
-      case 2:
-        Trace("%s joins %s", client.name().c_str(), group.c_str());
-        return client.JoinPlain(group);
-      case 3:
-        if (client.paused()) return;
-        Trace("%s leaves %s", client.name().c_str(), group.c_str());
-        return client.LeavePlain(group);
-      case 4:
-        Trace("%s pauses", client.name().c_str());
-        return client.SetPaused(true);
-      case 5:
-        return client.SetPaused(false);
-      default:
-        client.Say(R"({"cmd":"send_to_group","group_id":")" + group + R"(","message":")" +
-                   NewMessage(group) + "\"}");
+      talk_->Say(client);
     }
   }
 
   void PublishFromService() {
-    const std::string group = AnyGroup();
+    const std::string group = talk_->AnyGroup();
     const size_t count = 1 + input_.Below(6);
-    for (size_t i = 0; i < count && service_.up(); ++i) PublishOne(group, NewMessage(group));
+    for (size_t i = 0; i < count && service_.up(); ++i) PublishOne(group, talk_->NewMessage(group));
   }
 
   void PublishOne(const std::string& group, const std::string& message) {
@@ -296,23 +140,23 @@ class Simulation {
     input.body = message;
     if (input_.Chance(8)) input.kind = channel::BodyKind::kData;
     const auto outcome = service_.Publish(input);
-    Trace("the service publishes %.20s at %llu", message.c_str(),
-          static_cast<unsigned long long>(outcome.offset));
+    trace_("the service publishes %.20s at %llu", message.c_str(),
+           static_cast<unsigned long long>(outcome.offset));
   }
 
   void Disturb() {
     switch (input_.Below(8)) {
       case 0:
-        Trace("a link is lost");
+        trace_("a link is lost");
         return AnyEdge().link().Lose();
       case 1:
       case 2:
         for (const auto& edge : edges_) edge->link().Connect();
-        Trace("the links are up");
+        trace_("the links are up");
         return;
       case 3: {
         SimClient& client = *clients_[input_.Below(clients_.size())];
-        Trace("%s vanishes", client.name().c_str());
+        trace_("%s vanishes", client.name().c_str());
         return client.Vanish();
       }
       case 4:
@@ -328,7 +172,7 @@ class Simulation {
 
   void KillService() {
     if (!service_.up()) return;
-    Trace("the service dies");
+    trace_("the service dies");
     for (const auto& edge : edges_) edge->link().Lose();
     service_.Die();
   }
@@ -338,7 +182,7 @@ class Simulation {
         std::chrono::milliseconds(100), std::chrono::seconds(1),  std::chrono::seconds(6),
         std::chrono::seconds(11),       std::chrono::seconds(70), std::chrono::seconds(150)};
     const auto time = kTimes[input_.Below(std::size(kTimes))];
-    Trace("%lld ms pass", static_cast<long long>(time.count()));
+    trace_("%lld ms pass", static_cast<long long>(time.count()));
     clock_.Step(time);
     Tick();
   }
@@ -384,16 +228,16 @@ class Simulation {
 
   // Everything is repaired; then nothing may be missing.
   void Finish() {
-    Trace("the end begins");
+    trace_("the end begins");
     if (!service_.up()) service_.Start();
     for (const auto& client : clients_) client->SetPaused(false);
     Repair();
-    for (size_t i = 0; i < kGroups; ++i) {
+    for (size_t i = 0; i < kSimGroups; ++i) {
       const std::string group = "g" + std::to_string(i);
-      PublishOne(group, group + " " + std::to_string(++last_message_) + " last");
+      PublishOne(group, talk_->NewMessage(group));
     }
     Repair();
-    for (const auto& edge : edges_) Trace("%s", edge->link().Describe().c_str());
+    for (const auto& edge : edges_) trace_("%s", edge->link().Describe().c_str());
     for (const auto& client : clients_) client->CheckComplete();
     for (const auto& edge : edges_) {
       if (edge->unannounced_positions() != 0) Fail("the edge has let a hole through");
@@ -403,17 +247,16 @@ class Simulation {
   }
 
   FuzzInput input_;
-  const bool trace_;
+  SimTrace trace_;
   SimulationResult result_;
   channel::ServiceLimits service_limits_;
   edge::EdgeLimits edge_limits_;
-  size_t plain_groups_max_ = 0;
   channel::test::FakeClock clock_;
   boost::asio::io_context loop_{1};
   SimService service_{service_limits_, clock_};
   std::vector<std::unique_ptr<SimEdge>> edges_;
   std::vector<std::unique_ptr<SimClient>> clients_;
-  int last_message_ = 0;
+  std::unique_ptr<SimTalk> talk_;
 };
 
 }  // namespace

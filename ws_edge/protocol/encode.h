@@ -1,7 +1,8 @@
 // What an edge says to its clients, encoded once as frames.
 //
 // Everything but EncodePlain and EncodePlainError is of the enveloped dialect (PROTOCOL 2.2). `id`
-// is JSON text as Command::id has it; where it is empty the member is left out.
+// is JSON text as Command::id has it; where it is empty the member is left out. `epoch` needs no
+// escapes (channel.proto).
 #pragma once
 
 #include <cstdint>
@@ -28,7 +29,7 @@ struct GapEvent {
   std::string_view epoch;
   uint64_t after;
   uint64_t before;
-  const char* reason;  // retention, epoch, slow or overload
+  const char* reason;  // retention or epoch
 };
 FramePtr EncodeGap(const GapEvent& gap);
 

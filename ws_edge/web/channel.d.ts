@@ -43,8 +43,10 @@ export interface History<Message = unknown> extends Position {
  * The codes of the protocol (`bad_request`, `forbidden`, `limit_exceeded`, `too_large`,
  * `not_joined`, `key_conflict`, `unavailable`, `rate_limited`, …), and the client's own:
  *
+ * - `bad_request` comes from here, too, for what no server could read: half of a character (a lone
+ *   surrogate), JSON nested deeper than 31 levels.
  * - `queue_full`: too much waits for an answer already; nothing was sent.
- * - `timeout`: no answer in time; see `maybePublished`.
+ * - `timeout`: no answer in time, to a send (see `maybePublished`) or to a join.
  * - `closed`, `stopped`: the connection has ended, by this page or by the server (4500-4999).
  * - `already_joined`, `left`: of a group.
  * - `hole`: messages were missing, and are asked for again (an event, never a rejection).
@@ -52,14 +54,12 @@ export interface History<Message = unknown> extends Position {
 export class ChannelError extends Error {
   constructor(code: string, message: string, options?: Partial<ChannelErrorFields>);
   readonly code: string;
-  readonly retryable: boolean;
   /** The message was on its way; whether it is in the log is not known. */
   readonly maybePublished: boolean;
   readonly group?: string;
 }
 
 export interface ChannelErrorFields {
-  retryable: boolean;
   maybePublished: boolean;
   group: string;
 }
@@ -100,6 +100,8 @@ export interface SubscriptionStateEvent extends Event {
   state: SubscriptionState;
   /** With `joined`. False: something is missing, and a `gap` event comes next. */
   recovered?: boolean;
+  /** With `joined`: the newest position of the log. What came before it was there already. */
+  head?: Position;
   /** With `left` and `failed`. */
   error?: ChannelError;
 }
@@ -165,9 +167,15 @@ export class Subscription<Message = unknown> {
   private constructor();
   readonly group: string;
   readonly state: SubscriptionState;
-  /** Up to where messages came, to be kept and given to `join` as `since` later. */
+  /**
+   * Up to where messages came, to be kept and given to `join` as `since` later; null until that is
+   * known, which with `last` is the first message.
+   */
   readonly position: Position | null;
-  /** Resolves when the first join was confirmed; rejects when it is refused or left before. */
+  /**
+   * Resolves when the first join was confirmed, with the newest position of the log; rejects when
+   * it is refused or left before.
+   */
   readonly joined: Promise<Position>;
   /** As ChannelClient.send, to this group. */
   send(message: unknown, options?: SendOptions): Promise<Sent>;
@@ -222,7 +230,7 @@ export class ChannelClient {
   /** Name of the edge of the newest connection; null before the first. */
   readonly server: string | null;
   readonly counters: Readonly<Counters>;
-  /** Throws if the group is joined already or the connection has ended. */
+  /** Throws if the group is joined already, is no valid text, or the connection has ended. */
   join<Message = unknown>(group: string | number, options?: JoinOptions): Subscription<Message>;
   /**
    * Sends a JSON value to a group, joined or not, and resolves when it is in the log. Until it is

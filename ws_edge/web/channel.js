@@ -32,22 +32,23 @@ const PROBE_TIMEOUT_MS = 10_000; // as the edge gives its clients
 const ASLEEP_MS = 2000; // a timer that is later than this: the tab was throttled, or slept
 
 // Messages
-const KEY_WINDOW_MS = 120_000; // the service's de-duplication window
+const DEPTH_MAX = 32; // of arrays and objects that an edge reads; the frame is one itself
 const SEND_TIMEOUT_MS = 60_000;
-const SEND_TIMEOUT_MAX_MS = 100_000; // and 10 s at the edge: still in the window, see Outbox
-const KEYS_MAX = 1024; // remembered for each group
+const SEND_TIMEOUT_MAX_MS = 100_000; // and 10 s at the edge: the service still knows the key
+const KEY_AGE_MAX_MS = 120_000; // no message is sent again later, see Chain
+const KEYS_MAX = 16_384; // remembered for each group
 const QUEUE_MESSAGES_MAX = 1000;
 const QUEUE_BYTES_MAX = 4 * 1024 * 1024;
 const RETRY_MS = 1000; // after a retryable error that does not say when
 const REPAIRS_MAX = 3; // of one hole, before it is given up and announced
+const JOINS_MAX = 5; // of one group on one connection, without any answer: over a minute in all
 
 export class ChannelError extends Error {
   name = 'ChannelError';
 
-  constructor(code, message, { retryable = false, maybePublished = false, group } = {}) {
+  constructor(code, message, { maybePublished = false, group } = {}) {
     super(message);
     this.code = code;
-    this.retryable = retryable;
     this.maybePublished = maybePublished;
     this.group = group;
   }
@@ -68,6 +69,29 @@ function tell(target, type, fields) {
 }
 
 const encoder = new TextEncoder();
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+// Why an edge could not read this text of JSON.stringify; undefined if it can. What it cannot read
+// it answers without the id, so nobody would learn of it.
+function unreadableBecause(text) {
+  let depth = 0;
+  let inString = false;
+  for (let i = 0; i < text.length; i++) {
+    const char = text[i];
+    if (char === '\\') {
+      i++;
+      // A surrogate is escaped only if it has no other half.
+      if (text.startsWith('ud', i)) return 'it has half of a character, a lone surrogate';
+    } else if (char === '"') {
+      inString = !inString;
+    } else if (!inString && (char === '{' || char === '[')) {
+      if (++depth > DEPTH_MAX) return `it is nested deeper than ${DEPTH_MAX - 1} levels`;
+    } else if (!inString && (char === '}' || char === ']')) {
+      depth--;
+    }
+  }
+  return undefined;
+}
 
 function toPublication(frame) {
   const publication = {
@@ -91,7 +115,7 @@ class Chain {
   position; // {epoch, offset}: what came so far; null until it is known
   #last;
   #head = null; // of a join with `last` of which nothing came yet: the chain begins at or before it
-  #keys = new Map(); // key → time of its message; the newest keys, oldest first
+  #keys = new Map(); // key → {epoch, time} of its message; the newest keys, oldest first
 
   constructor({ since, last }) {
     this.position = since ? { epoch: since.epoch, offset: since.offset } : null;
@@ -104,7 +128,7 @@ class Chain {
     return this.#last === undefined ? {} : { last: this.#last };
   }
 
-  best() {
+  #best() {
     return this.position ?? this.#head;
   }
 
@@ -123,36 +147,41 @@ class Chain {
 
   // 'new' (the position is now this message), 'duplicate' or 'hole' (the position is unchanged).
   onMessage({ epoch, offset, previousOffset, key, time }) {
-    const before = this.best();
+    const before = this.#best();
     if (epoch !== before.epoch || previousOffset > before.offset) {
       this.position = before;
       return 'hole';
     }
     if (this.position && offset <= before.offset) return 'duplicate';
     this.position = { epoch, offset };
-    return this.#isKnown(key, time) ? 'duplicate' : 'new';
+    return this.#isKnown(key, epoch, time) ? 'duplicate' : 'new';
   }
 
   // The range that is lost, or null if nothing of it is news.
   onGap({ epoch, after, before, reason }) {
-    const from = this.best();
-    if (epoch === from.epoch && before - 1 <= from.offset) return null;
-    this.position = { epoch, offset: before - 1 };
+    const from = this.#best();
+    const end = before - 1;
+    // A log that began anew may have the old name, and then its offsets are smaller.
+    const isOld = reason === 'epoch' ? end === from.offset : end <= from.offset;
+    if (epoch === from.epoch && isOld) return null;
+    this.position = { epoch, offset: end };
     // What came last here may be older than what the edge had: then the range is wider.
     return { epoch, after: Math.min(after, from.offset), before, reason };
   }
 
   // A message that was sent, but not answered when the service lost its memory, is sent again and
-  // gets a position of the new epoch; only its key tells. Keys are compared no longer than the
-  // service does it: after that the same key is a new message, by contract.
-  #isKnown(key, time) {
+  // gets a position of the new epoch; only its key tells. Within one epoch the service compares
+  // keys itself, and what it lets through is a message of its own.
+  #isKnown(key, epoch, time) {
     if (key === undefined) return false;
-    const knownTime = this.#keys.get(key);
-    if (knownTime !== undefined && Math.abs(time - knownTime) <= KEY_WINDOW_MS) return true;
+    for (const [old, known] of this.#keys) {
+      if (time - known.time <= KEY_AGE_MAX_MS && this.#keys.size < KEYS_MAX) break;
+      this.#keys.delete(old);
+    }
+    const known = this.#keys.get(key);
     this.#keys.delete(key); // to become the newest
-    this.#keys.set(key, time);
-    if (this.#keys.size > KEYS_MAX) this.#keys.delete(this.#keys.keys().next().value);
-    return false;
+    this.#keys.set(key, { epoch, time });
+    return known !== undefined && known.epoch !== epoch;
   }
 }
 
@@ -162,6 +191,7 @@ const onLost = Symbol('onLost');
 const onFrame = Symbol('onFrame');
 const onAnswer = Symbol('onAnswer');
 const end = Symbol('end');
+const hasAsked = Symbol('hasAsked');
 
 // One joined group. It is joined again on every new connection, from its position.
 export class Subscription extends EventTarget {
@@ -170,7 +200,8 @@ export class Subscription extends EventTarget {
   #state = 'joining'; // joining → joined ⇄ resuming; left, failed: over
   #joinId = null; // of the join that is not answered
   #accepting = false; // since the answer to the join, on this connection
-  #retryTimer;
+  #timer; // until the join is tried again
+  #unanswered = 0; // joins, on this connection
   #repairs = 0; // since a message was accepted last
   #settleJoined;
 
@@ -190,8 +221,13 @@ export class Subscription extends EventTarget {
   }
 
   get position() {
-    const position = this.#chain.best();
+    const { position } = this.#chain;
     return position && { ...position };
+  }
+
+  // Whether the join is sent on this connection, so that what is sent now comes after it.
+  get [hasAsked]() {
+    return this.#accepting || this.#joinId !== null;
   }
 
   send(message, options) {
@@ -212,17 +248,21 @@ export class Subscription extends EventTarget {
   [start]() {
     this.#reset();
     this.#joinId = this.#core.command('add_group', this.group, this.#chain.from());
+    this.#unanswered++;
+    this.#timer = this.#core.env.setTimeout(() => this.#notAnswered(), ANSWER_TIMEOUT_MS);
   }
 
   [onLost]() {
     this.#reset();
+    this.#unanswered = 0;
     if (this.#state === 'joined') this.#setState('resuming');
   }
 
   // True if the frame was the answer to the join that counts.
   [onAnswer](frame) {
     if (frame.id !== this.#joinId) return false;
-    this.#joinId = null;
+    this.#reset();
+    this.#unanswered = 0;
     if (frame.event === 'error') this.#joinFailed(frame);
     else if (this.#chain.onJoined(frame)) this.#joinedNow(frame);
     else this[start]();
@@ -246,7 +286,7 @@ export class Subscription extends EventTarget {
   }
 
   #reset() {
-    this.#core.env.clearTimeout(this.#retryTimer);
+    this.#core.env.clearTimeout(this.#timer);
     this.#accepting = false;
     this.#joinId = null;
   }
@@ -255,20 +295,28 @@ export class Subscription extends EventTarget {
     return this.#state === 'left' || this.#state === 'failed';
   }
 
-  #joinedNow(frame) {
+  #joinedNow({ epoch, offset, recovered = true }) {
     this.#accepting = true;
-    this.#settleJoined.resolve(this.position);
-    this.#setState('joined', { recovered: frame.recovered !== false });
+    this.#settleJoined.resolve({ epoch, offset });
+    this.#setState('joined', { recovered, head: { epoch, offset } });
     this.#core.pump(); // a history may wait for this
   }
 
+  // The connection is watched elsewhere: it lives, or it will be given up soon.
+  #notAnswered() {
+    if (this.#unanswered < JOINS_MAX) this[start]();
+    else this.#joinFailed({ code: 'timeout', message: 'the server does not answer the join' });
+  }
+
   #joinFailed({ code, message, retryable, retry_ms: retryMs = RETRY_MS }) {
-    const error = new ChannelError(code, message, { retryable, group: this.group });
     if (retryable) {
-      this.#retryTimer = this.#core.env.setTimeout(() => this[start](), this.#core.spread(retryMs));
+      this.#timer = this.#core.env.setTimeout(() => {
+        this[start]();
+        this.#core.pump(); // sends wait for it
+      }, this.#core.spread(retryMs));
     } else {
-      this.#core.forget(this);
-      this[end]('failed', error);
+      this.#core.leave(this); // it may have been the repair of a group that we are a member of
+      this[end]('failed', new ChannelError(code, message, { group: this.group }));
     }
     tell(this, 'error', { code, message, group: this.group });
   }
@@ -328,26 +376,30 @@ export class Subscription extends EventTarget {
 // order and with its keys, so that it is published once whatever the lost connection had done. That
 // holds while the service remembers the keys, so a message that is older is given up and not sent.
 //
-// After a retryable error the group is held: what was called later waits behind the message that
-// failed. Only what was on its way already when the error came may overtake.
+// After a retryable error the sends of the group are held: what was called later waits behind the
+// message that failed. Only what was on its way already when the error came may overtake.
 class Outbox {
   #core;
   #requests = new Map(); // id → request
-  #holds = new Map(); // group → timer
+  #holds = new Map(); // group, or id of a history → {timer, due}
   #bytes = 0;
 
   constructor(core) {
     this.#core = core;
   }
 
-  // request: {group, cmd, fields, timeoutMs, needs (a Subscription that must be joined, if any)}
+  // request: {group, cmd, fields, json (of the message, if any), timeoutMs, needs (a Subscription
+  // that must be joined, if any)}
   add(request) {
-    const { group, cmd, fields, timeoutMs } = request;
+    const { group, cmd, fields, json, timeoutMs } = request;
     const id = this.#core.nextId();
-    const text = JSON.stringify({ id, cmd, group_id: group, ...fields });
+    let text = JSON.stringify({ id, cmd, group_id: group, ...fields });
+    if (json !== undefined) text = `${text.slice(0, -1)},"message":${json}}`;
     const bytes = encoder.encode(text).length;
     const refuse = (code, what) => Promise.reject(new ChannelError(code, what, { group }));
     if (bytes > this.#core.messageBytesMax) return refuse('too_large', this.#tooLargeText(bytes));
+    const why = unreadableBecause(text);
+    if (why) return refuse('bad_request', `the server could not read the message: ${why}`);
     const { queueMessagesMax, queueBytesMax } = this.#core.options;
     if (this.#requests.size >= queueMessagesMax || this.#bytes + bytes > queueBytesMax) {
       const what = `${this.#requests.size} messages of ${this.#bytes} bytes wait already`;
@@ -388,7 +440,7 @@ class Outbox {
     } else if (frame.retryable) {
       entry.unsure = true;
       entry.sent = false;
-      this.#hold(entry.group, this.#core.spread(frame.retry_ms ?? RETRY_MS));
+      this.#hold(this.#lane(entry), this.#core.spread(frame.retry_ms ?? RETRY_MS));
     } else {
       entry.sent = false;
       this.#fail(entry, frame.code, frame.message);
@@ -404,8 +456,9 @@ class Outbox {
   }
 
   #transmit(entry) {
-    if (entry.sent || this.#core.state !== 'open' || this.#holds.has(entry.group)) return;
+    if (entry.sent || this.#core.state !== 'open' || this.#holds.has(this.#lane(entry))) return;
     if (entry.needs && entry.needs.state !== 'joined') return;
+    if (!this.#core.hasAsked(entry.group)) return; // a member gets what it sends
     // The timer may be late (a laptop that slept), and sending late could publish twice.
     if (this.#core.env.now() >= entry.expires) {
       this.#expire(entry);
@@ -417,16 +470,21 @@ class Outbox {
     }
   }
 
-  #hold(group, ms) {
+  // What waits together: the sends of a group keep their order, a history has none.
+  #lane({ needs, id, group }) {
+    return needs ? id : group;
+  }
+
+  #hold(lane, ms) {
     const due = this.#core.env.now() + ms;
-    const held = this.#holds.get(group);
+    const held = this.#holds.get(lane);
     if (held?.due >= due) return;
     this.#core.env.clearTimeout(held?.timer);
     const timer = this.#core.env.setTimeout(() => {
-      this.#holds.delete(group);
+      this.#holds.delete(lane);
       this.pump();
     }, ms);
-    this.#holds.set(group, { timer, due });
+    this.#holds.set(lane, { timer, due });
   }
 
   #expire(entry) {
@@ -457,7 +515,8 @@ class Outbox {
 // whose timers hardly run keeps its connection. What a page cannot see is that the *edge* is gone
 // without a word (network away, process frozen): if nothing was heard for long it asks, with a ping
 // of its own, and only if nothing comes then the connection is given up. When the timer of
-// that wait is late, the tab has slept, and it waits anew.
+// that wait is late, the tab has slept, and it waits once more; frames are never held back as
+// timers are, so that is enough.
 class Connection {
   state = 'connecting'; // → open ⇄ reconnecting; stopped: for good
   #env;
@@ -468,6 +527,7 @@ class Connection {
   #watchTimer;
   #watchDue = Infinity;
   #probing = false;
+  #waitedAnew = false; // for the answer to this probe
   #quietSince = 0; // when something was heard last, or when we began to wait for an answer
   #awaited = new Set(); // ids of commands without an answer
   #attempts = 0; // since a connection that was stable
@@ -501,6 +561,7 @@ class Connection {
   probe() {
     if (this.state !== 'open' || this.#probing) return;
     this.#probing = true;
+    this.#waitedAnew = false;
     this.#socket.send('{"cmd":"ping"}');
     this.#watch();
   }
@@ -575,11 +636,12 @@ class Connection {
 
   // Full jitter: the clients of an edge that went away must not come back at one moment.
   #delay(code) {
-    if (code === 4000 && this.#attempts === 0) return 0; // "reconnect now"
-    const [low, high] = this.#byeWindow ?? this.#window;
-    const step = BACKOFF_FIRST_MS * 2 ** this.#attempts;
-    const ceiling = this.#byeWindow ? high : Math.max(low, Math.min(high, step));
+    const bye = this.#byeWindow;
     this.#byeWindow = null;
+    if (code === 4000 && this.#attempts === 0) return 0; // "reconnect now"
+    const [low, high] = bye ?? this.#window;
+    const step = BACKOFF_FIRST_MS * 2 ** this.#attempts;
+    const ceiling = bye ? high : Math.max(low, Math.min(high, step));
     return low + this.#env.random() * (ceiling - low);
   }
 
@@ -620,9 +682,14 @@ class Connection {
     const now = this.#env.now();
     const asleep = now - this.#watchDue > ASLEEP_MS;
     this.#watchDue = Infinity;
-    if (this.#probing && !asleep) this.#abandon('the server does not answer');
-    else if (!this.#probing && now - this.#quietSince >= this.#quietMsMax()) this.probe();
-    else this.#watch();
+    if (this.#probing && (!asleep || this.#waitedAnew)) {
+      this.#abandon('the server does not answer');
+    } else if (!this.#probing && now - this.#quietSince >= this.#quietMsMax()) {
+      this.probe();
+    } else {
+      this.#waitedAnew = this.#probing;
+      this.#watch();
+    }
   }
 }
 
@@ -636,6 +703,7 @@ class Core {
   #outbox = new Outbox(this);
   #subscriptions = new Map(); // group → Subscription
   #lastId = 0;
+  #ended = null; // {code, text}: why nothing is possible any more
   #unwatchPage;
 
   constructor(client, url, options) {
@@ -682,7 +750,8 @@ class Core {
 
   join(group, options) {
     if (options.since && options.last !== undefined) throw new TypeError('since or last, not both');
-    if (this.state === 'stopped') throw new ChannelError('closed', 'the connection has ended');
+    if (LONE_SURROGATE.test(group)) throw new TypeError('the group has half of a character');
+    if (this.#ended) throw new ChannelError(this.#ended.code, this.#ended.text, { group });
     if (this.#subscriptions.has(group)) {
       throw new ChannelError('already_joined', `group ${group} is joined already`, { group });
     }
@@ -694,23 +763,31 @@ class Core {
 
   leave(subscription) {
     if (this.state === 'open') this.command('leave_group', subscription.group);
-    this.forget(subscription);
+    this.#forget(subscription);
   }
 
-  forget(subscription) {
+  #forget(subscription) {
     this.#subscriptions.delete(subscription.group);
     this.#outbox.fail('not_joined', 'the group is not joined any more', subscription);
+    this.#outbox.pump(); // what waited for its join waits no more
   }
 
-  async send(group, message, { key = randomKey(), timeoutMs = this.options.sendTimeoutMs } = {}) {
-    if (this.state === 'stopped') {
-      throw new ChannelError('closed', 'the connection has ended', { group });
-    }
-    if (JSON.stringify(message) === undefined) throw new TypeError('the message is not JSON');
+  // Also of a group that is not joined at all.
+  hasAsked(group) {
+    return this.#subscriptions.get(group)?.[hasAsked] ?? true;
+  }
+
+  async send(group, message, options = {}) {
+    if (this.#ended) throw new ChannelError(this.#ended.code, this.#ended.text, { group });
+    const json = JSON.stringify(message);
+    if (json === undefined) throw new TypeError('the message is not JSON');
+    const key = options.key ?? randomKey();
+    const timeoutMs = options.timeoutMs ?? this.options.sendTimeoutMs;
     const answer = await this.#outbox.add({
       group,
       cmd: 'send_to_group',
-      fields: { message, key },
+      fields: { key },
+      json,
       timeoutMs: Math.min(timeoutMs, SEND_TIMEOUT_MAX_MS),
     });
     const { epoch, offset, duplicate = false } = answer;
@@ -793,6 +870,7 @@ class Core {
     const text = byUs ? reason : `the server closed with ${code} ${reason}`;
     const subscriptions = [...this.#subscriptions.values()];
     this.#subscriptions.clear();
+    this.#ended = { code: word, text };
     this.#outbox.onLost();
     this.#outbox.fail(word, text);
     for (const subscription of subscriptions) {
@@ -803,15 +881,15 @@ class Core {
   // Signs that the network is back, or that the page was asleep: do not wait for a timer.
   #watchPage(page) {
     const wake = () => {
-      if (page.document?.hidden) return;
       this.#connection.retryNow();
       this.#connection.probe();
     };
+    const wakeIfShown = () => page.document.hidden || wake();
     page.addEventListener?.('online', wake);
-    page.document?.addEventListener('visibilitychange', wake);
+    page.document?.addEventListener('visibilitychange', wakeIfShown);
     return () => {
       page.removeEventListener?.('online', wake);
-      page.document?.removeEventListener('visibilitychange', wake);
+      page.document?.removeEventListener('visibilitychange', wakeIfShown);
     };
   }
 }

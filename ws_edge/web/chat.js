@@ -14,8 +14,9 @@ const sendButton = ui.send.querySelector('button');
 const channel = connect();
 const groups = new Map(); // id → Group, in the order joined
 let current = null; // the Group on show
+let renderScheduled = false;
 
-const page = { show, edit, isOnShow: (group) => group === current, changed: render };
+const page = { show, edit, isOnShow: (group) => group === current, changed };
 
 // Group names as a person or an address gives them. A comma separates, so no name has one here.
 function parseGroupIds(text) {
@@ -26,6 +27,7 @@ function parseGroupIds(text) {
 }
 
 function joinAll(ids) {
+  if (channel.state === 'stopped') return; // it says so, and keeps what was typed
   let first = null;
   ui.joinProblem.textContent = '';
   for (const id of ids) {
@@ -73,8 +75,15 @@ function edit(text) {
   ui.text.focus();
 }
 
-// Brings all that depends on state up to date; cheap enough to call for each change.
+// A burst of messages changes much, and all of it is rendered once.
+function changed() {
+  if (!renderScheduled) setTimeout(render, 0);
+  renderScheduled = true;
+}
+
+// Brings all that depends on state up to date.
 function render() {
+  renderScheduled = false;
   let unread = 0;
   for (const group of groups.values()) {
     group.render();
@@ -106,7 +115,7 @@ function rememberInAddress() {
 ui.join.addEventListener('submit', (event) => {
   event.preventDefault();
   joinAll(parseGroupIds(ui.joinId.value));
-  ui.joinId.value = '';
+  if (channel.state !== 'stopped') ui.joinId.value = '';
 });
 
 ui.send.addEventListener('submit', (event) => {
@@ -115,19 +124,24 @@ ui.send.addEventListener('submit', (event) => {
   const text = ui.text.value;
   const nick = ui.nick.value.trim();
   if (!text.trim() || !current?.canSend) return;
-  current.send(nick ? `${nick}: ${text}` : text);
+  current.send(nick ? `${nick}: ${text}` : text, text);
   ui.text.value = '';
 });
 
 ui.text.addEventListener('keydown', (event) => {
-  // Enter while composing belongs to the input method, and Shift+Enter is a line break.
-  if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+  // Enter while composing belongs to the input method, and Shift+Enter is a line break. Safari ends
+  // the composition before this event, and tells it by the key code only.
+  if (event.key !== 'Enter' || event.shiftKey) return;
+  if (event.isComposing || event.keyCode === 229) return;
   event.preventDefault();
   ui.send.requestSubmit();
 });
 
 ui.joinExample.addEventListener('click', () => joinAll(['123']));
-ui.leave.addEventListener('click', () => leave(current));
+ui.leave.addEventListener('click', () => {
+  const question = 'A message of yours is not confirmed yet and may be lost. Leave all the same?';
+  if (!current.hasPending || confirm(question)) leave(current);
+});
 ui.retry.addEventListener('click', () => {
   if (current.state === 'failed') current.join();
   else channel.retryNow();
@@ -145,14 +159,7 @@ document.addEventListener('visibilitychange', render);
 
 // For tests, and for those who want to see that nothing was lost: type channelCounters.
 Object.defineProperty(window, 'channelCounters', {
-  get: () => {
-    const all = [...groups.values()];
-    return {
-      ...channel.counters,
-      shownTwice: all.reduce((sum, { shownTwice }) => sum + shownTwice, 0),
-      gapList: all.flatMap(({ gaps }) => gaps),
-    };
-  },
+  get: () => ({ ...channel.counters, gapList: [...groups.values()].flatMap(({ gaps }) => gaps) }),
 });
 
 // Storage may be forbidden; then the name lasts as long as the page.

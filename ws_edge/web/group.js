@@ -7,7 +7,8 @@ import { Talk, button, clock, element, messageLine } from './talk.js';
 
 const HISTORY = 50; // messages shown of before the join
 const GAPS_MAX = 100; // told in channelCounters
-const SHOWN_MAX = 2000; // keys and positions remembered to notice what would be shown twice
+const SEND_TIMEOUT_MS = 60_000;
+const SAFE_MS = 110_000; // the service knows a key for 2 minutes, and the edge has 10 s of them
 
 export const STATE_TEXT = {
   connecting: 'Connecting…',
@@ -30,16 +31,18 @@ export class Group {
   unread = 0;
   trouble = false; // an error that was not looked at yet
   entry = element('li', ''); // for the list of groups
-  shownTwice = 0; // messages, by our own count; never, if the client is right
   gaps = []; // the newest: {group, epoch, after, before, reason}
   #client;
   #page;
   #subscription;
   #talk;
-  #own = new Map(); // key → {text, line, sent: its position once acknowledged}, not in place yet
-  #shown = new Set(); // keys of messages, and positions as "epoch/offset"
+  // What is not in place yet: key → {text, typed (the text without the name), line, since, sent
+  // (its position once acknowledged), offer (to send it again, if that waits: {what, change})}
+  #own = new Map();
   #historyEnd = null; // what is not newer was there before us, and is no news
-  #newest; // time of the newest message, or of the join
+  #head = null; // of the log when it was joined last
+  #recovered = true;
+  #newest; // time of the newest message
   #lostAt = 0; // 0: not lost
   #lostNote = null;
   #tab;
@@ -76,14 +79,28 @@ export class Group {
     return { joining: 'connecting', joined: 'open' }[state] ?? state;
   }
 
+  get hasPending() {
+    return this.#own.size > 0;
+  }
+
+  // All that was in the log at the last join came, or is known to be lost. While nothing came at
+  // all nothing tells where the end is, so this counts as one.
+  get #isCaughtUp() {
+    if (this.state !== 'open') return false;
+    const { position } = this.#subscription;
+    if (!position) return true;
+    return position.epoch === this.#head.epoch && position.offset >= this.#head.offset;
+  }
+
   get canSend() {
     return this.state !== 'stopped' && this.state !== 'failed';
   }
 
-  // Also again, after it was refused.
+  // Also again, after it was refused; then from where it ended.
   join() {
-    this.#newest = Date.now();
-    this.#subscription = this.#client.join(this.id, { last: HISTORY });
+    const since = this.#subscription?.position;
+    this.log.ariaBusy = 'true'; // nobody wants the history read aloud
+    this.#subscription = this.#client.join(this.id, since ? { since } : { last: HISTORY });
     const on = (type, listener) => this.#subscription.addEventListener(type, listener);
     on('message', (event) => this.#received(event));
     on('gap', (event) => this.#missed(event));
@@ -92,12 +109,12 @@ export class Group {
     this.#page.changed();
   }
 
-  send(text) {
+  send(text, typed) {
     const key = randomKey();
-    const entry = { text, line: messageLine(text), sent: null };
-    entry.line.classList.add('mine');
-    this.#own.set(key, entry);
-    this.#transmit(key, entry);
+    const own = { text, typed, line: messageLine(text), since: Date.now() };
+    own.line.classList.add('mine');
+    this.#own.set(key, own);
+    this.#transmit(key, own, SEND_TIMEOUT_MS);
   }
 
   leave() {
@@ -124,6 +141,7 @@ export class Group {
     this.#badge.textContent = this.unread > 99 ? '99+' : this.unread || '';
     this.#hint.textContent = `${unread}${trouble}, ${STATE_TEXT[this.state]}`;
     this.log.hidden = !this.#page.isOnShow(this);
+    for (const own of this.#own.values()) this.#renderOffer(own);
   }
 
   #isRead() {
@@ -132,27 +150,32 @@ export class Group {
 
   #received({ epoch, offset, time, key, message, data }) {
     this.#newest = time;
-    this.#count([`${epoch}/${offset}`, key]);
     const own = this.#own.get(key);
     if (own) {
       this.#own.delete(key);
       this.#place(own, time);
-      return;
+    } else {
+      let text = typeof message === 'string' ? message : JSON.stringify(message);
+      if (data) text = `[${data.length} bytes that are not text]`;
+      this.#talk.place(messageLine(text), time);
+      const history = epoch === this.#historyEnd?.epoch && offset <= this.#historyEnd.offset;
+      if (!history && !this.#isRead()) {
+        this.unread++;
+        this.#page.changed();
+      }
     }
-    let text = typeof message === 'string' ? message : JSON.stringify(message);
-    if (data) text = `[${data.length} bytes that are not text]`;
-    this.#talk.place(messageLine(text), time);
-    const history = epoch === this.#historyEnd?.epoch && offset <= this.#historyEnd.offset;
-    if (history || this.#isRead()) return;
-    this.unread++;
-    this.#page.changed();
+    this.#proceeded();
   }
 
-  // Independent of the client, which should never let one come twice.
-  #count(names) {
-    if (names.some((name) => this.#shown.has(name))) this.shownTwice++;
-    for (const name of names) if (name !== undefined) this.#shown.add(name);
-    while (this.#shown.size > SHOWN_MAX) this.#shown.delete(this.#shown.values().next().value);
+  // The position or the state is another one.
+  #proceeded() {
+    if (this.#isCaughtUp) {
+      this.#found();
+      // In a task of its own, or what came in this one would be read aloud.
+      const isHistoryPassed = this.#subscription.position || this.#head.offset === 0;
+      if (isHistoryPassed) setTimeout(() => (this.log.ariaBusy = 'false'), 0);
+    }
+    if (this.#own.size > 0) this.#page.changed(); // one may be offered to be sent again
   }
 
   #missed({ group, epoch, after, before, reason }) {
@@ -162,16 +185,18 @@ export class Group {
       if (sent && sent.epoch !== epoch) sent.passed = true; // of the epoch that was lost
     }
     this.#placePassed({ epoch, offset: before - 1 });
-    const range = `between ${clock(this.#newest)} and ${clock(Date.now())}`;
+    const sent = this.#newest ? `sent after ${clock(this.#newest)} ` : '';
     const why = GAP_TEXT[reason] ?? reason;
-    this.#note(`Messages sent ${range} may be missing here: ${why}.`, 'error');
-    this.#newest = Date.now();
+    this.#note(`Messages ${sent}may be missing here: ${why}.`, 'error');
+    this.#proceeded();
   }
 
-  #stateChanged({ state, recovered, error }) {
+  #stateChanged({ state, recovered, head, error }) {
     if (state === 'joined') {
-      this.#historyEnd ??= this.#subscription.position;
-      this.#found(recovered);
+      this.#historyEnd ??= head;
+      this.#head = head;
+      this.#recovered = recovered;
+      this.#proceeded();
     } else if (state === 'resuming' && this.#client.state !== 'open' && !this.#lostAt) {
       this.#lostAt = Date.now();
       const text = 'Connection lost. It comes back by itself.';
@@ -185,11 +210,12 @@ export class Group {
   }
 
   // The note of the loss becomes one of what came of it.
-  #found(recovered) {
+  #found() {
     if (!this.#lostAt) return;
     const seconds = Math.max(1, Math.round((Date.now() - this.#lostAt) / 1000));
     this.#lostAt = 0;
-    const end = recovered ? 'Nothing was missed.' : 'Not all of what was sent is still there.';
+    const lossText = 'Not all of what was sent is still there.';
+    const end = this.#recovered ? 'Nothing was missed.' : lossText;
     this.#lostNote.querySelector('p').textContent = `Connected again after ${seconds} s. ${end}`;
   }
 
@@ -205,18 +231,20 @@ export class Group {
     this.#page.changed();
   }
 
-  async #transmit(key, own) {
+  async #transmit(key, own, timeoutMs) {
     own.line.classList.add('pending');
     this.#talk.placePending(own.line, 'sending…');
     try {
-      own.sent = await this.#subscription.send(own.text, { key });
-      if (!this.#own.has(key)) return; // it came already
-      own.line.classList.remove('pending', 'unconfirmed');
-      own.line.querySelector('time').textContent = 'sent';
-      this.#placePassed(this.#subscription.position);
+      own.sent = await this.#subscription.send(own.text, { key, timeoutMs });
     } catch (error) {
       if (this.#own.has(key)) this.#offerAgain(key, own, error);
+      return;
     }
+    if (!this.#own.has(key)) return; // it came already
+    own.line.classList.remove('pending', 'unconfirmed');
+    own.line.querySelector('time').textContent = 'sent';
+    const { position } = this.#subscription;
+    if (position) this.#placePassed(position);
   }
 
   // What is acknowledged and not after this position is in a gap and does not come back to us: here
@@ -236,21 +264,24 @@ export class Group {
     this.#talk.place(own.line, time);
   }
 
-  // The same key again: if the first try did succeed, the message is still there only once.
+  // The same key again: if the first try did succeed, the message is still there only once, for as
+  // long as the service knows the key.
   #offerAgain(key, own, { code, message, maybePublished }) {
     own.line.classList.add('unconfirmed');
     own.line.querySelector('time').textContent = '';
-    const what = maybePublished ? 'Not confirmed, it may have arrived.' : `Not sent: ${message}.`;
-    const retry = element('p', 'retry', what);
+    const what = element('span', '', `Not sent: ${message}.`);
+    const retry = element('p', 'retry');
     const end = () => {
       retry.remove();
+      own.offer = null;
       this.#talk.forget(own.line);
       this.#page.show(this); // the button had the focus and is gone
     };
     const again = () => {
       end();
       own.line.classList.remove('unconfirmed');
-      this.#transmit(key, own);
+      const safeMs = this.#safeMs(own);
+      this.#transmit(key, own, safeMs > 0 ? Math.min(safeMs, SEND_TIMEOUT_MS) : SEND_TIMEOUT_MS);
     };
     const discard = () => {
       end();
@@ -258,11 +289,31 @@ export class Group {
     };
     const edit = () => {
       discard();
-      this.#page.edit(own.text);
+      this.#page.edit(own.typed);
     };
-    const change = code === 'too_large' ? button('Edit', edit) : button('Send again', again);
-    retry.append(change, button('Discard', discard));
+    const useless = code === 'too_large' || code === 'bad_request';
+    const change = useless ? button('Edit', edit) : button('Send again', again);
+    retry.append(what, change, button('Discard', discard));
     own.line.append(retry);
+    if (maybePublished) {
+      own.offer = { what, change };
+      this.#renderOffer(own);
+      setTimeout(() => this.#page.changed(), this.#safeMs(own)); // it says something else then
+    }
     this.#talk.grown();
+  }
+
+  #safeMs({ since }) {
+    return since + SAFE_MS - Date.now();
+  }
+
+  // If the message is in the log it comes by itself, so nothing is offered before.
+  #renderOffer(own) {
+    if (!own.offer) return;
+    const { what, change } = own.offer;
+    const again = this.#safeMs(own) > 0 ? '' : ' If you send it again it may then appear twice.';
+    const text = `Not confirmed, it may have arrived.${again}`;
+    if (what.textContent !== text) what.textContent = text;
+    change.disabled = !this.#isCaughtUp;
   }
 }

@@ -86,7 +86,7 @@ export class Talk {
     while (this.#list.childElementCount > LINES_MAX) {
       this.forget(this.#list.firstElementChild);
     }
-    this.#added();
+    this.grown();
   }
 
   // Puts a line at the very end; it stays there until it is placed or forgotten.
@@ -95,7 +95,7 @@ export class Talk {
     this.#list.append(line);
     this.#firstPending ??= line;
     this.#following = true;
-    this.#added();
+    this.grown();
   }
 
   forget(line) {
@@ -103,8 +103,8 @@ export class Talk {
     line.remove();
   }
 
-  // A line of the page's own: kind is "info" or "error". It takes the place of the line before it, if
-  // that one is about the same.
+  // A line of the page's own: kind is "info" or "error". It takes the place of the line before it,
+  // if that one is about the same.
   note(text, kind = 'info', subject = text) {
     const last = this.#firstPending
       ? this.#firstPending.previousElementSibling
@@ -121,12 +121,8 @@ export class Talk {
     this.log.scrollTop = this.log.scrollHeight;
   }
 
-  // A line became taller.
+  // A line came, or became taller.
   grown() {
-    this.#added();
-  }
-
-  #added() {
     if (this.#following) {
       this.#scheduleFollow();
     } else {

@@ -94,21 +94,23 @@ export class ChatPage {
     });
   }
 
-  // What the page itself counted: see channelCounters in chat.js.
+  // What the client counted, and the gaps: see channelCounters in chat.js.
   counters() {
     return this.page.evaluate(() => window.channelCounters);
   }
 
-  // The messages of the group on show that came from the server, oldest first.
+  // The messages of the group on show that came from the server, oldest first: they have its time.
   messages() {
-    return this.page.$$eval('.log:not([hidden]) .message:not(.pending) .text', (nodes) =>
-      nodes.map((node) => node.textContent),
-    );
+    return this.#texts('.message:has(time[datetime]) .text');
   }
 
-  // Messages of ours that did not come back yet.
+  // Messages of ours that did not come back yet, acknowledged or not.
   pending() {
-    return this.page.$$eval('.log:not([hidden]) .message.pending .text', (nodes) =>
+    return this.#texts('.message:not(:has(time[datetime])) .text');
+  }
+
+  #texts(selector) {
+    return this.page.$$eval(`.log:not([hidden]) ${selector}`, (nodes) =>
       nodes.map((node) => node.textContent),
     );
   }
@@ -124,9 +126,7 @@ export class ChatPage {
 
   // The page's own lines: connection lost, an error from the server.
   notes(kind) {
-    return this.page.$$eval(`.log:not([hidden]) .note.${kind} p`, (nodes) =>
-      nodes.map((node) => node.textContent),
-    );
+    return this.#texts(`.note.${kind} p`);
   }
 
   async waitForNote(kind, pattern, deadlineMs = DEADLINE_MS) {

@@ -53,18 +53,23 @@ class FakeSocket {
   closedWith = null; // the code that the client closed with
   onmessage = null;
   onclose = null;
+  readyState = 0; // connecting; 1: open, 2: closing, 3: closed
 
   constructor(url, protocol) {
     this.url = String(url);
     this.protocol = protocol;
   }
 
+  // As a real one: it throws while it connects, and says nothing when it is over.
   send(text) {
+    if (this.readyState === 0) throw new DOMException('still connecting', 'InvalidStateError');
+    assert.equal(this.readyState, 1, 'it is not sent into a socket that is over');
     this.sent.push(JSON.parse(text));
   }
 
   close(code = 1005) {
     this.closedWith ??= code;
+    if (this.readyState < 2) this.readyState = 2;
   }
 
   // The next frame of the client, which must be this command.
@@ -83,10 +88,12 @@ class FakeSocket {
   }
 
   drop(code = 1006, reason = '') {
+    this.readyState = 3;
     this.onclose?.({ code, reason });
   }
 
   welcome(fields = {}) {
+    if (this.readyState === 0) this.readyState = 1;
     this.deliver({
       event: 'welcome',
       connection_id: 'c-1',

@@ -25,25 +25,48 @@ v1::Publication Publication(uint64_t offset, uint64_t previous) {
   return publication;
 }
 
-// On a new link.
+// What is asked for, of the one group.
+std::optional<v1::Subscription> Ask(ResumeTable& table) {
+  v1::SubscribeRequest request;
+  table.TakeChanges(10, &request);
+  EXPECT_LE(request.subscribe_size(), 1);
+  if (request.subscribe_size() == 0) return std::nullopt;
+  return request.subscribe(0);
+}
+// … on a new link.
 std::optional<v1::Subscription> AskAgain(ResumeTable& table) {
-  table.AskForAll([](const std::string&) {});
-  return table.MakeSubscription("g");
+  table.OnLinkUp();
+  return Ask(table);
 }
 
 TEST(ResumeTableTest, AGroupIsAskedForOnce) {
   ResumeTable table;
   table.Add("g", 1, {});
   table.Add("g", 2, {});
-  EXPECT_EQ(table.MakeSubscription("g")->tag(), 2u);
-  EXPECT_FALSE(table.MakeSubscription("g").has_value()) << "two answers could not be told apart";
+  EXPECT_EQ(Ask(table)->tag(), 2u);
+  EXPECT_FALSE(Ask(table).has_value()) << "two answers could not be told apart";
   EXPECT_EQ(AskAgain(table)->tag(), 2u);
+}
+
+TEST(ResumeTableTest, TheServiceIsToldOfWhatIsNotHeldAnyMoreIfItKnowsOfIt) {
+  ResumeTable table;
+  table.Add("g", 1, {});
+  table.Remove("g");
+  EXPECT_FALSE(table.has_changes()) << "nor is anything kept for it";
+  table.Add("g", 2, {});
+  (void)Ask(table);
+  table.Remove("g");
+  table.Remove("g");
+  v1::SubscribeRequest request;
+  table.TakeChanges(10, &request);
+  EXPECT_EQ(request.unsubscribe_size(), 1);
+  EXPECT_FALSE(table.has_changes());
 }
 
 TEST(ResumeTableTest, AChainIsDeliveredOnce) {
   ResumeTable table;
   table.Add("g", 1, {});
-  EXPECT_FALSE(table.MakeSubscription("g")->has_since());
+  EXPECT_FALSE(Ask(table)->has_since());
   EXPECT_EQ(table.OnPublication(Publication(5, 0)), Verdict::kDrop) << "not confirmed yet";
   EXPECT_TRUE(table.OnSubscribed(Subscribed(1, 10)));
   EXPECT_EQ(table.OnPublication(Publication(12, 9)), Verdict::kDeliver);
@@ -54,7 +77,7 @@ TEST(ResumeTableTest, AChainIsDeliveredOnce) {
 TEST(ResumeTableTest, AfterALostLinkEachGroupIsAskedForFromItsPosition) {
   ResumeTable table;
   table.Add("g", 1, {});
-  (void)table.MakeSubscription("g");
+  (void)Ask(table);
   table.OnSubscribed(Subscribed(1, 10));
   table.OnPublication(Publication(12, 10));
   const auto again = AskAgain(table);
@@ -68,7 +91,7 @@ TEST(ResumeTableTest, AfterALostLinkEachGroupIsAskedForFromItsPosition) {
 TEST(ResumeTableTest, AHoleIsRepairedByResubscribing) {
   ResumeTable table;
   table.Add("g", 1, {});
-  (void)table.MakeSubscription("g");
+  (void)Ask(table);
   table.OnSubscribed(Subscribed(1, 10));
   EXPECT_EQ(table.OnPublication(Publication(14, 12)), Verdict::kMissed);
   EXPECT_EQ(table.OnPublication(Publication(15, 14)), Verdict::kDrop);
@@ -81,7 +104,7 @@ TEST(ResumeTableTest, AHoleIsRepairedByResubscribing) {
 TEST(ResumeTableTest, TheFirstOfTheNewestPublicationsSetsThePosition) {
   ResumeTable table;
   table.Add("g", 1, {.last = 2});
-  const auto subscription = table.MakeSubscription("g");
+  const auto subscription = Ask(table);
   EXPECT_FALSE(subscription->has_since());
   EXPECT_EQ(subscription->last(), 2u);
   v1::Subscribed subscribed = Subscribed(1, 30);
@@ -95,7 +118,7 @@ TEST(ResumeTableTest, TheFirstOfTheNewestPublicationsSetsThePosition) {
 TEST(ResumeTableTest, WithNoneOfTheNewestPublicationsTheHeadIsThePosition) {
   ResumeTable table;
   table.Add("g", 1, {.last = 2});
-  (void)table.MakeSubscription("g");
+  (void)Ask(table);
   EXPECT_TRUE(table.OnSubscribed(Subscribed(1, 30)));
   EXPECT_EQ(table.OnPublication(Publication(31, 30)), Verdict::kDeliver);
   EXPECT_EQ(AskAgain(table)->since().offset(), 31u);
@@ -104,7 +127,7 @@ TEST(ResumeTableTest, WithNoneOfTheNewestPublicationsTheHeadIsThePosition) {
 TEST(ResumeTableTest, ALinkLostBeforeTheNewestPublicationsAsksForAllThatIsHeld) {
   ResumeTable table;
   table.Add("g", 1, {.last = 2});
-  (void)table.MakeSubscription("g");
+  (void)Ask(table);
   v1::Subscribed subscribed = Subscribed(1, 30);
   subscribed.set_missed(2);
   table.OnSubscribed(subscribed);
@@ -118,7 +141,7 @@ TEST(ResumeTableTest, ALinkLostBeforeTheNewestPublicationsAsksForAllThatIsHeld) 
 TEST(ResumeTableTest, AGapMovesThePositionIntoTheNewEpoch) {
   ResumeTable table;
   table.Add("g", 1, {StreamPosition{"old", 100}, 0});
-  (void)table.MakeSubscription("g");
+  (void)Ask(table);
   table.OnSubscribed(Subscribed(1, 7, "new"));
   v1::Gap gap;
   gap.set_group_id("g");
@@ -133,10 +156,10 @@ TEST(ResumeTableTest, AGapMovesThePositionIntoTheNewEpoch) {
 TEST(ResumeTableTest, AnswersToAnEarlierSubscriptionAreNotTakenForTheNewOne) {
   ResumeTable table;
   table.Add("g", 1, {});
-  (void)table.MakeSubscription("g");
+  (void)Ask(table);
   table.Remove("g");
   table.Add("g", 2, {});
-  (void)table.MakeSubscription("g");
+  (void)Ask(table);
   EXPECT_FALSE(table.OnSubscribed(Subscribed(1, 10)));
   EXPECT_EQ(table.OnPublication(Publication(11, 10)), Verdict::kDrop);
   EXPECT_TRUE(table.OnSubscribed(Subscribed(2, 11)));
