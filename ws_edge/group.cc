@@ -189,7 +189,7 @@ void Group::Remember(Frames& frames, bool missed) {
       return request.all_held() || request.kind == RequestKind::kHistory;
     };
     const bool keep_all = missed && std::any_of(requests_.begin(), requests_.end(), wants_whole);
-    recent.Append({offset, frames.publication.previous_offset(), frames.Of(/*enveloped=*/true)},
+    recent.Append({offset, frames.publication.previous_offset(), frames.Of(/*with_envelope=*/true)},
                   keep_all);
   });
 }

@@ -118,6 +118,7 @@ class Group {
   Member& MemberOf(Session* session);
 
   // Requests (group_requests.cc).
+  Request RequestOf(RequestKind kind, Session* session, const Command& command) const;
   bool HasRoom(const Request& request);
   void Ask(Request request);
   void ServeRequests();

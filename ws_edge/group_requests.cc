@@ -10,13 +10,18 @@
 
 namespace edge {
 
+Group::Request Group::RequestOf(RequestKind kind, Session* session, const Command& command) const {
+  return {.kind = kind,
+          .session = session,
+          .command_id = command.id,
+          .since = command.since,
+          .last = command.last,
+          .limit = command.limit,
+          .began_at = context_.clock.Now()};
+}
+
 void Group::Begin(Session* session, const Command& command) {
-  Request request{.kind = RequestKind::kJoin,
-                  .session = session,
-                  .command_id = command.id,
-                  .since = command.since,
-                  .last = command.last,
-                  .began_at = context_.clock.Now()};
+  Request request = RequestOf(RequestKind::kJoin, session, command);
   if (!HasRoom(request)) return;
   if (!request.from_now_on()) {
     // It goes on from where it wants to, not from where it was.
@@ -29,13 +34,7 @@ void Group::Begin(Session* session, const Command& command) {
 }
 
 void Group::History(Session* session, const Command& command) {
-  Request request{.kind = RequestKind::kHistory,
-                  .session = session,
-                  .command_id = command.id,
-                  .since = command.since,
-                  .last = command.last,
-                  .limit = command.limit,
-                  .began_at = context_.clock.Now()};
+  Request request = RequestOf(RequestKind::kHistory, session, command);
   if (HasRoom(request)) Ask(std::move(request));
 }
 

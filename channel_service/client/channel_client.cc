@@ -17,6 +17,8 @@ constexpr std::chrono::milliseconds kTick{50};
 // An address that does not answer in this time is given up for the next one.
 constexpr std::chrono::seconds kConnectTimeout{3};
 constexpr std::chrono::seconds kLinkProven{5};
+// How long one stream may go on after the service has ended the other.
+constexpr std::chrono::seconds kLastWordsTimeout{1};
 constexpr std::chrono::milliseconds kBackoffFirst{100};
 constexpr std::chrono::milliseconds kBackoffLongest{2000};
 // Of one SubscribeRequest; what it asks for must not hold the service's loop up.
@@ -170,6 +172,10 @@ void ChannelClient::OnTick() {
     queue_.Shutdown();
     return;
   }
+  if (cancel_link_at_.has_value() && now >= *cancel_link_at_) {
+    cancel_link_at_.reset();
+    EndLink(link_end_reason_);
+  }
   if (start_link_at_.has_value() && now >= *start_link_at_) StartLink();
   // Only a link that lasts is a success: a service that ends streams at once is not to be hurried.
   if (link_up_ && now >= link_started_at_ + kLinkProven) backoff_.Reset();
@@ -205,8 +211,21 @@ void ChannelClient::EndLink(const std::string& why) {
 }
 
 void ChannelClient::OnStreamOver(RawStream*, const grpc::Status& status) {
-  EndLink(status.error_message().empty() ? "the service ended the stream" : status.error_message());
-  if (!subscribe_stream_->over() || !publish_stream_->over()) return;
+  if (link_end_reason_.empty()) {
+    link_end_reason_ =
+        status.error_message().empty() ? "the service ended the stream" : status.error_message();
+  }
+  if (!subscribe_stream_->over() || !publish_stream_->over()) {
+    // A service that stops ends both, each when all is said: cancelling the other would lose the
+    // answers on their way, and what they answer would be published again.
+    if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
+      cancel_link_at_ = Now() + kLastWordsTimeout;
+    } else {
+      EndLink(link_end_reason_);
+    }
+    return;
+  }
+  cancel_link_at_.reset();
   const bool was_up = std::exchange(link_up_, false);
   subscribe_stream_.reset();
   publish_stream_.reset();
@@ -284,15 +303,19 @@ void ChannelClient::FilterEvents(v1::SubscribeResponse* batch) {
   }
 }
 
+bool ChannelClient::CanWriteTo(const std::unique_ptr<RawStream>& stream) const {
+  return link_up_ && link_end_reason_.empty() && stream->CanWrite();
+}
+
 void ChannelClient::WriteSubscriptions() {
-  if (!link_up_ || !subscribe_stream_->CanWrite() || !resume_table_.has_changes()) return;
+  if (!CanWriteTo(subscribe_stream_) || !resume_table_.has_changes()) return;
   v1::SubscribeRequest request;
   resume_table_.TakeChanges(kSubscriptionsPerRequestMax, &request);
   subscribe_stream_->Write(request.SerializeAsString());
 }
 
 void ChannelClient::WritePublications() {
-  if (!link_up_ || !publish_stream_->CanWrite() || !publish_queue_.has_unsent()) return;
+  if (!CanWriteTo(publish_stream_) || !publish_queue_.has_unsent()) return;
   std::string message;
   if (!std::exchange(publisher_told_, true)) {
     v1::PublishStreamRequest first;

@@ -98,6 +98,7 @@ class ChannelClient final : private RawStream::Observer {
   void TakeOutbox();
   void StartLink();
   void EndLink(const std::string& why);
+  bool CanWriteTo(const std::unique_ptr<RawStream>& stream) const;
   void WriteSubscriptions();
   void WritePublications();
   void ExpirePublications();
@@ -139,6 +140,7 @@ class ChannelClient final : private RawStream::Observer {
   std::string link_end_reason_;
   SteadyTime link_started_at_;
   std::optional<SteadyTime> start_link_at_;
+  std::optional<SteadyTime> cancel_link_at_;  // one stream is over, the other may have last words
   bool stopping_ = false;
   bool stopped_ = false;
   MemberEvent<ChannelClient, &ChannelClient::OnWake> on_wake_{this};
