@@ -23,7 +23,7 @@ constexpr const char* kQueuedField = "queued_bytes=";
 constexpr int kSlowConsumer = 4008;
 constexpr double kMemoryGrowthMax = (kSanitized ? 400.0 : 32.0) * 1024 * 1024;
 // Below this a 99th percentile says more about two busy cores than about the edge.
-constexpr std::chrono::microseconds kLatencyFloor{50'000};
+constexpr std::chrono::microseconds kLatencyFloor{10'000};
 
 struct Phase {
   Time begin;
