@@ -69,6 +69,7 @@ uint64_t RandomSeed() {
 }
 
 int Main(int argc, char** argv) {
+  TuneLibraries();
   ParseFlags(argc, argv,
              "The channel service: takes publications over gRPC, orders them, and streams them to\n"
              "the edges that hold members of their group. Example:\n"

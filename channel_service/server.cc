@@ -1,13 +1,13 @@
 #include "channel_service/server.h"
 
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
-#include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/server_builder.h>
 #include <spdlog/spdlog.h>
 
 #include <future>
 #include <utility>
 
+#include "channel_service/rpc/health_calls.h"
 #include "channel_service/rpc/publish_stream_call.h"
 #include "channel_service/rpc/subscribe_call.h"
 #include "channel_service/rpc/unary_calls.h"
@@ -21,7 +21,8 @@ constexpr std::chrono::seconds kBeatAgeMax{5};
 // with too_many_pings (measured with gRPC 1.51).
 void SetConnectionOptions(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
+  // Not less: a blocking client with an idle stream is polled by gRPC each 5 s only.
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kStreamsPerConnectionMax);
@@ -51,12 +52,12 @@ absl::StatusOr<ChannelServer::Endpoint> ChannelServer::Start(const Endpoint& end
   absl::StatusOr<Endpoint> bound = acceptor_.Listen(endpoint);
   if (!bound.ok()) return bound;
 
-  grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
   SetConnectionOptions(builder);
   builder.SetMaxReceiveMessageSize(static_cast<int>(kGrpcMessageBytesMax));
   builder.RegisterService(&service_);
+  builder.RegisterService(&health_service_);
   auto connections = builder.experimental().AddExternalConnectionAcceptor(
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
       grpc::InsecureServerCredentials());
@@ -66,6 +67,7 @@ absl::StatusOr<ChannelServer::Endpoint> ChannelServer::Start(const Endpoint& end
 
   loop_ = std::make_unique<CompletionLoop>(*queue_, [this] { OnTick(); });
   context_ = std::make_unique<RpcContext>(RpcContext{service_,
+                                                     health_service_,
                                                      *queue_,
                                                      *engine_,
                                                      hub_,
@@ -78,7 +80,8 @@ absl::StatusOr<ChannelServer::Endpoint> ChannelServer::Start(const Endpoint& end
   AcceptPublishStream(*context_);
   AcceptSubscribe(*context_);
   AcceptHistory(*context_);
-  server_->GetHealthCheckService()->SetServingStatus(v1::ChannelService::service_full_name(), true);
+  AcceptHealthCheck(*context_);
+  AcceptHealthWatch(*context_);
   thread_ = std::thread([this] { loop_->Run(); });
   acceptor_.Start(std::move(connections));
   ready_ = true;
@@ -87,7 +90,6 @@ absl::StatusOr<ChannelServer::Endpoint> ChannelServer::Start(const Endpoint& end
 
 void ChannelServer::Stop(std::chrono::milliseconds drain_time) {
   ready_ = false;
-  server_->GetHealthCheckService()->SetServingStatus(false);
   acceptor_.Stop();
   std::promise<void> told;
   loop_->Post([this, &told] {

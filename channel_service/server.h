@@ -60,6 +60,7 @@ class ChannelServer {
   prometheus::Gauge& history_gauge_;
   Acceptor acceptor_;
   AsyncService service_;
+  grpc::health::v1::Health::AsyncService health_service_;
   Hub hub_;
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;
   std::unique_ptr<grpc::Server> server_;

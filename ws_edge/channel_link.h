@@ -1,18 +1,16 @@
-// The link to the channel service: adapts the client library, which has a thread of its own, to the
-// edge's loop.
+// The link to the channel service: runs the client library on the edge's loop.
 //
-// Owned by the edge server. Two hand-over points between the threads: the client's calls (loop →
-// gRPC: collected, handed over once a turn) and the Inbox (gRPC → loop: whole batches under one
-// lock, one wake-up for a burst). Bounded: publications by the client; the Inbox by kInboxBytesMax,
-// beyond which the client's thread waits for the loop, and gRPC's flow control holds the service
-// up.
+// Owned by the edge server; loop thread only. gRPC's sockets are watched as one descriptor; what
+// they have is taken a portion at a time, so that a burst neither stops the loop nor makes a client
+// that reads look slow; the rest stays in the sockets, and gRPC's flow control holds the service
+// up. What sessions publish or subscribe to in a turn is written at its end. Bounded by the client.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <condition_variable>
-#include <deque>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <memory>
-#include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,7 +26,7 @@ class ChannelLink final : public Upstream, private channel::ChannelClientObserve
               const channel::Clock& clock, EdgeMetrics& metrics);
   ~ChannelLink();
 
-  // What comes from upstream goes to `router`, on the loop.
+  // What comes from upstream goes to `router`.
   void Start(Router* router);
   // Waits at most `patience` until publications are answered. The loop stands still meanwhile.
   void Stop(std::chrono::milliseconds patience);
@@ -44,43 +42,28 @@ class ChannelLink final : public Upstream, private channel::ChannelClientObserve
   [[nodiscard]] bool Publish(const channel::PublishInput& input, uint64_t token) override;
 
  private:
-  // One thing that the client told, in order.
-  struct Item {
-    enum class Kind { kUp, kDown, kEvents, kAnswers } kind;
-    std::unique_ptr<channel::v1::SubscribeResponse> events = nullptr;
-    size_t bytes = 0;
-    std::vector<channel::PublishAnswer> answers = {};
-    std::string text = {};
-  };
-
-  // channel::ChannelClientObserver, on the client's thread.
+  // channel::ChannelClientObserver
   void OnLinkUp() override;
   void OnLinkDown(const std::string& why) override;
-  void OnEvents(std::unique_ptr<channel::v1::SubscribeResponse> batch, size_t bytes) override;
-  void OnPublishAnswers(std::vector<channel::PublishAnswer> answers) override;
+  void OnEvents(const channel::v1::SubscribeResponse& batch) override;
+  void OnPublishAnswers(const std::vector<channel::PublishAnswer>& answers) override;
 
-  void Put(Item item);
-  void TakeInbox();
-  void TakeInboxLater();
-  void Take(const Item& item);
-  void TakeEvents(const channel::v1::SubscribeResponse& batch);
-  void FlushLater();
+  void Run();
+  void RunLater();
+  void WaitReadable();
+  void StartTick();
 
   boost::asio::io_context& loop_;
   const channel::Clock& clock_;
   EdgeMetrics& metrics_;
   channel::ChannelClient client_;
-  Router* router_ = nullptr;
+  boost::asio::posix::stream_descriptor poll_descriptor_;  // of its own, for gRPC's epoll set
+  boost::asio::steady_timer tick_;
+  Router* router_ = nullptr;  // null: what comes goes nowhere
   bool up_ = false;
   std::string down_reason_ = "not connected yet";
   channel::SteadyTime down_since_;
-  bool flush_posted_ = false;
-
-  std::mutex mutex_;
-  std::condition_variable inbox_taken_;
-  std::deque<Item> inbox_;  // guarded by mutex_
-  size_t inbox_bytes_ = 0;  // guarded by mutex_
-  bool stopping_ = false;   // guarded by mutex_
+  bool run_posted_ = false;
   // Posted handlers may run when this is gone.
   std::shared_ptr<ChannelLink*> self_ = std::make_shared<ChannelLink*>(this);
 };

@@ -13,6 +13,9 @@
 namespace edge {
 namespace {
 
+// So far ahead of the fan-out that memory has come when it is needed (bench, fan-out).
+constexpr size_t kPrefetchAhead = 8;
+
 const char* ToString(channel::v1::GapReason reason) {
   return reason == channel::v1::GAP_REASON_EPOCH ? "epoch" : "retention";
 }
@@ -45,7 +48,7 @@ Group::~Group() {
 
 uint32_t Group::AddMember(Session* session) {
   const bool enveloped = session->dialect() == Dialect::kEnveloped;
-  members_.push_back({session, kNotBegun, 0, enveloped, true});
+  members_.push_back({session, &session->stream(), kNotBegun, 0, enveloped, true});
   if (enveloped) ++enveloped_count_;
   return static_cast<uint32_t>(members_.size() - 1);
 }
@@ -157,7 +160,9 @@ void Group::OnPublication(const channel::v1::Publication& publication) {
   // Delivering may close a slow session, but it leaves its groups only when it is over: the list of
   // members does not change here.
   size_t deliveries = 0;
-  for (Member& member : members_) {
+  for (size_t i = 0; i < members_.size(); ++i) {
+    if (i + kPrefetchAhead < members_.size()) members_[i + kPrefetchAhead].stream->Prefetch();
+    Member& member = members_[i];
     if (member.waiting || member.position >= offset) continue;
     if (missed && member.enveloped && QueueIsLong(member.session)) {
       Wait(member);
@@ -174,7 +179,9 @@ void Group::Deliver(Member& member, uint64_t offset, uint64_t previous_offset,
                     const FramePtr& frame) {
   if (member.position < previous_offset) context_.metrics.unannounced_positions.Increment();
   member.position = offset;
-  member.session->Deliver(frame);
+  if (!member.stream->Offer(frame, context_.limits.session_queue_bytes_max)) {
+    member.session->CloseAsSlow();
+  }
 }
 
 void Group::Remember(Frames& frames, bool missed) {

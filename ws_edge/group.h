@@ -31,6 +31,7 @@
 
 namespace edge {
 
+class CorkedStream;
 class Session;
 
 class Group;
@@ -86,8 +87,9 @@ class Group {
  private:
   struct Member {
     Session* session;
-    uint64_t position;  // has everything up to here; kNotBegun: nothing yet
-    uint16_t requests;  // of its own that wait
+    CorkedStream* stream;  // of the session
+    uint64_t position;     // has everything up to here; kNotBegun: nothing yet
+    uint16_t requests;     // of its own that wait
     bool enveloped;
     bool waiting;  // a request decides where it begins or goes on; it gets nothing meanwhile
   };

@@ -46,10 +46,8 @@ inline constexpr size_t kFlushEarlyBytes = 128 << 10;
 // With more than this in its queue a client's pings are not answered, nor is it read, until it
 // reads.
 inline constexpr size_t kControlHighWaterBytes = 64 << 10;
-// Batches from the channel service that wait for the loop; beyond it the link is not read.
-inline constexpr size_t kInboxBytesMax = 16 << 20;
-// Of them, fanned out in one turn of the loop (the service's blocks have at most 64 KiB).
-inline constexpr size_t kInboxBytesPerTurnMax = 128 << 10;
+// From the channel service, fanned out in one turn of the loop (its blocks have at most 64 KiB).
+inline constexpr size_t kUpstreamBytesPerTurnMax = 128 << 10;
 // Sessions are pinged in this many parts, one after the other, so that the pings are spread in
 // time.
 inline constexpr int kPingBuckets = 25;

@@ -82,6 +82,7 @@ absl::StatusOr<EdgeLimits> LimitsFromFlags() {
 }
 
 int Main(int argc, char** argv) {
+  channel::TuneLibraries();
   channel::ParseFlags(
       argc, argv,
       "A WebSocket edge: holds browsers' connections and delivers group messages to\n"

@@ -68,6 +68,7 @@ void Session::OnAccepted(CorkedStream::Error error) {
     return;
   }
   accepted_ = true;
+  stream().AllowData(true);
   if (close_reason_ != nullptr) {  // asked for while the handshake was on its way
     const CloseReason& reason = *std::exchange(close_reason_, nullptr);
     Close(reason);
@@ -161,17 +162,9 @@ void Session::OnMessage(std::string_view message) {
   }
 }
 
-void Session::Deliver(const FramePtr& frame) {
-  if (closing_ || !accepted_) return;
-  // An empty queue takes any frame: a message in its envelope may be longer than it was.
-  const size_t queued = stream().queued_bytes();
-  if (queued > 0 && queued + frame->size() > context_.limits.session_queue_bytes_max) {
-    stream().DropQueue();
-    Close(kClosedAsSlow);
-    return;
-  }
-  stream().Append(frame);
-  ++messages_out_;
+void Session::CloseAsSlow() {
+  stream().DropQueue();
+  Close(kClosedAsSlow);
 }
 
 void Session::SendError(ErrorCode code, std::string_view message, std::string_view command_id,
@@ -194,6 +187,7 @@ void Session::Close(const CloseReason& reason, std::string_view text) {
     return;
   }
   closing_ = true;
+  stream().AllowData(false);
   close_reason_ = &reason;
   context_.observer.OnSessionClosing(this);
   const std::string_view why = text.empty() ? std::string_view(reason.text) : text;
@@ -202,10 +196,7 @@ void Session::Close(const CloseReason& reason, std::string_view text) {
       [self = shared_from_this()](CorkedStream::Error) {});
 }
 
-void Session::Abort() {
-  CorkedStream::Error ignored;
-  stream().socket().close(ignored);
-}
+void Session::Abort() { stream().Close(); }
 
 void Session::SendPing() {
   if (closing_ || !accepted_) return;
@@ -226,6 +217,7 @@ void Session::OnOver(CorkedStream::Error error) {
     }
   }
   closing_ = true;
+  stream().AllowData(false);
   EndAssembly();
   context_.observer.OnSessionOver(this, *close_reason_);
 }
@@ -237,7 +229,7 @@ std::string Session::Describe() const {
       std::chrono::steady_clock::now() - opened_at_);
   return fmt::format("{} {} {} groups={} queued_bytes={} in={} out={} age={}s\n", id_,
                      channel::ToString(peer), dialect_ == Dialect::kPlain ? "plain" : "enveloped",
-                     memberships_.size(), stream().queued_bytes(), messages_in_, messages_out_,
+                     memberships_.size(), stream().queued_bytes(), messages_in_, stream().offered(),
                      age.count());
 }
 

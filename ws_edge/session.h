@@ -74,7 +74,13 @@ class Session : public std::enable_shared_from_this<Session> {
   Dialect dialect() const { return dialect_; }
 
   // Queues a frame; it leaves at the end of the turn.
-  void Deliver(const FramePtr& frame);
+  void Deliver(const FramePtr& frame) {
+    if (!stream().Offer(frame, context_.limits.session_queue_bytes_max)) CloseAsSlow();
+  }
+  // For the group, which delivers to many: where to offer frames without touching the session.
+  CorkedStream& stream() { return web_socket_.next_layer(); }
+  // A frame that was offered did not fit.
+  void CloseAsSlow();
   size_t queued_bytes() const { return stream().queued_bytes(); }
   // Tells the client what was wrong with a command (of this id, on this group).
   void SendError(ErrorCode code, std::string_view message, std::string_view command_id = {},
@@ -107,7 +113,6 @@ class Session : public std::enable_shared_from_this<Session> {
   absl::InlinedVector<Membership, 1>& memberships() { return memberships_; }
 
  private:
-  CorkedStream& stream() { return web_socket_.next_layer(); }
   const CorkedStream& stream() const { return web_socket_.next_layer(); }
   void OnAccepted(CorkedStream::Error error);
   void StartRead();
@@ -127,7 +132,6 @@ class Session : public std::enable_shared_from_this<Session> {
   const CloseReason* close_reason_ = nullptr;
   const channel::SteadyTime opened_at_ = std::chrono::steady_clock::now();
   uint64_t messages_in_ = 0;
-  uint64_t messages_out_ = 0;
   Dialect dialect_ = Dialect::kPlain;
   bool accepted_ = false;
   bool closing_ = false;

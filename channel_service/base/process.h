@@ -18,6 +18,9 @@
 
 namespace channel {
 
+// First of all in main: defaults of libraries that would cost something with every message.
+void TuneLibraries();
+
 // Logs why the process does not start; returns `exit_code`.
 int Fail(int exit_code, const absl::Status& status);
 

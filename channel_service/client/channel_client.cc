@@ -7,13 +7,16 @@
 #include <utility>
 
 #include "channel_service/base/check.h"
+#include "channel_service/client/poll_descriptor.h"
 #include "channel_service/limits.h"
 #include "channel_service/model/record.h"
 
 namespace channel {
 namespace {
 
-constexpr std::chrono::milliseconds kTick{50};
+// A poll of gRPC 1.51 handles one event of its epoll set, which need not complete anything of ours;
+// so after one that gave nothing there may be more. There is one connection at a time.
+constexpr int kIdlePolls = 2;
 // An address that does not answer in this time is given up for the next one.
 constexpr std::chrono::seconds kConnectTimeout{3};
 constexpr std::chrono::seconds kLinkProven{5};
@@ -51,6 +54,7 @@ SteadyTime Now() { return std::chrono::steady_clock::now(); }
 ChannelClient::ChannelClient(ChannelClientOptions options, ChannelClientObserver* observer)
     : options_(std::move(options)),
       observer_(observer),
+      poll_descriptor_(FindPollDescriptor()),
       backoff_(kBackoffFirst, kBackoffLongest, options_.seed) {
   CHANNEL_CHECK(!options_.addresses.empty());
   for (const std::string& address : options_.addresses) channels_.push_back(MakeChannel(address));
@@ -60,25 +64,54 @@ ChannelClient::~ChannelClient() { Stop(std::chrono::milliseconds(0)); }
 
 void ChannelClient::Start() {
   start_link_at_ = Now();
-  thread_ = std::thread([this] { Run(); });
+  started_ = true;
 }
 
 void ChannelClient::Stop(std::chrono::milliseconds patience) {
-  if (!thread_.joinable()) return;
-  Flush();
-  {
-    const std::lock_guard lock(mutex_);
-    stop_at_ = Now() + patience;
+  if (!std::exchange(started_, false)) return;
+  stop_at_ = Now() + patience;
+  void* tag = nullptr;
+  bool ok = false;
+  while (true) {
+    RunReady(SIZE_MAX);
+    const auto deadline = std::chrono::system_clock::now() + kTick;
+    switch (queue_.AsyncNext(&tag, &ok, deadline)) {
+      case grpc::CompletionQueue::SHUTDOWN:
+        return;
+      case grpc::CompletionQueue::GOT_EVENT:
+        static_cast<CompletionEvent*>(tag)->OnEvent(ok);
+        break;
+      case grpc::CompletionQueue::TIMEOUT:
+        break;
+    }
   }
-  thread_.join();
+}
+
+bool ChannelClient::RunReady(size_t bytes_max) {
+  received_bytes_ = 0;
+  TickIfDue();
+  void* tag = nullptr;
+  bool ok = false;
+  for (int idle = 0; idle < kIdlePolls;) {
+    bool wrote = WriteSubscriptions();
+    wrote = WritePublications() || wrote;
+    const auto status = queue_.AsyncNext(&tag, &ok, gpr_time_0(GPR_CLOCK_REALTIME));
+    if (status == grpc::CompletionQueue::SHUTDOWN) return false;
+    if (status == grpc::CompletionQueue::GOT_EVENT) {
+      static_cast<CompletionEvent*>(tag)->OnEvent(ok);
+      if (received_bytes_ >= bytes_max) return true;
+    }
+    idle = wrote || status == grpc::CompletionQueue::GOT_EVENT ? 0 : idle + 1;
+  }
+  return false;
 }
 
 void ChannelClient::Subscribe(std::string_view group_id, uint64_t tag, SubscribeFrom from) {
-  collected_.interests.push_back({std::string(group_id), tag, std::move(from), true});
+  resume_table_.Add(std::string(group_id), tag, std::move(from));
 }
 
 void ChannelClient::Unsubscribe(std::string_view group_id) {
-  collected_.interests.push_back({std::string(group_id), 0, {}, false});
+  resume_table_.Remove(std::string(group_id));
 }
 
 bool ChannelClient::Publish(const PublishInput& input, uint64_t token) {
@@ -89,86 +122,26 @@ bool ChannelClient::Publish(const PublishInput& input, uint64_t token) {
   if (publish_bytes_ + entry.bytes() > options_.publish_queue_bytes_max) return false;
   publish_bytes_ += entry.bytes();
   ++last_sequence_;
-  collected_.publications.push_back(std::move(entry));
+  publish_queue_.Push(std::move(entry));
   return true;
 }
 
-void ChannelClient::Flush() {
-  if (collected_.empty()) return;
-  const std::lock_guard lock(mutex_);
-  const auto move_to = [](auto& from, auto& to) {
-    if (to.empty()) {
-      to.swap(from);
-    } else {
-      to.insert(to.end(), std::make_move_iterator(from.begin()),
-                std::make_move_iterator(from.end()));
-      from.clear();
-    }
-  };
-  move_to(collected_.interests, outbox_.interests);
-  move_to(collected_.publications, outbox_.publications);
-  if (std::exchange(wake_pending_, true)) return;
-  wake_alarm_.Set(&queue_, gpr_time_0(GPR_CLOCK_REALTIME), &on_wake_);
-}
-
-void ChannelClient::Run() {
-  void* tag = nullptr;
-  bool ok = false;
-  SteadyTime next_tick = Now();
-  while (true) {
-    auto status = queue_.AsyncNext(&tag, &ok, std::chrono::system_clock::now() + kTick);
-    for (int events = 0; status == grpc::CompletionQueue::GOT_EVENT;) {
-      static_cast<CompletionEvent*>(tag)->OnEvent(ok);
-      if (++events >= kEventsPerTurnMax) break;
-      status = queue_.AsyncNext(&tag, &ok, gpr_time_0(GPR_CLOCK_REALTIME));
-    }
-    if (status == grpc::CompletionQueue::SHUTDOWN) return;
-    WriteSubscriptions();
-    WritePublications();
-    if (Now() >= next_tick) {
-      next_tick = Now() + kTick;
-      OnTick();
-    }
-  }
-}
-
-void ChannelClient::OnWake(bool) { TakeOutbox(); }
-
-void ChannelClient::TakeOutbox() {
-  Outbox taken;
-  {
-    const std::lock_guard lock(mutex_);
-    std::swap(taken, outbox_);
-    wake_pending_ = false;
-  }
-  for (Interest& interest : taken.interests) {
-    if (interest.subscribe) {
-      resume_table_.Add(interest.group_id, interest.tag, std::move(interest.from));
-    } else {
-      resume_table_.Remove(interest.group_id);
-    }
-  }
-  for (PublishQueue::Entry& entry : taken.publications) publish_queue_.Push(std::move(entry));
+void ChannelClient::TickIfDue() {
+  const SteadyTime now = Now();
+  if (now < next_tick_) return;
+  next_tick_ = now + kTick / 2;
+  OnTick();
 }
 
 void ChannelClient::OnTick() {
   const SteadyTime now = Now();
   ExpirePublications();
-  std::optional<SteadyTime> stop_at;
-  bool nothing_to_send = false;
-  {
-    const std::lock_guard lock(mutex_);
-    stop_at = stop_at_;
-    nothing_to_send = publish_queue_.empty() && outbox_.publications.empty();
-  }
-  if (stop_at.has_value() && !stopping_ && (nothing_to_send || now >= *stop_at)) {
+  if (stop_at_.has_value() && !stopping_ && (publish_queue_.empty() || now >= *stop_at_)) {
     stopping_ = true;
     start_link_at_.reset();
     if (subscribe_stream_ != nullptr) EndLink("stopping");
   }
   if (stopping_ && subscribe_stream_ == nullptr && !std::exchange(stopped_, true)) {
-    const std::lock_guard lock(mutex_);
-    wake_pending_ = true;  // no wake-up after the queue is shut down
     queue_.Shutdown();
     return;
   }
@@ -235,16 +208,15 @@ void ChannelClient::OnStreamOver(RawStream*, const grpc::Status& status) {
 }
 
 void ChannelClient::OnStreamMessage(RawStream* stream, grpc::ByteBuffer& message) {
+  received_bytes_ += message.Length();
   if (stream == subscribe_stream_.get()) {
-    const size_t bytes = message.Length();
-    auto batch = std::make_unique<v1::SubscribeResponse>();
-    if (!grpc::SerializationTraits<v1::SubscribeResponse>::Deserialize(&message, batch.get())
-             .ok()) {
+    v1::SubscribeResponse batch;
+    if (!grpc::SerializationTraits<v1::SubscribeResponse>::Deserialize(&message, &batch).ok()) {
       EndLink("the service sent what is not a SubscribeResponse");
       return;
     }
-    FilterEvents(batch.get());
-    observer_->OnEvents(std::move(batch), bytes);
+    FilterEvents(&batch);
+    observer_->OnEvents(batch);
     return;
   }
   v1::PublishStreamResponse response;
@@ -271,7 +243,7 @@ void ChannelClient::OnStreamMessage(RawStream* stream, grpc::ByteBuffer& message
     answers.back().position = {published.position().epoch(), published.position().offset()};
     answers.back().duplicate = published.duplicate();
   }
-  observer_->OnPublishAnswers(std::move(answers));
+  observer_->OnPublishAnswers(answers);
 }
 
 PublishAnswer ChannelClient::AnswerFront(absl::Status status) {
@@ -307,15 +279,16 @@ bool ChannelClient::CanWriteTo(const std::unique_ptr<RawStream>& stream) const {
   return link_up_ && link_end_reason_.empty() && stream->CanWrite();
 }
 
-void ChannelClient::WriteSubscriptions() {
-  if (!CanWriteTo(subscribe_stream_) || !resume_table_.has_changes()) return;
+bool ChannelClient::WriteSubscriptions() {
+  if (!CanWriteTo(subscribe_stream_) || !resume_table_.has_changes()) return false;
   v1::SubscribeRequest request;
   resume_table_.TakeChanges(kSubscriptionsPerRequestMax, &request);
   subscribe_stream_->Write(request.SerializeAsString());
+  return true;
 }
 
-void ChannelClient::WritePublications() {
-  if (!CanWriteTo(publish_stream_) || !publish_queue_.has_unsent()) return;
+bool ChannelClient::WritePublications() {
+  if (!CanWriteTo(publish_stream_) || !publish_queue_.has_unsent()) return false;
   std::string message;
   if (!std::exchange(publisher_told_, true)) {
     v1::PublishStreamRequest first;
@@ -323,7 +296,9 @@ void ChannelClient::WritePublications() {
     message = first.SerializeAsString();  // records appended to it add to the same message
   }
   publish_queue_.TakeUnsent(kBlockBytesMax, kPublisherAnswersMax, &message);
-  if (!message.empty()) publish_stream_->Write(std::move(message));
+  if (message.empty()) return false;
+  publish_stream_->Write(std::move(message));
+  return true;
 }
 
 void ChannelClient::ExpirePublications() {
@@ -341,7 +316,7 @@ void ChannelClient::ExpirePublications() {
                                      "have been published"
                                    : "the channel service could not be reached in time")));
   }
-  if (!expired.empty()) observer_->OnPublishAnswers(std::move(expired));
+  if (!expired.empty()) observer_->OnPublishAnswers(expired);
 }
 
 }  // namespace channel

@@ -1,27 +1,22 @@
 // The C++ client of the channel service: one Subscribe and one PublishStream, kept up for ever.
 //
-// For the edges, for tests, and for other back ends. The owner calls Subscribe, Unsubscribe,
-// Publish and then Flush, all from one thread; they only collect. A thread of the client's own
-// talks gRPC and calls the observer. When the link is lost it reconnects (jittered back-off, 100 ms
-// to 2 s, the next address in turn), subscribes to every held group again from its last position,
-// and sends unanswered publications again (with sequences, so that none is published twice).
-// Publications wait at most `publish_timeout` and `publish_queue_bytes_max`; beyond that they are
-// answered UNAVAILABLE, never dropped in silence.
+// For the edges. All on its owner's thread, and no call but Stop waits: the owner calls Subscribe,
+// Unsubscribe and Publish, which only collect, and RunReady, which writes and reads what can be,
+// and calls the observer. When the link is lost it reconnects (jittered back-off, 100 ms to 2 s,
+// the next address in turn), subscribes to every held group again from its last position, and sends
+// unanswered publications again (with sequences, so that none is published twice). Publications
+// wait at most `publish_timeout` and `publish_queue_bytes_max`; beyond that they are answered
+// UNAVAILABLE, never dropped in silence.
 #pragma once
 
-#include <grpcpp/alarm.h>
 #include <grpcpp/channel.h>
 #include <grpcpp/completion_queue.h>
 
-#include <atomic>
 #include <chrono>
-#include <deque>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -47,14 +42,12 @@ struct ChannelClientOptions {
 
 class ChannelClientObserver {
  public:
-  // All on the client's thread.
   virtual void OnLinkUp() = 0;
   virtual void OnLinkDown(const std::string& why) = 0;
-  // A batch, of so many bytes; events whose case is not set are to be ignored. May wait: while it
-  // does, nothing is read or written, and flow control holds the service up.
-  virtual void OnEvents(std::unique_ptr<v1::SubscribeResponse> batch, size_t bytes) = 0;
+  // A batch; events whose case is not set are to be ignored.
+  virtual void OnEvents(const v1::SubscribeResponse& batch) = 0;
   // What became of publications: one answer for each that was taken.
-  virtual void OnPublishAnswers(std::vector<PublishAnswer> answers) = 0;
+  virtual void OnPublishAnswers(const std::vector<PublishAnswer>& answers) = 0;
 
  protected:
   ~ChannelClientObserver() = default;
@@ -67,8 +60,17 @@ class ChannelClient final : private RawStream::Observer {
   ~ChannelClient();
 
   void Start();
-  // Waits at most `patience` for publications to be answered, then ends the link and the thread.
+  // Waits at most `patience` for publications to be answered, then ends the link. Once.
   void Stop(std::chrono::milliseconds patience);
+
+  // Writes what was collected, takes what has come, and looks after what is overdue. True: it has
+  // taken about `bytes_max` bytes, and there may be more. To be called after
+  // anything was collected, when the poll descriptor is readable, and each kTick at least.
+  bool RunReady(size_t bytes_max);
+  static constexpr std::chrono::milliseconds kTick{50};
+
+  // Readable when RunReady should be called; -1: there is none. Not to be read or closed.
+  int poll_descriptor() const { return poll_descriptor_; }
 
   // The next batch of events brings `subscribed` with this tag, after each (re)subscription.
   // A group that is held already is asked for again, in place of the subscription before.
@@ -76,31 +78,16 @@ class ChannelClient final : private RawStream::Observer {
   void Unsubscribe(std::string_view group_id);
   // False: the queue is full, and the publication was not taken.
   [[nodiscard]] bool Publish(const PublishInput& input, uint64_t token);
-  // Hands over what was collected. Cheap when there is nothing.
-  void Flush();
 
  private:
-  struct Interest {
-    std::string group_id;
-    uint64_t tag;
-    SubscribeFrom from;
-    bool subscribe;
-  };
-  struct Outbox {
-    std::vector<Interest> interests;
-    std::vector<PublishQueue::Entry> publications;
-    bool empty() const { return interests.empty() && publications.empty(); }
-  };
-
-  void Run();
-  void OnWake(bool ok);
+  void TickIfDue();
   void OnTick();
-  void TakeOutbox();
   void StartLink();
   void EndLink(const std::string& why);
   bool CanWriteTo(const std::unique_ptr<RawStream>& stream) const;
-  void WriteSubscriptions();
-  void WritePublications();
+  // Each writes one message, if it may and there is something; true if it did.
+  bool WriteSubscriptions();
+  bool WritePublications();
   void ExpirePublications();
   PublishAnswer AnswerFront(absl::Status status);
   void FilterEvents(v1::SubscribeResponse* batch);
@@ -112,22 +99,12 @@ class ChannelClient final : private RawStream::Observer {
 
   const ChannelClientOptions options_;
   ChannelClientObserver* const observer_;
-  std::thread thread_;
-
-  // The owner's thread.
-  uint64_t last_sequence_ = 0;
-  Outbox collected_;
-
-  // The hand-over.
-  std::atomic<size_t> publish_bytes_ = 0;
-  std::mutex mutex_;
-  Outbox outbox_;                      // guarded by mutex_
-  std::optional<SteadyTime> stop_at_;  // guarded by mutex_
-  bool wake_pending_ = false;          // guarded by mutex_
-  grpc::Alarm wake_alarm_;             // guarded by mutex_
-
-  // The client's thread.
+  const int poll_descriptor_;  // before anything of gRPC
   grpc::CompletionQueue queue_;
+  SteadyTime next_tick_;
+  size_t received_bytes_ = 0;  // in this turn
+  uint64_t last_sequence_ = 0;
+  size_t publish_bytes_ = 0;
   std::vector<std::shared_ptr<grpc::Channel>> channels_;  // one for each address
   size_t next_channel_ = 0;
   Backoff backoff_;
@@ -141,9 +118,10 @@ class ChannelClient final : private RawStream::Observer {
   SteadyTime link_started_at_;
   std::optional<SteadyTime> start_link_at_;
   std::optional<SteadyTime> cancel_link_at_;  // one stream is over, the other may have last words
+  bool started_ = false;
+  std::optional<SteadyTime> stop_at_;
   bool stopping_ = false;
   bool stopped_ = false;
-  MemberEvent<ChannelClient, &ChannelClient::OnWake> on_wake_{this};
 };
 
 }  // namespace channel

@@ -2,7 +2,7 @@
 // those that wait to be.
 //
 // After a lost link all of them are sent again; their sequence lets the service tell those that it
-// has already. Client's thread only. Bounded by its owner (bytes, age).
+// has already. Loop thread only. Bounded by its owner (bytes, age).
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // One bidirectional gRPC call with serialised messages both ways, on a completion queue.
 //
-// Owned by the client; all on the client's thread. Start once; it is over exactly once
+// Owned by the client; loop thread only. Start once; it is over exactly once
 // (OnStreamOver), after which it may be destroyed and not before. At most one write is outstanding.
 #pragma once
 

@@ -1,7 +1,7 @@
 // The groups that a client holds, each with the position up to which it has everything.
 //
 // This is what makes "subscribe since" the one repair for everything: after a lost link each group
-// is subscribed again from its position. Client's thread only; no bound of its own (its owner
+// is subscribed again from its position. Loop thread only; no bound of its own (its owner
 // bounds the groups that it subscribes to).
 #pragma once
 

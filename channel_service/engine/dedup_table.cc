@@ -86,6 +86,7 @@ void DedupTable::OnTick(SteadyTime now) {
 }
 
 DedupTable::Publisher* DedupTable::FindPublisher(std::string_view name) {
+  if (!publishers_.empty() && publishers_.front().name == name) return &publishers_.front();
   const auto found = publisher_by_name_.find(name);
   if (found == publisher_by_name_.end()) return nullptr;
   publishers_.splice(publishers_.begin(), publishers_, found->second);

@@ -33,7 +33,7 @@ MemoryEngine::MemoryEngine(const ServiceLimits& limits, const Clock& clock, uint
     : limits_(limits),
       clock_(clock),
       epoch_(MakeEpoch(seed)),
-      started_at_(clock.Now()),
+      started_unix_ms_(clock.UnixMillis()),
       dedup_(limits.dedup_window, limits.dedup_keys_max) {}
 
 void MemoryEngine::StartPublish(const PublishInput& input, PublishWaiter* waiter, uint64_t ticket) {
@@ -51,12 +51,14 @@ PublishOutcome MemoryEngine::Publish(const PublishInput& input) {
   RecordPtr record = MakeRecord(input, offset, group.last_offset, clock_.UnixMillis());
   group.last_offset = offset;
   group.published = true;
-  if (deduplicated) dedup_.Remember(input, offset, clock_.Now());
+  if (deduplicated) {
+    dedup_.Remember(input, offset, input.key.empty() ? SteadyTime() : clock_.Now());
+  }
 
   if (group.sink != nullptr) group.sink->OnPublication(record);
 
   // See new_epoch_grace in limits.h.
-  const bool young = clock_.Now() - started_at_ < limits_.new_epoch_grace;
+  const bool young = record->time_unix_ms - started_unix_ms_ < limits_.new_epoch_grace.count();
   const size_t publications_max = young ? SIZE_MAX : limits_.history_publications_max;
   ChangeHistory(group, [&](HistoryRing& history) {
     history.DropOlderThan(record->time_unix_ms - limits_.history_age_max.count());

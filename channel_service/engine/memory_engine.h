@@ -73,7 +73,7 @@ class MemoryEngine final : public Engine {
   const ServiceLimits& limits_;
   const Clock& clock_;
   const std::string epoch_;
-  const SteadyTime started_at_;
+  const int64_t started_unix_ms_;
   uint64_t newest_offset_ = 0;
   uint64_t floor_ = 0;
   size_t history_bytes_ = 0;

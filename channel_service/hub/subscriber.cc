@@ -18,9 +18,10 @@ void Subscriber::Append(std::string_view record) {
     return;
   }
   if (blocks_.empty() || blocks_.back().size() + record.size() > kBlockBytesMax) {
-    blocks_.emplace_back();
-    // The first block of a turn is mostly small; one behind it means that there is much to come.
-    blocks_.back().reserve(std::max(record.size(), blocks_.size() > 1 ? kBlockBytesMax : 1024));
+    // As large as the last one was: a turn is much like the one before it. A block behind another
+    // means that there is much to come.
+    const size_t expected = blocks_.empty() ? last_block_bytes_ : kBlockBytesMax;
+    blocks_.emplace_back().reserve(std::max(record.size(), expected));
   }
   blocks_.back().append(record);
   queued_bytes_ += record.size();
@@ -39,6 +40,7 @@ void Subscriber::Flush() {
   std::string block = std::move(blocks_.front());
   blocks_.pop_front();
   queued_bytes_ -= block.size();
+  last_block_bytes_ = block.size();
   write_outstanding_ = true;
   metrics_.writes.Increment();
   StartWrite(std::move(block));

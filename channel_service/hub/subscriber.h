@@ -55,6 +55,7 @@ class Subscriber : public Flushable {
   const size_t queue_bytes_max_;
   std::deque<std::string> blocks_;
   size_t queued_bytes_ = 0;
+  size_t last_block_bytes_ = 0;  // of the block that was written last
   bool write_outstanding_ = false;
   bool overflowed_ = false;
   bool closed_ = false;

@@ -53,6 +53,12 @@ uint8_t* Grow(std::string* out, size_t bytes) {
   return reinterpret_cast<uint8_t*>(out->data()) + old_size;
 }
 
+void AppendMessage(int field, const google::protobuf::MessageLite& message, std::string* out) {
+  const size_t size = message.ByteSizeLong();
+  uint8_t* at = WriteLength(field, size, Grow(out, BytesFieldSize(size)));
+  message.SerializeWithCachedSizesToArray(at);
+}
+
 }  // namespace
 
 RecordPtr MakeRecord(const PublishInput& input, uint64_t offset, uint64_t previous_offset,
@@ -91,10 +97,25 @@ v1::Publication ParseRecord(const Record& record) {
 }
 
 void AppendEvent(const v1::Event& event, std::string* out) {
-  const size_t size = event.ByteSizeLong();
-  uint8_t* at = Grow(out, BytesFieldSize(size));
-  at = WriteLength(v1::SubscribeResponse::kEventsFieldNumber, size, at);
-  event.SerializeWithCachedSizesToArray(at);
+  AppendMessage(v1::SubscribeResponse::kEventsFieldNumber, event, out);
+}
+
+void AppendPublished(std::string_view epoch, uint64_t offset, bool duplicate, std::string* out) {
+  const size_t position_size = BytesFieldSize(epoch.size()) + VarintFieldSize(offset);
+  const size_t published_size =
+      BytesFieldSize(position_size) + (duplicate ? VarintFieldSize(1) : 0);
+  const size_t result_size = BytesFieldSize(published_size);
+  uint8_t* at = Grow(out, BytesFieldSize(result_size));
+  at = WriteLength(v1::PublishStreamResponse::kResultsFieldNumber, result_size, at);
+  at = WriteLength(v1::PublishResult::kPublishedFieldNumber, published_size, at);
+  at = WriteLength(v1::PublishResponse::kPositionFieldNumber, position_size, at);
+  at = WriteBytes(v1::StreamPosition::kEpochFieldNumber, epoch, at);
+  at = WriteVarint(v1::StreamPosition::kOffsetFieldNumber, offset, at);
+  if (duplicate) WriteVarint(v1::PublishResponse::kDuplicateFieldNumber, 1, at);
+}
+
+void AppendResult(const v1::PublishResult& result, std::string* out) {
+  AppendMessage(v1::PublishStreamResponse::kResultsFieldNumber, result, out);
 }
 
 void AppendPublishRequest(const PublishInput& input, std::string* out) {

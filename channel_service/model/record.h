@@ -14,6 +14,7 @@
 namespace channel::v1 {
 class Event;
 class Publication;
+class PublishResult;
 }  // namespace channel::v1
 
 namespace channel {
@@ -36,6 +37,12 @@ v1::Publication ParseRecord(const Record& record);
 
 // Appends any other event as a record.
 void AppendEvent(const v1::Event& event, std::string* out);
+
+// Appends one `results` field of channel.v1.PublishStreamResponse: a publication that was accepted
+// …
+void AppendPublished(std::string_view epoch, uint64_t offset, bool duplicate, std::string* out);
+// … or any result.
+void AppendResult(const v1::PublishResult& result, std::string* out);
 
 // Appends one length-delimited `publications` field of channel.v1.PublishStreamRequest.
 void AppendPublishRequest(const PublishInput& input, std::string* out);

@@ -10,6 +10,7 @@
 #include "channel_service/hub/hub.h"
 #include "channel_service/limits.h"
 #include "channel_service/rpc/rpc_metrics.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 
 namespace channel {
 
@@ -44,6 +45,7 @@ class OpenStream {
 // Owned by the server; loop thread only.
 struct RpcContext {
   AsyncService& service;
+  grpc::health::v1::Health::AsyncService& health_service;
   grpc::ServerCompletionQueue& queue;
   Engine& engine;
   Hub& hub;

@@ -12,6 +12,7 @@
 #include "channel_service/base/check.h"
 #include "channel_service/base/strings.h"
 #include "channel_service/model/byte_buffer.h"
+#include "channel_service/model/record.h"
 #include "channel_service/rpc/completion_loop.h"
 #include "channel_service/rpc/status.h"
 
@@ -159,35 +160,32 @@ class PublishStreamCall final : public PublishWaiter, public Flushable, public O
   }
 
   void WriteOrFinish() {
-    response_.Clear();
-    size_t bytes = 0;
-    while (!answers_.empty() && answers_.front().known && bytes < kBlockBytesMax) {
-      v1::PublishResult* result = response_.add_results();
-      FillResult(answers_.front(), result);
-      bytes += 48 + answers_.front().error.message().size();
+    std::string results;
+    while (!answers_.empty() && answers_.front().known && results.size() < kBlockBytesMax) {
+      Append(answers_.front(), &results);
       PopAnswer();
     }
-    if (response_.results_size() > 0) {
+    if (!results.empty()) {
       write_outstanding_ = true;
-      stream_.Write(ToByteBuffer(response_.SerializeAsString()), &on_written_);
+      stream_.Write(ToByteBuffer(std::move(results)), &on_written_);
     } else if (final_status_.has_value() && answers_.empty()) {
       finish_started_ = true;
       stream_.Finish(ToGrpc(*final_status_), &on_finished_);
     }
   }
 
-  void FillResult(const Answer& answer, v1::PublishResult* result) {
-    if (!answer.error.ok()) {
-      result->mutable_error()->set_code(static_cast<int32_t>(answer.error.code()));
-      result->mutable_error()->set_message(std::string(MessageOf(answer.error)));
-      result->mutable_error()->set_retryable(answer.outcome.code == PublishCode::kOverloaded ||
-                                             absl::IsUnavailable(answer.error));
+  void Append(const Answer& answer, std::string* results) {
+    if (answer.error.ok()) {
+      AppendPublished(context_.engine.epoch(), answer.outcome.offset,
+                      answer.outcome.code == PublishCode::kDuplicate, results);
       return;
     }
-    v1::PublishResponse* published = result->mutable_published();
-    published->mutable_position()->set_epoch(context_.engine.epoch());
-    published->mutable_position()->set_offset(answer.outcome.offset);
-    published->set_duplicate(answer.outcome.code == PublishCode::kDuplicate);
+    v1::PublishResult result;
+    result.mutable_error()->set_code(static_cast<int32_t>(answer.error.code()));
+    result.mutable_error()->set_message(std::string(MessageOf(answer.error)));
+    result.mutable_error()->set_retryable(answer.outcome.code == PublishCode::kOverloaded ||
+                                          absl::IsUnavailable(answer.error));
+    AppendResult(result, results);
   }
 
   void PopAnswer() {
@@ -205,7 +203,6 @@ class PublishStreamCall final : public PublishWaiter, public Flushable, public O
   grpc::ServerContext server_context_;
   grpc::ByteBuffer request_buffer_;
   v1::PublishStreamRequest request_;
-  v1::PublishStreamResponse response_;
   grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer> stream_{&server_context_};
   std::string publisher_;
   std::deque<Answer> answers_;

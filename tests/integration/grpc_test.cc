@@ -3,9 +3,12 @@
 #include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <utility>
 
+#include "grpc/health/v1/health.grpc.pb.h"
 #include "tests/integration/service_test.h"
+#include "tests/support/deployment.h"
 
 namespace {
 
@@ -194,6 +197,43 @@ TEST_F(Grpc, HealthAnswersServing) {
     ASSERT_TRUE(answer.ok()) << answer.status.error_message();
     EXPECT_EQ(answer.response, serving);
   }
+}
+
+TEST_F(Grpc, HealthOfAnUnknownServiceIsNotFound) {
+  const auto answer =
+      CallRaw(service(), "/grpc.health.v1.Health/Check", std::string("\x0a\x04nope", 6));
+  EXPECT_EQ(answer.status.error_code(), StatusCode::NOT_FOUND);
+}
+
+TEST(GrpcHealth, WatchTellsThatTheServiceStops) {
+  support::DeploymentOptions options;
+  options.edges = 0;
+  support::Deployment deployment(options);
+  support::ServiceClient client(deployment.service_port());
+  const auto stub = grpc::health::v1::Health::NewStub(client.grpc_channel());
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + support::kPatience);
+  const auto watch = stub->Watch(&context, {});
+  grpc::ClientContext unknown_context;
+  unknown_context.set_deadline(std::chrono::system_clock::now() + support::kPatience);
+  grpc::health::v1::HealthCheckRequest unknown;
+  unknown.set_service("nope");
+  const auto unknown_watch = stub->Watch(&unknown_context, unknown);
+
+  grpc::health::v1::HealthCheckResponse response;
+  ASSERT_TRUE(watch->Read(&response));
+  EXPECT_EQ(response.status(), grpc::health::v1::HealthCheckResponse::SERVING);
+  ASSERT_TRUE(unknown_watch->Read(&response));
+  EXPECT_EQ(response.status(), grpc::health::v1::HealthCheckResponse::SERVICE_UNKNOWN);
+
+  deployment.service().process->Signal(SIGTERM);
+  ASSERT_TRUE(watch->Read(&response));
+  EXPECT_EQ(response.status(), grpc::health::v1::HealthCheckResponse::NOT_SERVING);
+  EXPECT_FALSE(watch->Read(&response));
+  EXPECT_EQ(watch->Finish().error_code(), StatusCode::UNAVAILABLE);
+  EXPECT_FALSE(unknown_watch->Read(&response));
+  EXPECT_EQ(unknown_watch->Finish().error_code(), StatusCode::UNAVAILABLE);
+  EXPECT_EQ(deployment.service().process->WaitForExit(), 0);
 }
 
 TEST_F(Grpc, ReflectionListsTheService) {

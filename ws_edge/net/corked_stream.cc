@@ -1,7 +1,9 @@
 #include "ws_edge/net/corked_stream.h"
 
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -22,15 +24,25 @@ constexpr size_t kFramesPerSendMax = 64;
 constexpr size_t kScratchBytesMax = 64 << 10;
 // Of a queue that has run empty.
 constexpr size_t kKeptCapacity = 16;
+// So far ahead of the flush that memory has come when it is needed (bench, fan-out).
+constexpr size_t kPrefetchAhead = 4;
 
-// What a frame counts in a queue: small ones cost more for their place than for their bytes.
-size_t CostOf(const FramePtr& frame) { return frame->size() + sizeof(FramePtr); }
+// Not send(2) of libc: in a process with threads that is a cancellation point, which costs as much
+// again as the rest of the way through user space.
+ssize_t SendBytes(int descriptor, std::string_view bytes) {
+  return ::syscall(SYS_sendto, descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
+                   nullptr, 0);
+}
 
 }  // namespace
 
 void FlushList::FlushAll() {
   turn_.swap(marked_);
-  for (CorkedStream* stream : turn_) {
+  for (size_t i = 0; i < turn_.size(); ++i) {
+    if (i + kPrefetchAhead < turn_.size() && turn_[i + kPrefetchAhead] != nullptr) {
+      turn_[i + kPrefetchAhead]->Prefetch();
+    }
+    CorkedStream* const stream = turn_[i];
     if (stream == nullptr) continue;
     stream->place_ = CorkedStream::kNotMarked;
     stream->Flush();
@@ -52,17 +64,8 @@ void CorkedStream::Append(FramePtr frame) {
 void CorkedStream::AppendControl(std::string_view bytes) {
   if (close_queued_ || broken_) return;
   close_queued_ = static_cast<uint8_t>(bytes.front()) == (0x80 | uint8_t{0x8});
+  if (close_queued_) data_allowed_ = false;
   Push(Frame::Copy(bytes));
-}
-
-void CorkedStream::Push(FramePtr frame) {
-  queued_bytes_ += CostOf(frame);
-  queue_.push_back(std::move(frame));
-  if (writable_wait_ == nullptr) Mark();
-}
-
-void CorkedStream::Mark() {
-  if (place_ == kNotMarked) place_ = flush_list_->Add(this);
 }
 
 void CorkedStream::DropQueue() {
@@ -75,19 +78,40 @@ void CorkedStream::DropQueue() {
 }
 
 void CorkedStream::ClearQueue() {
-  queue_.clear();
-  // A queue that has grown gives its memory back: most sessions are idle most of the time.
-  if (queue_.capacity() > kKeptCapacity) queue_.shrink_to_fit();
+  if (queue_.capacity() > kKeptCapacity) {
+    queue_.clear();  // gives its memory back: most sessions are idle most of the time
+  } else {
+    queue_.erase(queue_.begin(), queue_.end());
+  }
   head_ = 0;
   front_sent_ = 0;
   queued_bytes_ = 0;
 }
 
 void CorkedStream::Flush() {
-  while (pending() > 0 && writable_wait_ == nullptr) {
+  if (queue_.size() == 1 && front_sent_ == 0 && !waiting_) {
+    SendOnlyFrame();
+    return;
+  }
+  while (pending() > 0 && !waiting_) {
     const size_t sent = Send();
     if (sent == 0) return;
     Sent(sent);
+  }
+}
+
+// The way of most flushes.
+void CorkedStream::SendOnlyFrame() {
+  const std::string_view bytes = queue_.front()->bytes();
+  const ssize_t sent = SendBytes(descriptor_, bytes);
+  if (sent == static_cast<ssize_t>(bytes.size())) {
+    queue_.pop_back();
+    queued_bytes_ = 0;
+  } else if (sent > 0) {
+    Sent(static_cast<size_t>(sent));
+    Flush();
+  } else {
+    OnSendError();
   }
 }
 
@@ -97,15 +121,14 @@ size_t CorkedStream::Send() {
   const size_t count = std::min(pending(), kFramesPerSendMax);
   ssize_t sent = 0;
   if (count == 1) {
-    sent = ::send(socket_.native_handle(), first.data(), first.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    sent = SendBytes(descriptor_, first);
   } else if (queued_bytes_ <= pending() * kCopyBytesMax) {
     std::string& scratch = flush_list_->scratch();
     scratch.assign(first);
     for (size_t i = head_ + 1; i < queue_.size() && scratch.size() < kScratchBytesMax; ++i) {
       scratch.append(queue_[i]->bytes());
     }
-    sent = ::send(socket_.native_handle(), scratch.data(), scratch.size(),
-                  MSG_NOSIGNAL | MSG_DONTWAIT);
+    sent = SendBytes(descriptor_, scratch);
   } else {
     std::array<iovec, kFramesPerSendMax> parts;
     parts[0] = {const_cast<char*>(first.data()), first.size()};
@@ -116,9 +139,14 @@ size_t CorkedStream::Send() {
     msghdr message{};
     message.msg_iov = parts.data();
     message.msg_iovlen = count;
-    sent = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    sent = ::sendmsg(descriptor_, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
   }
   if (sent > 0) return static_cast<size_t>(sent);
+  OnSendError();
+  return 0;
+}
+
+void CorkedStream::OnSendError() {
   const bool later = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ||
                      errno == ENOBUFS || errno == ENOMEM;
   if (later) {
@@ -126,7 +154,6 @@ size_t CorkedStream::Send() {
   } else {
     Fail();
   }
-  return 0;
 }
 
 void CorkedStream::Sent(size_t bytes) {
@@ -150,18 +177,32 @@ void CorkedStream::Sent(size_t bytes) {
   }
 }
 
-void CorkedStream::Fail() {
+void CorkedStream::Close() {
+  Break();
+  descriptor_ = -1;  // another connection's, soon
+  Error ignored;
+  socket_.close(ignored);
+}
+
+void CorkedStream::Break() {
   broken_ = true;
+  data_allowed_ = false;
   ClearQueue();
+}
+
+void CorkedStream::Fail() {
+  Break();
   Error ignored;
   socket_.shutdown(Socket::shutdown_both, ignored);  // the reader is to see it too
 }
 
 void CorkedStream::WaitWritable() {
+  waiting_ = true;
   writable_wait_ = std::make_shared<CorkedStream*>(this);
   socket_.async_wait(Socket::wait_write, [wait = writable_wait_](const Error& error) {
     CorkedStream* const self = *wait;
     if (self == nullptr) return;
+    self->waiting_ = false;
     self->writable_wait_.reset();
     if (error) {
       self->Fail();
@@ -198,8 +239,7 @@ void CorkedStream::StartDiscard(std::shared_ptr<std::string> buffer,
       StartDiscard(std::move(buffer), std::move(done));
       return;
     }
-    Error ignored;
-    socket_.close(ignored);
+    Close();
     done(error == net::error::eof ? Error() : error);
   });
 }

@@ -7,6 +7,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -21,10 +22,10 @@ class FlushList {
   FlushList& operator=(const FlushList&) = delete;
 
   // Marks a stream that is not marked; returns its place, for Remove.
-  size_t Add(CorkedStream* stream) {
+  uint32_t Add(CorkedStream* stream) {
     if (marked_.empty()) boost::asio::post(loop_, [this] { FlushAll(); });
     marked_.push_back(stream);
-    return marked_.size() - 1;
+    return static_cast<uint32_t>(marked_.size() - 1);
   }
   // A marked stream that goes away.
   void Remove(size_t place) { marked_[place] = nullptr; }

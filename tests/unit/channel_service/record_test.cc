@@ -86,5 +86,25 @@ TEST(RecordTest, PublishRequestsAreAppendedToAMessage) {
   EXPECT_EQ(read.publications(1).data(), "b");
 }
 
+TEST(RecordTest, PublishResultsAreAppendedToAMessage) {
+  std::string bytes;
+  AppendPublished("epoch", 300, false, &bytes);
+  v1::PublishResult refused;
+  refused.mutable_error()->set_code(3);
+  refused.mutable_error()->set_message("why");
+  AppendResult(refused, &bytes);
+  AppendPublished("epoch", uint64_t{1} << 60, true, &bytes);
+  v1::PublishStreamResponse read;
+  ASSERT_TRUE(read.ParseFromString(bytes));
+  ASSERT_EQ(read.results_size(), 3);
+  EXPECT_EQ(read.results(0).published().position().epoch(), "epoch");
+  EXPECT_EQ(read.results(0).published().position().offset(), 300u);
+  EXPECT_FALSE(read.results(0).published().duplicate());
+  EXPECT_EQ(read.results(1).error().code(), 3);
+  EXPECT_EQ(read.results(1).error().message(), "why");
+  EXPECT_EQ(read.results(2).published().position().offset(), uint64_t{1} << 60);
+  EXPECT_TRUE(read.results(2).published().duplicate());
+}
+
 }  // namespace
 }  // namespace channel

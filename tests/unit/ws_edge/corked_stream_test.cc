@@ -13,6 +13,8 @@
 namespace edge {
 namespace {
 
+constexpr size_t kQueueBytesMax = 100;
+
 // A stream and the other end of its connection.
 class CorkedStreamTest : public ::testing::Test {
  protected:
@@ -140,6 +142,42 @@ TEST_F(CorkedStreamTest, NoDataFollowsTheCloseFrame) {
   Turn();
   EXPECT_TRUE(completed);
   EXPECT_EQ(Receive(), close);
+}
+
+TEST_F(CorkedStreamTest, DataIsTakenOnlyWhileItIsAllowed) {
+  EXPECT_TRUE(stream_->Offer(Frame::Copy("early"), kQueueBytesMax));
+  stream_->AllowData(true);
+  EXPECT_TRUE(stream_->Offer(Frame::Copy("data"), kQueueBytesMax));
+  stream_->AllowData(false);
+  EXPECT_TRUE(stream_->Offer(Frame::Copy("late"), kQueueBytesMax));
+  Turn();
+  EXPECT_EQ(Receive(), "data");
+  EXPECT_EQ(stream_->offered(), 1u);
+}
+
+TEST_F(CorkedStreamTest, AFullQueueTakesNoMoreData) {
+  stream_->AllowData(true);
+  const std::string large(kQueueBytesMax + 1, 'x');
+  EXPECT_TRUE(stream_->Offer(Frame::Copy(large), kQueueBytesMax)) << "an empty queue takes any";
+  EXPECT_FALSE(stream_->Offer(Frame::Copy("y"), kQueueBytesMax));
+  Turn();
+  EXPECT_EQ(Receive(), large);
+}
+
+TEST_F(CorkedStreamTest, AClosedStreamWritesToNobodyElse) {
+  stream_->AllowData(true);
+  EXPECT_TRUE(stream_->Offer(Frame::Copy("dropped"), kQueueBytesMax));
+  const int descriptor = stream_->socket().native_handle();
+  stream_->Close();
+  int others[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, others), 0);
+  ASSERT_TRUE(others[0] == descriptor || others[1] == descriptor) << "the number is used again";
+  EXPECT_TRUE(stream_->Offer(Frame::Copy("late"), kQueueBytesMax));
+  Append("ping");
+  Turn();
+  char byte = 0;
+  for (const int end : others) EXPECT_EQ(::recv(end, &byte, 1, MSG_DONTWAIT), -1);
+  for (const int end : others) ::close(end);
 }
 
 TEST_F(CorkedStreamTest, AStreamMayGoWhileItIsMarked) {

@@ -1,0 +1,15 @@
+// Where gRPC waits for its sockets, so that a loop of ours can wait for them as well.
+#pragma once
+
+namespace channel {
+
+// gRPC 1.51 keeps all sockets of a process in one epoll set, which is polled by whoever waits for a
+// completion queue. A set is a descriptor itself: it is readable while one of its sockets is. So a
+// loop that watches it, and takes what a queue has without waiting, needs no thread for gRPC (a
+// thread of its own costs two changes of threads for each message; README, "Threads").
+//
+// Starts gRPC, for good. Call it before anything else of gRPC is used. The descriptor belongs to
+// gRPC. -1: not found (another GRPC_POLL_STRATEGY); then a queue must be looked at again and again.
+int FindPollDescriptor();
+
+}  // namespace channel
