@@ -6,11 +6,10 @@
 namespace channel {
 namespace {
 
-// Of a record beside its bytes: Record with its control block, the string's heap block, a place in
-// the ring.
-constexpr size_t kRecordOverheadBytes = 150;
+// Of a record beside its bytes: Record, what malloc takes, a place in the ring.
+constexpr size_t kRecordOverheadBytes = 64;
 
-size_t SizeOf(const RecordPtr& record) { return record->bytes.size() + kRecordOverheadBytes; }
+size_t SizeOf(const RecordPtr& record) { return record->bytes().size() + kRecordOverheadBytes; }
 
 }  // namespace
 
@@ -36,7 +35,7 @@ void HistoryRing::Read(uint64_t after_offset, const ReadRequest& request,
       [](uint64_t offset, const RecordPtr& candidate) { return offset < candidate->offset; });
   size_t bytes = 0;
   for (; record != records_.end(); ++record) {
-    bytes += (*record)->bytes.size();
+    bytes += (*record)->bytes().size();
     const bool first = result->records.empty();
     if (result->records.size() >= request.count_max || (bytes > request.bytes_max && !first)) {
       result->more = true;

@@ -34,7 +34,7 @@ class HubGroup final : public GroupSink {
   void OnPublication(const RecordPtr& record) override {
     for (Subscription& subscription : subscriptions) {
       if (!subscription.catching_up) {
-        subscription.subscriber->Append(record->bytes);
+        subscription.subscriber->Append(record->bytes());
       } else if (subscription.waiting.size() < kCatchUpRecordsMax) {
         subscription.waiting.push_back(record);
       } else {
@@ -141,7 +141,7 @@ void Hub::OnRead(HubGroup* group, uint64_t subscription_id, const ReadResult& re
 
   uint64_t position = result.head;
   for (const RecordPtr& record : result.records) {
-    subscription.subscriber->Append(record->bytes);
+    subscription.subscriber->Append(record->bytes());
     position = record->offset;
   }
   if (subscription.waiting_overflowed) {
@@ -153,7 +153,7 @@ void Hub::OnRead(HubGroup* group, uint64_t subscription_id, const ReadResult& re
     return;
   }
   for (const RecordPtr& record : subscription.waiting) {
-    if (record->offset > position) subscription.subscriber->Append(record->bytes);
+    if (record->offset > position) subscription.subscriber->Append(record->bytes());
   }
   subscription.waiting = {};
   subscription.catching_up = false;

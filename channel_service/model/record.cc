@@ -4,6 +4,7 @@
 #include <google/protobuf/wire_format_lite.h>
 
 #include <cstring>
+#include <new>
 
 #include "channel/v1/channel.pb.h"
 #include "channel_service/base/check.h"
@@ -73,11 +74,10 @@ RecordPtr MakeRecord(const PublishInput& input, uint64_t offset, uint64_t previo
       (input.key.empty() ? 0 : BytesFieldSize(input.key.size())) + (json ? VarintFieldSize(1) : 0);
   const size_t event_size = BytesFieldSize(publication_size);
 
-  auto record = std::make_shared<Record>();
-  record->offset = offset;
-  record->previous_offset = previous_offset;
-  record->time_unix_ms = time_unix_ms;
-  uint8_t* at = Grow(&record->bytes, BytesFieldSize(event_size));
+  const size_t size = BytesFieldSize(event_size);
+  void* const memory = ::operator new(sizeof(Record) + size);
+  RecordPtr record(new (memory) Record(offset, previous_offset, time_unix_ms, size));
+  uint8_t* at = static_cast<uint8_t*>(memory) + sizeof(Record);
   at = WriteLength(v1::SubscribeResponse::kEventsFieldNumber, event_size, at);
   at = WriteLength(v1::Event::kPublicationFieldNumber, publication_size, at);
   at = WriteBytes(P::kGroupIdFieldNumber, input.group_id, at);
@@ -90,9 +90,17 @@ RecordPtr MakeRecord(const PublishInput& input, uint64_t offset, uint64_t previo
   return record;
 }
 
+void intrusive_ptr_release(const Record* record) {
+  if (--record->references_ > 0) return;
+  record->~Record();
+  ::operator delete(const_cast<Record*>(record));
+}
+
 v1::Publication ParseRecord(const Record& record) {
   v1::SubscribeResponse response;
-  CHANNEL_CHECK(response.ParseFromString(record.bytes) && response.events_size() == 1);
+  const auto size = static_cast<int>(record.bytes().size());
+  CHANNEL_CHECK(response.ParseFromArray(record.bytes().data(), size) &&
+                response.events_size() == 1);
   return std::move(*response.mutable_events(0)->mutable_publication());
 }
 

@@ -4,8 +4,8 @@
 // concatenation of records is a valid SubscribeResponse.
 #pragma once
 
+#include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 
@@ -19,14 +19,36 @@ class PublishResult;
 
 namespace channel {
 
-// One publication with its position. Immutable; shared by the history and by subscriptions.
-struct Record {
-  uint64_t offset = 0;
-  uint64_t previous_offset = 0;  // of the group; 0 = none is known
-  int64_t time_unix_ms = 0;
-  std::string bytes;
+class Record;
+using RecordPtr = boost::intrusive_ptr<const Record>;
+
+// One publication with its position. Immutable, one block of memory; shared by the history and by
+// subscriptions. The reference count is not atomic: a record lives on one thread.
+class Record {
+ public:
+  Record(const Record&) = delete;
+  Record& operator=(const Record&) = delete;
+
+  const uint64_t offset;
+  const uint64_t previous_offset;  // of the group; 0 = none is known
+  const int64_t time_unix_ms;
+  std::string_view bytes() const { return {reinterpret_cast<const char*>(this + 1), size_}; }
+
+ private:
+  friend RecordPtr MakeRecord(const PublishInput& input, uint64_t offset, uint64_t previous_offset,
+                              int64_t time_unix_ms);
+  friend void intrusive_ptr_add_ref(const Record* record) { ++record->references_; }
+  friend void intrusive_ptr_release(const Record* record);
+
+  Record(uint64_t own_offset, uint64_t previous, int64_t time, size_t size)
+      : offset(own_offset),
+        previous_offset(previous),
+        time_unix_ms(time),
+        size_(static_cast<uint32_t>(size)) {}
+
+  const uint32_t size_;
+  mutable uint32_t references_ = 0;
 };
-using RecordPtr = std::shared_ptr<const Record>;
 
 // Serialises a publication by hand (protobuf's wire format, without building a message first).
 RecordPtr MakeRecord(const PublishInput& input, uint64_t offset, uint64_t previous_offset,

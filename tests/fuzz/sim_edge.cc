@@ -71,7 +71,7 @@ int SimEdge::Accept(bool enveloped, int send_buffer_bytes) {
 
 void SimEdge::Tick() {
   router_.OnTick();
-  link_.Tick();
+  link_.Tick(&router_);
   // Sessions whose close frame was not answered; here they had time enough.
   for (const auto& weak : std::exchange(closing_, {})) {
     if (const auto session = weak.lock()) session->Abort();

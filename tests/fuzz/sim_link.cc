@@ -35,11 +35,11 @@ void SimLink::Subscribe(std::string_view group_id, uint64_t tag, channel::Subscr
                  from.since ? static_cast<long long>(from.since->offset) : -1, from.last,
                  static_cast<unsigned long long>(tag));
   }
-  outbox_interests_.push_back({std::string(group_id), tag, std::move(from), true});
+  resume_table_.Add(std::string(group_id), tag, std::move(from));
 }
 
 void SimLink::Unsubscribe(std::string_view group_id) {
-  outbox_interests_.push_back({std::string(group_id), 0, {}, false});
+  resume_table_.Remove(std::string(group_id));
 }
 
 bool SimLink::Publish(const channel::PublishInput& input, uint64_t token) {
@@ -51,28 +51,24 @@ bool SimLink::Publish(const channel::PublishInput& input, uint64_t token) {
   if (publish_bytes_ + entry.bytes() > limits_.publish_queue_bytes_max) return false;
   publish_bytes_ += entry.bytes();
   ++last_sequence_;
-  outbox_publications_.push_back(std::move(entry));
+  publish_queue_.Push(std::move(entry));
   return true;
 }
 
 bool SimLink::Step(int number, edge::Router* router) {
   switch (number) {
     case 0:
-      return TakeOutbox();
-    case 1:
       return WriteSubscriptions();
-    case 2:
+    case 1:
       return ServeSubscriptions();
+    case 2:
+      return ReadEvents(router);
     case 3:
-      return ReadEvents();
-    case 4:
       return WritePublications();
-    case 5:
+    case 4:
       return ServePublication();
-    case 6:
-      return ReadAnswer();
     default:
-      return TakeInbox(router);
+      return ReadAnswer(router);
   }
 }
 
@@ -90,19 +86,6 @@ void SimLink::Lose() {
   publications_.clear();
   answers_.clear();
   publish_queue_.MarkAllUnsent();
-}
-
-bool SimLink::TakeOutbox() {
-  if (outbox_interests_.empty() && outbox_publications_.empty()) return false;
-  for (Interest& interest : std::exchange(outbox_interests_, {})) {
-    if (interest.subscribe) {
-      resume_table_.Add(interest.group_id, interest.tag, std::move(interest.from));
-    } else {
-      resume_table_.Remove(interest.group_id);
-    }
-  }
-  for (auto& entry : std::exchange(outbox_publications_, {})) publish_queue_.Push(std::move(entry));
-  return true;
 }
 
 bool SimLink::WriteSubscriptions() {
@@ -137,7 +120,7 @@ bool SimLink::ServeSubscriptions() {
   return true;
 }
 
-bool SimLink::ReadEvents() {
+bool SimLink::ReadEvents(edge::Router* router) {
   if (!up()) return false;
   service_.Flush();
   if (subscriber_->overflowed()) {
@@ -149,7 +132,7 @@ bool SimLink::ReadEvents() {
   channel::v1::SubscribeResponse batch;
   if (!batch.ParseFromString(*block)) Fail("a block is not a SubscribeResponse");
   Filter(&batch);
-  inbox_.emplace_back(std::move(batch));
+  Give(batch, router);
   return true;
 }
 
@@ -186,7 +169,7 @@ bool SimLink::ServePublication() {
   return true;
 }
 
-bool SimLink::ReadAnswer() {
+bool SimLink::ReadAnswer(edge::Router* router) {
   if (!up() || answers_.empty()) return false;
   const channel::PublishOutcome outcome = answers_.front();
   answers_.pop_front();
@@ -204,7 +187,7 @@ bool SimLink::ReadAnswer() {
     default:
       Fail("the engine is never away");
   }
-  inbox_.emplace_back(std::move(answer));
+  router->OnPublishAnswer(answer);
   return true;
 }
 
@@ -216,15 +199,8 @@ channel::PublishAnswer SimLink::AnswerFront(absl::Status status) {
   return answer;
 }
 
-bool SimLink::TakeInbox(edge::Router* router) {
-  if (inbox_.empty()) return false;
-  const InboxItem item = std::move(inbox_.front());
-  inbox_.pop_front();
-  if (const auto* answer = std::get_if<channel::PublishAnswer>(&item)) {
-    router->OnPublishAnswer(*answer);
-    return true;
-  }
-  for (const auto& event : std::get<channel::v1::SubscribeResponse>(item).events()) {
+void SimLink::Give(const channel::v1::SubscribeResponse& batch, edge::Router* router) {
+  for (const auto& event : batch.events()) {
     if (trace_) {
       std::fprintf(stderr, "%s takes %.200s\n", publisher_.c_str(),
                    event.ShortDebugString().c_str());
@@ -238,28 +214,26 @@ bool SimLink::TakeInbox(edge::Router* router) {
       router->OnGap(event.gap());
     }
   }
-  return true;
 }
 
 std::string SimLink::Describe() const {
   const auto count = [](const char* name, size_t number) {
     return std::string(" ") + name + "=" + std::to_string(number);
   };
-  return publisher_ + (up() ? " up" : " down") + count("interests", outbox_interests_.size()) +
-         count("publications", outbox_publications_.size()) +
+  return publisher_ + (up() ? " up" : " down") +
          count("unanswered", publish_queue_.empty() ? 0 : 1) +
          count("unsent", resume_table_.has_changes() ? 1 : 0) +
-         count("requests", requests_.size()) + count("inbox", inbox_.size());
+         count("requests", requests_.size()) + count("answers", answers_.size());
 }
 
-void SimLink::Tick() {
+void SimLink::Tick(edge::Router* router) {
   const channel::SteadyTime oldest = clock_.Now() - limits_.publish_timeout;
   while (!publish_queue_.empty() && publish_queue_.front().since < oldest) {
     if (publish_queue_.front_was_sent()) {
       Lose();  // the service has it and does not answer
       return;
     }
-    inbox_.emplace_back(AnswerFront(absl::UnavailableError("too late")));
+    router->OnPublishAnswer(AnswerFront(absl::UnavailableError("too late")));
   }
 }
 

@@ -1,10 +1,10 @@
 // The way between one edge and the service, in the simulation: what channel_client.cc and
-// channel_link.cc do with their threads and gRPC, step by step on one thread, so that every order
-// of hand-overs can happen. The resume table and the publish queue are the real ones.
+// channel_link.cc do with gRPC, step by step, so that every order of reads and writes can happen.
+// The resume table and the publish queue are the real ones.
 //
-// Six queues, each moved by a step of its own: the edge's calls → the client; the client → the
-// stream → the hub; the hub → the client; publications → the engine; answers → the client; the
-// inbox → the edge's loop. A lost link loses what is on the streams, and nothing else.
+// Each direction of a stream is moved by steps of its own: subscriptions → the stream → the hub;
+// the hub → the edge; publications → the stream → the engine; answers → the edge. A lost link loses
+// what is on the streams, and nothing else.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,6 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <variant>
-#include <vector>
 
 #include "channel/v1/channel.pb.h"
 #include "channel_service/client/publish_answer.h"
@@ -44,39 +42,30 @@ class SimLink final : public edge::Upstream {
     return found == gaps_.end() ? 0 : found->second;
   }
 
-  // edge::Upstream, on the edge's loop.
+  // edge::Upstream
   void Subscribe(std::string_view group_id, uint64_t tag, channel::SubscribeFrom from) override;
   void Unsubscribe(std::string_view group_id) override;
   [[nodiscard]] bool Publish(const channel::PublishInput& input, uint64_t token) override;
 
   // The steps; false if there was nothing to do.
-  static constexpr int kSteps = 8;
+  static constexpr int kSteps = 6;
   bool Step(int number, edge::Router* router);
 
   void Connect();
   void Lose();
   // The client's timers.
-  void Tick();
+  void Tick(edge::Router* router);
   // What waits where, for a trace.
   std::string Describe() const;
 
  private:
-  struct Interest {
-    std::string group_id;
-    uint64_t tag;
-    channel::SubscribeFrom from;
-    bool subscribe;
-  };
-  using InboxItem = std::variant<channel::v1::SubscribeResponse, channel::PublishAnswer>;
-
-  bool TakeOutbox();
   bool WriteSubscriptions();
   bool ServeSubscriptions();
-  bool ReadEvents();
+  bool ReadEvents(edge::Router* router);
   bool WritePublications();
   bool ServePublication();
-  bool ReadAnswer();
-  bool TakeInbox(edge::Router* router);
+  bool ReadAnswer(edge::Router* router);
+  void Give(const channel::v1::SubscribeResponse& batch, edge::Router* router);
   void Filter(channel::v1::SubscribeResponse* batch);
   channel::PublishAnswer AnswerFront(absl::Status status);
 
@@ -86,16 +75,11 @@ class SimLink final : public edge::Upstream {
   const std::string publisher_;
   const bool trace_;
 
-  // Called by the edge, not yet taken by the client.
-  std::vector<Interest> outbox_interests_;
-  std::vector<channel::PublishQueue::Entry> outbox_publications_;
-  size_t publish_bytes_ = 0;
-  uint64_t last_sequence_ = 0;
-
   // The client.
   channel::ResumeTable resume_table_;
   channel::PublishQueue publish_queue_;
-  std::deque<InboxItem> inbox_;
+  size_t publish_bytes_ = 0;
+  uint64_t last_sequence_ = 0;
 
   // The streams; gone with the link.
   std::unique_ptr<SimSubscriber> subscriber_;

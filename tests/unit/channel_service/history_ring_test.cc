@@ -2,19 +2,20 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 namespace channel {
 namespace {
 
-// A record of 10 bytes with what it costs beside them.
-constexpr size_t kRecordBytes = 160;
+// A record with a body of 10 bytes, and what it costs beside its own 25.
+constexpr size_t kRecordBytes = 25 + 64;
 
-RecordPtr Make(uint64_t offset, uint64_t previous, size_t bytes = 10, int64_t time = 0) {
-  auto record = std::make_shared<Record>();
-  record->offset = offset;
-  record->previous_offset = previous;
-  record->time_unix_ms = time;
-  record->bytes.assign(bytes, 'x');
-  return record;
+RecordPtr Make(uint64_t offset, uint64_t previous, size_t body_bytes = 10, int64_t time = 0) {
+  const std::string body(body_bytes, 'x');
+  PublishInput input;
+  input.group_id = "g";
+  input.body = body;
+  return MakeRecord(input, offset, previous, time);
 }
 
 std::vector<uint64_t> Offsets(const HistoryRing& ring, uint64_t after, ReadRequest request = {}) {

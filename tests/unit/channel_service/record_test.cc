@@ -47,12 +47,12 @@ TEST(RecordTest, RecordsOneAfterTheOtherAreOneResponse) {
   PublishInput input;
   input.group_id = "g";
   input.body = "one";
-  std::string bytes = MakeRecord(input, 1, 0, 5)->bytes;
+  std::string bytes(MakeRecord(input, 1, 0, 5)->bytes());
   v1::Event event;
   event.mutable_subscribed()->set_group_id("g");
   AppendEvent(event, &bytes);
   input.body = "";
-  bytes += MakeRecord(input, 2, 1, 6)->bytes;
+  bytes += MakeRecord(input, 2, 1, 6)->bytes();
   v1::SubscribeResponse response;
   ASSERT_TRUE(response.ParseFromString(bytes));
   ASSERT_EQ(response.events_size(), 3);
