@@ -7,13 +7,13 @@ readonly BUILD_PACKAGES=(g++ cmake ninja-build pkg-config libboost1.81-dev libbo
   libgrpc++-dev protobuf-compiler-grpc protobuf-compiler libprotobuf-dev libabsl-dev libspdlog-dev
   prometheus-cpp-dev libssl-dev libgtest-dev libgmock-dev curl procps)
 readonly TEST_PACKAGES=(clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev chromium
-  libbenchmark-dev iproute2)
+  libbenchmark-dev iproute2 valgrind)
 readonly NODE_PACKAGES=(nodejs npm)
 readonly NODE_MAJOR_MIN=18 # Debian 12's own, and what the browser tests are written for
 
 # What the build cannot do without, for systems where package names mean nothing to us.
 readonly BUILD_TOOLS=(g++ cmake ninja pkg-config protoc grpc_cpp_plugin curl)
-readonly TEST_TOOLS=(clang++-14 clang-format-14 clang-tidy-14 chromium node npm)
+readonly TEST_TOOLS=(clang++-14 clang-format-14 clang-tidy-14 chromium valgrind node npm)
 
 die() {
   local code=$1
@@ -27,7 +27,7 @@ usage() {
 Usage: install_deps.sh [--tests]
 
 Installs what building Channel needs on Debian 12 and is not there yet, with apt-get (through sudo
-when not root). --tests adds what the tests need (compiler checks, Chromium, Node.js).
+when not root). --tests adds what the tests need (compiler checks, Chromium, Valgrind, Node.js).
 Exit codes: 0 all is there, 64 bad usage, 69 something is missing and cannot be installed.
 HELP
 }

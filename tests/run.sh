@@ -8,7 +8,8 @@ usage() {
 Usage: tests/run.sh [--quick] [--asan] [--all] [-- CTEST_ARGUMENTS]
        tests/run.sh --fuzz [SECONDS]
 
-  (nothing)   everything but sanitizers and fuzzing: style, unit, contract, integration, deployment, browser, faults
+  (nothing)   everything but sanitizers and fuzzing: style, unit, contract, integration, deployment, browser, faults,
+              instructions per delivery
   --quick     what a developer runs after a change: style and unit tests only
   --asan      the whole suite, built with AddressSanitizer and UndefinedBehaviorSanitizer
   --all       first the default run, then the --asan run

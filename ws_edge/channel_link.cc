@@ -66,7 +66,9 @@ void ChannelLink::StartTick() {
 }
 
 void ChannelLink::Run() {
-  if (client_.RunReady(kUpstreamBytesPerTurnMax)) RunLater();
+  const bool more = client_.RunReady(kUpstreamBytesPerTurnMax);
+  GiveTaken();
+  if (more) RunLater();
 }
 
 void ChannelLink::RunLater() {
@@ -96,6 +98,7 @@ bool ChannelLink::Publish(const channel::PublishInput& input, uint64_t token) {
 }
 
 void ChannelLink::OnLinkUp() {
+  GiveTaken();
   up_ = true;
   metrics_.upstream_up.Set(1);
   metrics_.upstream_connects.Increment();
@@ -103,6 +106,7 @@ void ChannelLink::OnLinkUp() {
 }
 
 void ChannelLink::OnLinkDown(const std::string& why) {
+  GiveTaken();
   up_ = false;
   down_reason_ = why;
   down_since_ = clock_.Now();
@@ -110,17 +114,38 @@ void ChannelLink::OnLinkDown(const std::string& why) {
   spdlog::warn("link to the channel service is down: {}", why);
 }
 
-void ChannelLink::OnPublishAnswers(const std::vector<channel::PublishAnswer>& answers) {
-  if (router_ == nullptr) return;
-  for (const channel::PublishAnswer& answer : answers) router_->OnPublishAnswer(answer);
+void ChannelLink::OnPublishAnswers(std::vector<channel::PublishAnswer> answers) {
+  taken_.emplace_back(std::move(answers));
 }
 
-void ChannelLink::OnEvents(const channel::v1::SubscribeResponse& batch) {
+void ChannelLink::OnEvents(channel::v1::SubscribeResponse batch) {
+  taken_.emplace_back(std::move(batch));
+}
+
+void ChannelLink::GiveTaken() {
+  const auto taken = std::exchange(taken_, {});
   if (router_ == nullptr) return;
+  int events = 0;
+  for (const auto& item : taken) {
+    const auto* batch = std::get_if<channel::v1::SubscribeResponse>(&item);
+    if (batch != nullptr) events += batch->events_size();
+  }
+  for (const auto& item : taken) {
+    if (const auto* batch = std::get_if<channel::v1::SubscribeResponse>(&item)) {
+      Give(*batch, /*alone=*/events == 1);
+      continue;
+    }
+    for (const auto& answer : std::get<std::vector<channel::PublishAnswer>>(item)) {
+      router_->OnPublishAnswer(answer);
+    }
+  }
+}
+
+void ChannelLink::Give(const channel::v1::SubscribeResponse& batch, bool alone) {
   int gaps = 0;
   for (const channel::v1::Event& event : batch.events()) {
     if (event.has_publication()) {
-      router_->OnPublication(event.publication());
+      router_->OnPublication(event.publication(), alone);
     } else if (event.has_subscribed()) {
       router_->OnSubscribed(event.subscribed());
     } else if (event.has_gap()) {

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "channel_service/client/channel_client.h"
@@ -45,11 +46,13 @@ class ChannelLink final : public Upstream, private channel::ChannelClientObserve
   // channel::ChannelClientObserver
   void OnLinkUp() override;
   void OnLinkDown(const std::string& why) override;
-  void OnEvents(const channel::v1::SubscribeResponse& batch) override;
-  void OnPublishAnswers(const std::vector<channel::PublishAnswer>& answers) override;
+  void OnEvents(channel::v1::SubscribeResponse batch) override;
+  void OnPublishAnswers(std::vector<channel::PublishAnswer> answers) override;
 
   void Run();
   void RunLater();
+  void GiveTaken();
+  void Give(const channel::v1::SubscribeResponse& batch, bool alone);
   void WaitReadable();
   void StartTick();
 
@@ -59,6 +62,9 @@ class ChannelLink final : public Upstream, private channel::ChannelClientObserve
   channel::ChannelClient client_;
   boost::asio::posix::stream_descriptor poll_descriptor_;  // of its own, for gRPC's epoll set
   boost::asio::steady_timer tick_;
+  // What came in this turn, in order, until it is known whether a publication is alone in it.
+  std::vector<std::variant<channel::v1::SubscribeResponse, std::vector<channel::PublishAnswer>>>
+      taken_;
   Router* router_ = nullptr;  // null: what comes goes nowhere
   bool up_ = false;
   std::string down_reason_ = "not connected yet";

@@ -15,6 +15,7 @@ namespace {
 
 // So far ahead of the fan-out that memory has come when it is needed (bench, fan-out).
 constexpr size_t kPrefetchAhead = 8;
+constexpr size_t kPrefetchAheadOfWrites = 2;
 
 const char* ToString(channel::v1::GapReason reason) {
   return reason == channel::v1::GAP_REASON_EPOCH ? "epoch" : "retention";
@@ -139,7 +140,7 @@ bool Group::OnGap(const channel::v1::Gap& gap) {
   return missed;
 }
 
-void Group::OnPublication(const channel::v1::Publication& publication) {
+void Group::OnPublication(const channel::v1::Publication& publication, bool alone) {
   if (!following_ || gap_follows_) return;
   const uint64_t offset = publication.offset();
   const uint64_t previous_offset = publication.previous_offset();
@@ -157,32 +158,44 @@ void Group::OnPublication(const channel::v1::Publication& publication) {
   newest_ = std::max(newest_, offset);
   Frames frames{publication, epoch_};
   Remember(frames, missed);
-  // Delivering may close a slow session, but it leaves its groups only when it is over: the list of
-  // members does not change here.
+  const size_t deliveries = alone ? FanOut<true>(frames, missed) : FanOut<false>(frames, missed);
+  context_.metrics.deliveries.Increment(static_cast<double>(deliveries));
+  if (missed && missed_ == 0) ServeRequests();
+}
+
+// Delivering may close a slow session, but it leaves its groups only when it is over: the list of
+// members does not change here.
+template <bool kAlone>
+size_t Group::FanOut(Frames& frames, bool missed) {
+  const uint64_t offset = frames.publication.offset();
+  const uint64_t previous_offset = frames.publication.previous_offset();
+  constexpr size_t ahead = kAlone ? kPrefetchAheadOfWrites : kPrefetchAhead;
   size_t deliveries = 0;
   for (size_t i = 0; i < members_.size(); ++i) {
-    if (i + kPrefetchAhead < members_.size()) members_[i + kPrefetchAhead].stream->Prefetch();
+    if (i + ahead < members_.size()) members_[i + ahead].stream->Prefetch();
     Member& member = members_[i];
     if (member.waiting || member.position >= offset) continue;
     if (missed && member.enveloped && QueueIsLong(member.session)) {
       Wait(member);
     } else {
-      Deliver(member, offset, previous_offset, frames.Of(member.enveloped));
+      Deliver<kAlone>(member, offset, previous_offset, frames.Of(member.enveloped));
       ++deliveries;
     }
   }
-  context_.metrics.deliveries.Increment(static_cast<double>(deliveries));
-  if (missed && missed_ == 0) ServeRequests();
+  return deliveries;
 }
 
+template <bool kAlone>
 void Group::Deliver(Member& member, uint64_t offset, uint64_t previous_offset,
                     const FramePtr& frame) {
   if (member.position < previous_offset) context_.metrics.unannounced_positions.Increment();
   member.position = offset;
-  if (!member.stream->Offer(frame, context_.limits.session_queue_bytes_max)) {
-    member.session->CloseAsSlow();
-  }
+  const size_t queue_bytes_max = context_.limits.session_queue_bytes_max;
+  const bool taken = kAlone ? member.stream->OfferAlone(frame, queue_bytes_max)
+                            : member.stream->Offer(frame, queue_bytes_max);
+  if (!taken) member.session->CloseAsSlow();
 }
+template void Group::Deliver<false>(Member&, uint64_t, uint64_t, const FramePtr&);
 
 void Group::Remember(Frames& frames, bool missed) {
   const uint64_t offset = frames.publication.offset();

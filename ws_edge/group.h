@@ -75,7 +75,8 @@ class Group {
   void OnSubscribed(const channel::v1::Subscribed& subscribed);
   // True if members here have missed something.
   bool OnGap(const channel::v1::Gap& gap);
-  void OnPublication(const channel::v1::Publication& publication);
+  // `alone`: nothing else comes in this turn of the loop, so it is written at once.
+  void OnPublication(const channel::v1::Publication& publication, bool alone);
 
   // A few times a second: goes on with members that were behind and slow, gives up what has waited
   // too long. Appends sessions whose join was given up: they are to be removed.
@@ -141,6 +142,10 @@ class Group {
   bool QueueIsLong(const Session* session) const;
   void StartRecent(const channel::v1::Subscribed& subscribed);
   void AnnounceGap(Member& member, const char* reason, uint64_t after, uint64_t before);
+  // kAlone: the frame is alone in its turn.
+  template <bool kAlone>
+  size_t FanOut(Frames& frames, bool missed);
+  template <bool kAlone>
   void Deliver(Member& member, uint64_t offset, uint64_t previous_offset, const FramePtr& frame);
   void Remember(Frames& frames, bool missed);
   template <typename Change>

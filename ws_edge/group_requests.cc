@@ -159,7 +159,7 @@ void Group::Replay(Member& member) {
       Wait(member);
       return false;
     }
-    Deliver(member, entry.offset, entry.previous_offset, entry.frame);
+    Deliver</*kAlone=*/false>(member, entry.offset, entry.previous_offset, entry.frame);
     ++deliveries;
     return true;
   });

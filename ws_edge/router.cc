@@ -199,11 +199,11 @@ bool Router::OnGap(const channel::v1::Gap& gap) {
   return missed;
 }
 
-void Router::OnPublication(const channel::v1::Publication& publication) {
+void Router::OnPublication(const channel::v1::Publication& publication, bool alone) {
   metrics_.records_received.Increment();
   Group* group = Find(publication.group_id());
   if (group == nullptr) return;
-  group->OnPublication(publication);
+  group->OnPublication(publication, alone);
   if (group->has_requests()) Visit(group);
   auto& by_use = group_context_.by_use;
   while (group_context_.recent_bytes > limits_.recent_bytes_max && !by_use.empty()) {

@@ -52,7 +52,8 @@ class Router {
   void OnSubscribed(const channel::v1::Subscribed& subscribed);
   // True if members here have missed something.
   bool OnGap(const channel::v1::Gap& gap);
-  void OnPublication(const channel::v1::Publication& publication);
+  // `alone`: nothing else comes in this turn of the loop.
+  void OnPublication(const channel::v1::Publication& publication, bool alone);
   void OnPublishAnswer(const channel::PublishAnswer& answer);
 
   // Goes on with what waits, refuses what has waited too long. A few times a second.

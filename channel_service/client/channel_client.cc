@@ -216,7 +216,7 @@ void ChannelClient::OnStreamMessage(RawStream* stream, grpc::ByteBuffer& message
       return;
     }
     FilterEvents(&batch);
-    observer_->OnEvents(batch);
+    observer_->OnEvents(std::move(batch));
     return;
   }
   v1::PublishStreamResponse response;
@@ -243,7 +243,7 @@ void ChannelClient::OnStreamMessage(RawStream* stream, grpc::ByteBuffer& message
     answers.back().position = {published.position().epoch(), published.position().offset()};
     answers.back().duplicate = published.duplicate();
   }
-  observer_->OnPublishAnswers(answers);
+  observer_->OnPublishAnswers(std::move(answers));
 }
 
 PublishAnswer ChannelClient::AnswerFront(absl::Status status) {
@@ -316,7 +316,7 @@ void ChannelClient::ExpirePublications() {
                                      "have been published"
                                    : "the channel service could not be reached in time")));
   }
-  if (!expired.empty()) observer_->OnPublishAnswers(expired);
+  if (!expired.empty()) observer_->OnPublishAnswers(std::move(expired));
 }
 
 }  // namespace channel

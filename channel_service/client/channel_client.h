@@ -45,9 +45,9 @@ class ChannelClientObserver {
   virtual void OnLinkUp() = 0;
   virtual void OnLinkDown(const std::string& why) = 0;
   // A batch; events whose case is not set are to be ignored.
-  virtual void OnEvents(const v1::SubscribeResponse& batch) = 0;
+  virtual void OnEvents(v1::SubscribeResponse batch) = 0;
   // What became of publications: one answer for each that was taken.
-  virtual void OnPublishAnswers(const std::vector<PublishAnswer>& answers) = 0;
+  virtual void OnPublishAnswers(std::vector<PublishAnswer> answers) = 0;
 
  protected:
   ~ChannelClientObserver() = default;

@@ -4,6 +4,7 @@ import ctypes
 import json
 import os
 import pathlib
+import resource
 import signal
 import subprocess
 import tempfile
@@ -12,10 +13,41 @@ import urllib.request
 
 START_SECONDS = 10
 STOP_SECONDS = 5
+# All servers are on this machine; gRPC's clients and urllib would ask a proxy for them.
+os.environ["no_proxy"] = os.environ["no_grpc_proxy"] = "127.0.0.1"
+STOPPERS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM)  # end the bench
 
 
 class RunFailed(Exception):
     """The run cannot give figures; the text says why."""
+
+
+class PeerMissing(Exception):
+    """A program to compare with is not installed; the text names its package."""
+
+
+class Skipped(Exception):
+    """A figure has nothing to measure in this run; the text says why."""
+
+
+def _stop(number, _):
+    for other in STOPPERS:  # the way out must not be cut short; it has its own time limits
+        signal.signal(other, signal.SIG_IGN)
+    raise RunFailed("time is up" if number == signal.SIGALRM else f"stopped by signal {number}")
+
+
+def bound_run(seconds):
+    """From now on RunFailed is raised after so long, and when a signal wants to end the bench."""
+    for number in STOPPERS:
+        signal.signal(number, _stop)
+    signal.alarm(seconds)
+
+
+def allow_descriptors():
+    """As many for each process as the system lets it have; returns how many."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
 
 
 def _die_with_parent():
@@ -35,16 +67,22 @@ class Processes:
         return self
 
     def __exit__(self, *_):
-        while self._children:
-            self.end(self._children[-1])
-        self._folder.cleanup()
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPERS)  # they wait: no child is left
+        try:
+            while self._children:
+                self.end(self._children[-1])
+            self._folder.cleanup()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     def path(self, name):
         return pathlib.Path(self._folder.name) / name
 
     def start(self, program, *args, **popen):
-        """Standard error goes to a file that `check` shows."""
+        """`program` is in the folder of programs, or has an absolute path. Standard error goes to a
+        file that `check` shows."""
         binary = self.bin_dir / program
+        program = binary.name
         if not binary.exists():
             raise RunFailed(f"{binary} is not built")
         log = self.path(f"{program}-{len(self._children)}-{time.monotonic_ns()}.log")
@@ -90,8 +128,8 @@ class Processes:
     def start_service(self):
         return self._start_server("channel_service")
 
-    def start_edge(self, service):
-        edge = self._start_server("ws_edge", f"--channel={service.state['listen']}")
+    def start_edge(self, service, *flags):
+        edge = self._start_server("ws_edge", f"--channel={service.state['listen']}", *flags)
         self._wait(lambda: http_get(edge, "/readyz") is not None, "ws_edge is not ready")
         return edge
 
@@ -135,6 +173,31 @@ def resident_bytes(pid):
     raise RunFailed(f"no VmRSS of process {pid}")
 
 
+def cpu_ns(pid):
+    """CPU time of a process, all threads: its clock as clock_getcpuclockid(3) makes it."""
+    return time.clock_gettime_ns(~pid << 3 | 2)
+
+
+def start_raw_sender(processes):
+    """Its pid, its port, and the descriptor that takes its orders (load/message.h)."""
+    read_end, write_end = os.pipe()
+    sender = processes.start("bench_raw_sender", stdin=read_end, stdout=subprocess.PIPE)
+    os.close(read_end)
+    return sender.pid, sender.stdout.readline().strip(), write_end
+
+
+def start_publisher(processes, service, *sets):
+    """The descriptor that takes its orders; they become publications to sets of groups."""
+    read_end, write_end = os.pipe()
+    processes.start("bench_publisher", service.state["listen"], *sets, stdin=read_end)
+    os.close(read_end)
+    return write_end
+
+
+def edge_port(edge):
+    return edge.state["listen"].rpartition(":")[2]
+
+
 class LoadClient:
     """bench_load in front of one sender; a pipe carries its orders to the sender."""
 
@@ -144,47 +207,71 @@ class LoadClient:
                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     @classmethod
-    def facing_raw_sender(cls, processes):
+    def facing_raw_sender(cls, processes, sources=1):
         """The client and the pid of its sender."""
-        read_end, write_end = os.pipe()
-        sender = processes.start("bench_raw_sender", stdin=read_end, stdout=subprocess.PIPE)
-        port = sender.stdout.readline().strip()
-        client = cls(processes, port, write_end)
-        os.close(read_end)
-        os.close(write_end)
-        return client, sender.pid
+        pid, port, orders = start_raw_sender(processes)
+        client = cls(processes, port, orders, sources)
+        os.close(orders)
+        return client, pid
 
     @classmethod
     def facing_edge(cls, processes, service, edge, group, sources=1):
-        """The client; orders become publications to `group`."""
-        read_end, write_end = os.pipe()
-        processes.start("bench_publisher", service.state["listen"], group, stdin=read_end)
-        client = cls(processes, edge.state["listen"].rpartition(":")[2], write_end, sources)
-        os.close(read_end)
-        os.close(write_end)
+        """The client; orders become publications to `group` (or a set, see bench_publisher)."""
+        orders = start_publisher(processes, service, group)
+        client = cls(processes, edge_port(edge), orders, sources)
+        os.close(orders)
         return client
 
-    def command(self, *words):
+    def tell(self, *words):
         try:
             self._child.stdin.write(" ".join(map(str, words)) + "\n")
             self._child.stdin.flush()
-            answer = self._child.stdout.readline()
         except BrokenPipeError:
-            answer = ""
-        if not answer:
+            pass  # seen by answer()
+
+    def answer(self):
+        line = self._child.stdout.readline()
+        if not line:
             self._child.wait(STOP_SECONDS)
         self._processes.check()
-        return json.loads(answer)
+        return json.loads(line)
 
-    def run(self, pid, messages, bytes_each, together, milliseconds):
+    def command(self, *words):
+        self.tell(*words)
+        return self.answer()
+
+    def connect(self, total):
+        """Until that many connections are held."""
+        self.command("connect", total)
+
+    def run(self, pid, messages, bytes_each, way, milliseconds):
         """One measurement; any fault fails the run."""
         user_before, system_before = user_system_ticks(pid)
-        result = self.command("run", pid, messages, bytes_each, together, milliseconds)
+        result = self.command("run", pid, messages, bytes_each, way, milliseconds)
         user, system = user_system_ticks(pid)
         user, system = user - user_before, system - system_before
         result["user_share"] = user / (user + system) if user + system else 0
         check_faults(result)
         return result
+
+
+def measure_once(processes, program, *args):
+    """What a load client says that measures once and ends; any fault fails the run. The client
+    bounds its own waits."""
+    client = processes.start(program, *args, stdout=subprocess.PIPE)
+    answer = client.stdout.readline()
+    if not answer:
+        client.wait(STOP_SECONDS)
+        processes.check()
+        raise RunFailed(f"{program} gave no answer")
+    processes.end(client)
+    processes.check()
+    result = json.loads(answer)
+    try:
+        check_faults(result)
+    except RunFailed as failure:
+        raise RunFailed(f"{program} {' '.join(map(str, args))}: {failure}") from None
+    return result
 
 
 FAULTS = ("lost", "duplicated", "reordered", "damaged", "closed")

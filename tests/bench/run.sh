@@ -1,17 +1,31 @@
 #!/usr/bin/env bash
-# Builds what the bench needs (release preset) and runs it: tests/bench/run.sh --quick [--only NAME]
-# [--json FILE]. See README.md here, and --help.
+# Builds what the bench needs (release preset), installs what it compares with, and runs it:
+# tests/bench/run.sh [--quick|--full] [--only NAME]... See README.md here, and --help.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
-build=1
+bench() { python3 -B "$here/bench.py" "$@"; }  # in the caller's folder: --json FILE
+
 for argument in "$@"; do
   case $argument in
-    -h | --help | --bin | --bin=*) build=0 ;;  # nothing to build, or built elsewhere
+    -h | --help)
+      bench --help
+      exit
+      ;;
   esac
 done
-if ((build)); then
-  [[ -f build/release/build.ninja ]] || cmake --preset release >&2
-  cmake --build --preset release --target channel_bench >&2
+needs=$(bench --needs "$@")  # also refuses wrong flags, before anything is built
+if [[ $needs == *build* ]]; then
+  (
+    cd "$here/../.."
+    [[ -f build/release/build.ninja ]] || cmake --preset release
+    cmake --build --preset release --target channel_bench
+  ) >&2
 fi
-exec python3 -B tests/bench/bench.py "$@"
+if [[ $needs == *peers* ]]; then
+  "$here/peers/install.sh" >&2 || {
+    echo 'tests/bench/run.sh: --without-peers measures without them' >&2
+    exit 69
+  }
+fi
+exec python3 -B "$here/bench.py" "$@"

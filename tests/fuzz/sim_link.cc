@@ -206,7 +206,7 @@ void SimLink::Give(const channel::v1::SubscribeResponse& batch, edge::Router* ro
                    event.ShortDebugString().c_str());
     }
     if (event.has_publication()) {
-      router->OnPublication(event.publication());
+      router->OnPublication(event.publication(), batch.events_size() == 1);
     } else if (event.has_subscribed()) {
       router->OnSubscribed(event.subscribed());
     } else if (event.has_gap()) {

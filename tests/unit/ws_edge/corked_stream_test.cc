@@ -164,6 +164,35 @@ TEST_F(CorkedStreamTest, AFullQueueTakesNoMoreData) {
   EXPECT_EQ(Receive(), large);
 }
 
+TEST_F(CorkedStreamTest, AFrameAloneIsWrittenAtOnceButNotBeforeOthers) {
+  EXPECT_TRUE(stream_->OfferAlone(Frame::Copy("early"), kQueueBytesMax));
+  stream_->AllowData(true);
+  EXPECT_TRUE(stream_->OfferAlone(Frame::Copy("one"), kQueueBytesMax));
+  EXPECT_EQ(Receive(), "one");
+  EXPECT_EQ(stream_->queued_bytes(), 0u);
+  Append("ping");
+  EXPECT_TRUE(stream_->OfferAlone(Frame::Copy("two"), kQueueBytesMax));
+  EXPECT_EQ(Receive(), "");
+  Turn();
+  EXPECT_EQ(Receive(), "pingtwo");
+}
+
+TEST_F(CorkedStreamTest, OfAFrameAloneTheSocketMayTakeAPart) {
+  stream_->AllowData(true);
+  const std::string large(4 << 20, 'x');
+  EXPECT_TRUE(stream_->OfferAlone(Frame::Copy(large), kQueueBytesMax));
+  EXPECT_GT(stream_->queued_bytes(), 0u);
+  EXPECT_FALSE(stream_->OfferAlone(Frame::Copy("y"), kQueueBytesMax));
+  std::string received;
+  for (int i = 0; i < 1000 && received.size() < large.size(); ++i) {
+    received += Receive();
+    Turn();
+  }
+  EXPECT_EQ(received, large);
+  EXPECT_TRUE(stream_->OfferAlone(Frame::Copy("end"), kQueueBytesMax));
+  EXPECT_EQ(Receive(), "end");
+}
+
 TEST_F(CorkedStreamTest, AClosedStreamWritesToNobodyElse) {
   stream_->AllowData(true);
   EXPECT_TRUE(stream_->Offer(Frame::Copy("dropped"), kQueueBytesMax));

@@ -211,7 +211,7 @@ TEST_F(RouterTest, RandomJoinsAndLeavesAgreeWithAModel) {
     publication.set_group_id(id);
     publication.set_offset(1);
     const double before = metrics_.deliveries.Value();
-    router_.OnPublication(publication);
+    router_.OnPublication(publication, /*alone=*/false);
     EXPECT_EQ(metrics_.deliveries.Value() - before, static_cast<double>(members.size()));
   }
 }

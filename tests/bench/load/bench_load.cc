@@ -8,14 +8,19 @@
 // to use. Commands come on standard input, one a line, and are answered with one line of JSON each:
 //   connect COUNT                    until COUNT connections are held in all
 //   join GROUP                       all of them, and waits until all receive from it
-//   run PID MESSAGES BYTES TOGETHER MILLISECONDS
+//   join NAME GROUPS PARTS FIRST SET
+//       connection i, the (FIRST + i)th of all clients, joins one group of each part of the
+//       publisher's set number SET, NAME:GROUPS:PARTS
+//   run PID MESSAGES BYTES WAY MILLISECONDS
 //       orders MESSAGES messages of BYTES bytes, waits until every connection has them, and so on
 //       for the time given; answers with the CPU time that process PID used meanwhile
+//   expect MESSAGES BYTES, then settle
+//       the same once, where somebody else orders: `expect` is answered at once, `settle` when
+//       every connection has them
 // End of input ends the process.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,25 +34,20 @@
 #include <string>
 #include <vector>
 
-#include "tests/bench/load_connection.h"
-#include "tests/bench/message.h"
+#include "tests/bench/load/clocks.h"
+#include "tests/bench/load/load_connection.h"
+#include "tests/bench/load/message.h"
 
 namespace channel::bench {
 namespace {
 
 constexpr int kEventsMax = 512;
-constexpr size_t kScratchBytes = 256 * 1024;
+constexpr size_t kScratchBytes = 256 << 10;
 constexpr size_t kUpgradesInFlightMax = 256;       // well below a listen backlog of 4096
 constexpr int64_t kConnectNs = 60'000'000'000;     // for all connections
-constexpr int64_t kJoinNs = 30'000'000'000;        // for all connections
+constexpr int64_t kJoinNs = 60'000'000'000;        // for all connections
 constexpr int64_t kProbeIntervalNs = 200'000'000;  // between probes of a join
-constexpr int64_t kTurnNs = 5'000'000'000;         // for one order; what has not come then is lost
-
-int64_t Now(clockid_t clock = CLOCK_MONOTONIC) {
-  timespec time{};
-  clock_gettime(clock, &time);
-  return time.tv_sec * int64_t{1'000'000'000} + time.tv_nsec;
-}
+constexpr int64_t kTurnNs = 10'000'000'000;        // for one order; what has not come then is lost
 
 [[noreturn]] void Die(const std::string& why) {
   std::fprintf(stderr, "bench_load: %s\n", why.c_str());
@@ -89,20 +89,29 @@ class Load {
       Connect(count);
       std::printf("{\"connections\":%zu}\n", connections_.size());
     } else if (name == "join") {
-      std::string group;
-      command >> group;
-      Join(group);
-      std::printf("{\"probes\":%" PRIu64 "}\n", totals_.probe);
+      GroupSet set;
+      command >> set.name >> set.groups >> set.parts >> set.first >> set.way;
+      Join(set);
+      std::printf("{\"joined\":%" PRIu64 "}\n", totals_.probed);
     } else if (name == "run") {
       pid_t pid = 0;
       Order order;
       int64_t milliseconds = 0;
-      command >> pid >> order.messages >> order.bytes >> order.together >> milliseconds;
+      command >> pid >> order.messages >> order.bytes >> order.way >> milliseconds;
       if (!command || order.messages == 0 || order.bytes < kSequenceBytes ||
           order.bytes > kMessageBytesMax) {
         Die("bad order");
       }
       Run(pid, order, milliseconds * 1'000'000);
+    } else if (name == "expect") {
+      Order order;
+      command >> order.messages >> order.bytes;
+      Expect(order);
+      std::printf("{\"expected\":%" PRIu64 "}\n", sequence_);
+    } else if (name == "settle") {
+      const bool complete = Settle();
+      std::printf("{\"end_ns\":%" PRId64 ",", Now());
+      PrintResult(complete);
     } else {
       Die("unknown command " + name);
     }
@@ -127,70 +136,97 @@ class Load {
     }
   }
 
-  // Joins are not acknowledged: a probe is sent to the group again and again until all see the
-  // newest one. As all members see the same order, nothing is on its way after that.
-  void Join(const std::string& group) {
+  // One group, or the groups of a publisher's set that this client's connections are to be in.
+  struct GroupSet {
+    std::string name;
+    size_t groups = 0;  // 0: one, whose name has no number
+    size_t parts = 1;
+    size_t first = 0;
+    uint32_t way = 0;
+  };
+
+  // Joins are not acknowledged: the publisher sends a probe to the groups again and again until
+  // each connection saw the newest one in each of its groups. As all members of a group see the
+  // same order, nothing is on its way after that.
+  void Join(const GroupSet& set) {
+    const size_t in_part = std::max<size_t>(set.groups / set.parts, 1);
+    size_t number = set.first;
     for (LoadConnection& connection : connections_) {
-      if (!connection.SendText(R"({"cmd":"add_group","group_id":")" + group + "\"}")) {
-        Die("could not send a join");
+      for (size_t part = 0; part < set.parts; ++part) {
+        std::string group = set.name;
+        if (set.groups > 0) group += std::to_string(part * in_part + number % in_part);
+        if (!connection.SendText(R"({"cmd":"add_group","group_id":")" + group + "\"}")) {
+          Die("could not send a join");
+        }
       }
+      ++number;
+      Poll(0);
     }
+    totals_.probes = set.parts;
     const int64_t deadline = Now() + kJoinNs;
-    while (totals_.probed < connections_.size()) {
-      if (Now() > deadline) Die("not every connection receives from the group");
+    do {
+      if (Now() > deadline) Die("not every connection receives from its groups");
       totals_.probed = 0;
-      ++totals_.probe;
-      if (!connections_.front().SendText(R"({"cmd":"send_to_group","group_id":")" + group +
-                                         R"(","message":"probe )" + std::to_string(totals_.probe) +
-                                         "\"}")) {
-        Die("could not send a probe");
-      }
-      // While connections keep receiving the probe, the next one would only make it slower.
-      uint64_t seen = 0;
+      totals_.probe = ++probe_;
+      Send({.messages = 0, .bytes = probe_, .way = set.way});
+      // While probes keep coming, the next one would only make it slower.
       int64_t patience = Now() + kProbeIntervalNs;
-      while (totals_.probed < connections_.size() && Now() < patience) {
-        Poll(20);
-        if (totals_.probed != seen) patience = Now() + kProbeIntervalNs;
-        seen = totals_.probed;
+      while (totals_.probed < connections_.size() && Now() < std::min(patience, deadline)) {
+        if (Poll(20) > 0) patience = Now() + kProbeIntervalNs;
       }
-    }
+    } while (totals_.probed < connections_.size());
   }
 
   void Run(pid_t pid, const Order& order, int64_t duration) {
-    clockid_t server_cpu{};
-    if (clock_getcpuclockid(pid, &server_cpu) != 0) Die("no process " + std::to_string(pid));
-    const Faults before = totals_.faults;
-    const uint64_t messages_before = totals_.messages;
-    const int64_t cpu_before = Now(server_cpu);
+    CpuClocks server;
+    if (!server.Add(pid)) Die("no process " + std::to_string(pid));
+    const int64_t cpu_before = server.Sum();
     const int64_t own_before = Now(CLOCK_PROCESS_CPUTIME_ID);
     const int64_t start = Now();
     uint64_t turns = 0;
     bool complete = true;
     while (complete && Now() - start < duration) {
-      complete = Turn(order);
+      Expect(order);
+      Send(order);
+      complete = Settle();
       ++turns;
     }
     const int64_t wall = Now() - start;
-    const int64_t cpu = Now(server_cpu) - cpu_before;
+    const int64_t cpu = server.Sum() - cpu_before;
     const int64_t own = Now(CLOCK_PROCESS_CPUTIME_ID) - own_before;
     Poll(5);  // what comes now is a duplicate
-    const Faults& after = totals_.faults;
-    std::printf("{\"complete\":%s,\"turns\":%" PRIu64 ",\"deliveries\":%" PRIu64
-                ",\"cpu_ns\":%" PRId64 ",\"wall_ns\":%" PRId64 ",\"load_cpu_ns\":%" PRId64
-                ",\"lost\":%" PRIu64 ",\"duplicated\":%" PRIu64 ",\"reordered\":%" PRIu64
-                ",\"damaged\":%" PRIu64 ",\"closed\":%" PRIu64 "}\n",
-                complete ? "true" : "false", turns, totals_.messages - messages_before, cpu, wall,
-                own, after.lost - before.lost, after.duplicated - before.duplicated,
-                after.reordered - before.reordered, after.damaged - before.damaged,
-                after.closed - before.closed);
+    std::printf("{\"turns\":%" PRIu64 ",\"cpu_ns\":%" PRId64 ",\"wall_ns\":%" PRId64
+                ",\"load_cpu_ns\":%" PRId64 ",",
+                turns, cpu, wall, own);
+    PrintResult(complete);
   }
 
-  // One order, until everybody has everything. False if that took too long.
-  bool Turn(const Order& order) {
+  // What came since the last result, as the end of a JSON object.
+  void PrintResult(bool complete) {
+    const Faults& before = before_.faults;
+    const Faults& after = totals_.faults;
+    std::printf(
+        "\"complete\":%s,\"deliveries\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"duplicated\":%" PRIu64
+        ",\"reordered\":%" PRIu64 ",\"damaged\":%" PRIu64 ",\"closed\":%" PRIu64 "}\n",
+        complete ? "true" : "false", totals_.messages - before_.messages, after.lost - before.lost,
+        after.duplicated - before.duplicated, after.reordered - before.reordered,
+        after.damaged - before.damaged, after.closed - before.closed);
+    before_ = totals_;
+  }
+
+  void Send(const Order& order) {
+    if (write(orders_fd_, &order, sizeof order) != sizeof order) Die("the sender is gone");
+  }
+
+  void Expect(const Order& order) {
     sequence_ += order.messages;
+    totals_.message_bytes = order.bytes;
     totals_.goal = sequence_ + 1;
     totals_.done = 0;
-    if (write(orders_fd_, &order, sizeof order) != sizeof order) Die("the sender is gone");
+  }
+
+  // Until everybody has everything. False if that took too long.
+  bool Settle() {
     const int64_t deadline = Now() + kTurnNs;
     while (totals_.done < connections_.size()) {
       Poll(100);
@@ -209,8 +245,8 @@ class Load {
     if (epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) Die("epoll_ctl");
   }
 
-  // Waits for events once, and handles them.
-  void Poll(int milliseconds) {
+  // Waits for events once, and handles them; returns how many.
+  int Poll(int milliseconds) {
     const int count = epoll_wait(epoll_, events_, kEventsMax, milliseconds);
     for (int i = 0; i < count; ++i) {
       if (auto* connection = static_cast<LoadConnection*>(events_[i].data.ptr)) {
@@ -221,6 +257,7 @@ class Load {
         input_.append(scratch_.data(), static_cast<size_t>(got));
       }
     }
+    return count;
   }
 
   const uint16_t port_;
@@ -229,7 +266,10 @@ class Load {
   const int epoll_;
   std::deque<LoadConnection> connections_;  // stable addresses
   LoadConnection::Totals totals_;
-  uint64_t sequence_ = 0;  // the last message ordered
+  LoadConnection::Totals before_;  // in the last result
+  uint64_t sequence_ = 0;          // the last message ordered
+  // Probes of clients that share a publisher differ.
+  uint32_t probe_ = static_cast<uint32_t>(getpid()) << 12;
   std::string input_;
   std::vector<char> scratch_ = std::vector<char>(kScratchBytes);
   epoll_event events_[kEventsMax] = {};

@@ -13,12 +13,15 @@ namespace channel::bench {
 inline constexpr uint32_t kSequenceBytes = 16;
 inline constexpr uint32_t kMessageBytesMax = 65536;  // the edge's --message_bytes_max
 
-// The load client writes orders to a sender (the raw sender, or the publisher in front of the real
-// system): "send so many messages to everybody now".
+// What a sender (the raw sender, or the publisher in front of the real system) reads on its
+// standard input: "send so many messages to everybody now".
 struct Order {
-  uint32_t messages = 0;
+  uint32_t messages = 0;  // publisher: 0 = the text "probe BYTES" to every group of the set
   uint32_t bytes = 0;     // of one message, kSequenceBytes … kMessageBytesMax
-  uint32_t together = 0;  // raw sender: 0 = one send per message, 1 = one send for all messages
+  // Raw sender: 0 = one send per message and connection; 1 = one send for all messages; n ≥ 2 = one
+  // send per message, first to connections 0, n, 2n …, then to 1, n + 1 …: the order that n groups
+  // with members from everywhere have. Publisher: which of its sets of groups.
+  uint32_t way = 0;
 };
 
 // Letters to compare with or to copy from; as long as any message that starts at any phase.

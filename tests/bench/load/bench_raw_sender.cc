@@ -1,7 +1,7 @@
 // What the kernel alone costs: a sender that does nothing but send(2) to sockets in epoll. It
 // answers the WebSocket upgrade (the load client needs no more than that), and sends messages when
 // an order comes on its standard input (see message.h). The frame is made once per message, and
-// there is one send per message and connection, or one per connection if the order says `together`.
+// there is one send per message and connection, or one per connection if the order asks for that.
 //
 //   bench_raw_sender        prints its port, runs until the end of input
 #include <netinet/in.h>
@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -17,15 +18,11 @@
 #include <string_view>
 #include <vector>
 
-#include "tests/bench/message.h"
+#include "tests/bench/load/message.h"
+#include "tests/bench/load/websocket.h"
 
 namespace channel::bench {
 namespace {
-
-// The answer to the key of RFC 6455 section 1.3, which the load client sends.
-constexpr std::string_view kUpgradeAnswer =
-    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
 [[noreturn]] void Die(const char* what) {
   std::perror(what);
@@ -95,16 +92,20 @@ class RawSender {
   }
 
   void Send(const Order& order) {
+    if (order.messages == 0) return;
     frames_.clear();
     for (uint32_t i = 0; i < order.messages; ++i) AppendFrame(++sequence_, order.bytes);
-    if (order.together != 0) {
+    if (order.way == 1) {
       for (const int fd : sessions_) SendAll(fd, frames_);
       return;
     }
     const size_t frame_bytes = frames_.size() / order.messages;
     for (uint32_t i = 0; i < order.messages; ++i) {
       const std::string_view frame(frames_.data() + i * frame_bytes, frame_bytes);
-      for (const int fd : sessions_) SendAll(fd, frame);
+      const size_t step = std::max<size_t>(order.way, 1);
+      for (size_t first = 0; first < step; ++first) {
+        for (size_t at = first; at < sessions_.size(); at += step) SendAll(sessions_[at], frame);
+      }
     }
   }
 

@@ -1,11 +1,12 @@
-// One WebSocket connection of the load client (RFC 6455, by hand: no allocation per message).
+// One WebSocket connection of bench_load: receives, checks, and sends a command now and then.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <string_view>
 
-#include "tests/bench/sequence_check.h"
+#include "tests/bench/load/sequence_check.h"
+#include "tests/bench/load/websocket.h"
 
 namespace channel::bench {
 
@@ -16,11 +17,13 @@ class LoadConnection {
   // What the whole client counts; one for all connections.
   struct Totals {
     Faults faults;
-    uint64_t messages = 0;
-    uint64_t goal = 0;      // a connection is done when it has seen all numbers below
-    uint64_t done = 0;      // connections that reached the goal
-    uint64_t probe = 0;     // the newest probe sent (see Load::Join)
-    uint64_t probed = 0;    // connections that saw it
+    uint64_t messages = 0;     // without probes
+    size_t message_bytes = 0;  // of each that is on its way
+    uint64_t goal = 0;         // a connection is done when it has seen all numbers below
+    uint64_t done = 0;         // connections that reached the goal
+    uint64_t probe = 0;        // the newest probe (see Load::Join)
+    uint64_t probes = 0;    // how often each connection should see it: once in each of its groups
+    uint64_t probed = 0;    // connections that did
     uint64_t upgraded = 0;  // connections with a finished handshake
   };
 
@@ -33,7 +36,7 @@ class LoadConnection {
 
   // Sends one masked text frame. False if the socket did not take it whole: it is small and the
   // server reads, so that is an error.
-  bool SendText(std::string_view text) { return SendFrame(0x1, text); }
+  bool SendText(std::string_view text) { return SendFrame(kTextFrame, text); }
 
   // Takes what the socket has, at most one read. `scratch` is shared by all connections; the part
   // of a frame that is not complete yet is kept in the connection.
@@ -47,12 +50,13 @@ class LoadConnection {
   size_t TakeUpgrade(std::string_view data);
   size_t TakeFrame(std::string_view data);
   void OnText(std::string_view text);
-  bool SendFrame(uint8_t opcode, std::string_view payload);
+  bool SendFrame(uint8_t first, std::string_view payload);
 
   Totals* totals_;
   SequenceCheck check_;
   std::unique_ptr<char[]> carry_;  // made when a frame is split for the first time, then kept
-  uint64_t probe_ = 0;
+  uint64_t probe_ = 0;             // the newest that came
+  uint64_t probes_ = 0;            // how often
   uint32_t carry_bytes_ = 0;
   int fd_ = -1;
   bool upgraded_ = false;

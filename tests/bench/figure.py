@@ -1,0 +1,109 @@
+"""What a measurement hands back, to be printed, stored as JSON and drawn: plain values only."""
+
+import statistics
+from dataclasses import dataclass, field
+
+
+class Spread:
+    """Median, least and greatest of the rounds."""
+
+    def __init__(self, values):
+        self.rounds = list(values)
+        self.median = statistics.median(self.rounds)
+        self.least, self.greatest = min(self.rounds), max(self.rounds)
+
+    def json(self):
+        return {"median": self.median, "least": self.least, "greatest": self.greatest,
+                "rounds": self.rounds}
+
+    def __format__(self, spec):
+        return f"{self.median:{spec}} ({self.least:{spec}}-{self.greatest:{spec}})"
+
+    def __repr__(self):
+        return f"Spread({self:g})"
+
+
+def percentile(values, share):
+    """The value that this share (0 to 1) of all is not above (nearest rank)."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def cpu_us(result):
+    """CPU time of the servers for each delivery, of what a load client says."""
+    return result["cpu_ns"] / result["deliveries"] / 1000
+
+
+def per_second(result):
+    return result["deliveries"] / result["wall_ns"] * 1e9
+
+
+def middle(value):
+    """The number that stands for a value of a row or a plot."""
+    return value.median if isinstance(value, Spread) else value
+
+
+@dataclass
+class Column:
+    """A column of the table; `format` is a format specification for a number, a Spread or text."""
+    key: str
+    heading: str
+    format: str = ""
+
+
+@dataclass
+class Check:
+    """One limit of the bench; the run's exit code says whether all were kept."""
+    what: str
+    value: float
+    limit: float
+    at_most: bool = True
+
+    @property
+    def ok(self):
+        return self.value <= self.limit if self.at_most else self.value >= self.limit
+
+
+@dataclass
+class Series:
+    name: str
+    points: list  # (x, Spread or number); x is text for bars, a number for lines
+
+
+@dataclass
+class Plot:
+    title: str
+    x_label: str
+    y_label: str
+    kind: str  # "bars" or "lines"
+    series: list  # of Series
+    log_x: bool = False
+    log_y: bool = False
+    limit: tuple = None  # (label, y): a dashed line
+
+
+@dataclass
+class Figure:
+    name: str  # of its module, and of --only
+    number: str  # the row of the table of limits: "1, 2"
+    title: str
+    text: str  # what is measured, in one to three sentences
+    columns: list = field(default_factory=list)
+    rows: list = field(default_factory=list)  # dictionaries: key of a Column to its value
+    checks: list = field(default_factory=list)
+    plots: list = field(default_factory=list)
+    notes: list = field(default_factory=list)
+
+
+def plain(value):
+    """As dictionaries, lists, numbers and text, for JSON."""
+    if isinstance(value, Spread):
+        return value.json()
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if hasattr(value, "__dataclass_fields__"):
+        result = {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
+        return result | {"ok": value.ok} if isinstance(value, Check) else result
+    return value

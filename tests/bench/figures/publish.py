@@ -1,0 +1,80 @@
+"""Single messages by the unary Publish: no stall, and what a request costs (row 5)."""
+
+from figure import Check, Column, Figure, Plot, Series, Spread, percentile
+from processes import measure_once
+
+BYTES = 128
+INTERVAL_MS = 1050  # gRPC's callback API sleeps 100 ms after 1,000 ms without an event
+LIMIT_MS = 10
+SERVICES = 8
+OUTSTANDING = (1, 8, 64)
+
+
+def measure_lonely(run, messages):
+    """To each of several services a message after each interval in which it heard nothing."""
+    with run.processes() as processes:
+        services = [processes.start_service() for _ in range(SERVICES)]
+        return measure_once(processes, "bench_unary", "lonely", messages, INTERVAL_MS, BYTES,
+                            *(service.state["listen"] for service in services))
+
+
+def measure_saturated(run, rounds, milliseconds):
+    """For each round the result of each number of calls that are on their way together."""
+    with run.processes() as processes:
+        service = processes.start_service()
+        results = []
+        for number in range(rounds):
+            order = OUTSTANDING if number % 2 == 0 else OUTSTANDING[::-1]
+            results.append({count: measure_once(processes, "bench_unary", "saturate", count, BYTES,
+                                                milliseconds, service.pid, service.state["listen"])
+                            for count in order})
+        return results
+
+
+def lonely_row(what, times_us):
+    times = [time / 1000 for time in times_us]
+    return {"what": f"{what}, a message each {INTERVAL_MS:,} ms", "count": len(times),
+            "p50": percentile(times, 0.5), "p99": percentile(times, 0.99), "worst": max(times)}
+
+
+def saturated_row(count, results):
+    mine = [result[count] for result in results]
+    together = "one call at a time" if count == 1 else f"{count} calls at a time"
+    return {"what": f"call, {together}", "count": sum(result["requests"] for result in mine),
+            "p50": Spread(result["p50_ns"] / 1e6 for result in mine).median,
+            "p99": Spread(result["p99_ns"] / 1e6 for result in mine).median,
+            "rate": Spread(result["requests"] / result["wall_ns"] * 1e9 for result in mine),
+            "per_cpu": Spread(result["requests"] / result["cpu_ns"] * 1e9 for result in mine),
+            "us": Spread(result["cpu_ns"] / result["requests"] / 1000 for result in mine)}
+
+
+def measure(run):
+    messages, rounds, milliseconds = (40, 5, 800) if run.full else (7, 3, 350)
+    run.say(f"{messages} messages to each of {SERVICES} idle services")
+    lonely = measure_lonely(run, messages)
+    run.say("as many as go")
+    results = measure_saturated(run, rounds, milliseconds)
+    rows = [lonely_row("call", lonely["call_us"]), lonely_row("delivery", lonely["delivery_us"])]
+    rows += [saturated_row(count, results) for count in OUTSTANDING]
+    return Figure(
+        "publish", "5", "Single messages: the unary Publish",
+        f"Calls of Publish with {BYTES} B, one subscriber. First to services that hear nothing for "
+        f"{INTERVAL_MS:,} ms before each message: from the start of the call to its answer, and to "
+        f"the arrival at the subscriber. Then as fast as one client with one connection can.",
+        columns=[Column("what", "what"), Column("count", "number", ","),
+                 Column("p50", "p50 ms", ".2f"), Column("p99", "p99 ms", ".2f"),
+                 Column("worst", "worst ms", ".2f"), Column("rate", "requests/s", ",.0f"),
+                 Column("per_cpu", "requests per CPU second", ",.0f"),
+                 Column("us", "CPU µs", ".1f")],
+        rows=rows,
+        checks=[Check(f"{row['what']}: p99, ms", row["p99"], LIMIT_MS) for row in rows[:2]],
+        plots=[Plot("Requests per CPU second of channel_service", "", "requests", "bars",
+                    [Series("requests", [(row["what"].removeprefix("call, "), row["per_cpu"])
+                                         for row in rows[2:]])])],
+        notes=[f"{SERVICES} services take turns, so that each of them is idle before each message "
+               "and several can be asked in the time",
+               f"p99 of {len(lonely['call_us'])} messages" +
+               ("" if run.full else ": the worst of them; --full sends more"),
+               "CPU: of channel_service, with the delivery to the subscriber. The client is on the "
+               "same machine, on gRPC's completion queue, and as busy as the service, so "
+               "requests/s is not the service's limit"])

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# The edge and the channel service execute no more user-space instructions per delivery than the
+# stored figures say (instructions.json, and what instructions.py allows). Arguments go to
+# instructions.py. Builds the release preset's programs if they are not up to date: about as long as
+# a first build takes, otherwise a second.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+if ! command -v valgrind >/dev/null; then
+  echo 'valgrind is not installed (deploy/install_deps.sh --tests)'
+  exit 77
+fi
+
+[[ -f build/release/build.ninja ]] || cmake --preset release
+cmake --build --preset release --target bench_load bench_publisher channel_service ws_edge
+exec python3 -B tests/bench/instructions.py "$@"

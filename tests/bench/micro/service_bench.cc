@@ -1,0 +1,190 @@
+// What the channel service does for each publication, without gRPC.
+#include <benchmark/benchmark.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "channel/v1/channel.pb.h"
+#include "channel_service/engine/dedup_table.h"
+#include "channel_service/engine/memory_engine.h"
+#include "channel_service/hub/hub.h"
+#include "channel_service/model/record.h"
+#include "tests/bench/micro/allocations.h"
+
+namespace channel {
+namespace {
+
+using bench::Measure;
+
+constexpr char kGroup[] = "bench";
+constexpr uint64_t kSeed = 1;
+constexpr int kPerRequest = 64;
+// Publications before the clock runs, more than the history holds: each append drops the oldest.
+constexpr int kHistoryFull = 1000;
+
+std::string Letters(int64_t bytes) { return std::string(static_cast<size_t>(bytes), 'x'); }
+
+PublishInput Input(const std::string& body) {
+  PublishInput input;
+  input.group_id = kGroup;
+  input.body = body;
+  return input;
+}
+
+void SerialiseRecord(benchmark::State& state) {
+  const std::string body = Letters(state.range(0));
+  uint64_t offset = 123'456;
+  Measure(state, 1, [&] {
+    ++offset;
+    benchmark::DoNotOptimize(MakeRecord(Input(body), offset, offset - 1, 1'700'000'000'000));
+  });
+}
+BENCHMARK(SerialiseRecord)->Name("service/record")->Arg(64)->Arg(1024);
+
+// A PublishStream request of 64 publications; an operation is a publication.
+void ParsePublishRequest(benchmark::State& state) {
+  std::string bytes;
+  const std::string body = Letters(64);
+  for (uint64_t i = 1; i <= kPerRequest; ++i) {
+    PublishInput input = Input(body);
+    input.sequence = i;
+    AppendPublishRequest(input, &bytes);
+  }
+  v1::PublishStreamRequest request;
+  Measure(state, kPerRequest, [&] {
+    if (!request.ParseFromString(bytes)) std::abort();
+    benchmark::DoNotOptimize(request);
+  });
+}
+BENCHMARK(ParsePublishRequest)->Name("service/parse_request");
+
+class Answers final : public PublishWaiter {
+ public:
+  void OnPublished(uint64_t, const PublishOutcome& outcome) override {
+    if (outcome.code != PublishCode::kAccepted) std::abort();
+  }
+};
+
+enum class Numbering { kNone, kSequence, kKey };
+
+// Into one group whose history is full, 64 B.
+void Publish(benchmark::State& state, Numbering numbering) {
+  ServiceLimits limits;
+  limits.new_epoch_grace = {};  // the bounds of an old log
+  const SystemClock clock;
+  MemoryEngine engine(limits, clock, kSeed);
+  Answers answers;
+  const std::string body = Letters(64);
+  PublishInput input = Input(body);
+  std::string key(16, '0');
+  uint64_t count = 0;
+  const auto publish = [&] {
+    ++count;
+    if (numbering == Numbering::kSequence) {
+      input.publisher = "edge-1-0123456789abcdef";
+      input.sequence = count;
+    } else if (numbering == Numbering::kKey) {
+      for (size_t i = 0; i < 8; ++i) key[i] = static_cast<char>('a' + (count >> (4 * i) & 15));
+      input.key = key;
+    }
+    engine.StartPublish(input, &answers, 0);
+  };
+  for (int i = 0; i < kHistoryFull; ++i) publish();
+  Measure(state, 1, publish);
+}
+void PublishUnnumbered(benchmark::State& state) { Publish(state, Numbering::kNone); }
+void PublishNumbered(benchmark::State& state) { Publish(state, Numbering::kSequence); }
+void PublishKeyed(benchmark::State& state) { Publish(state, Numbering::kKey); }
+BENCHMARK(PublishUnnumbered)->Name("service/publish/unnumbered");
+BENCHMARK(PublishNumbered)->Name("service/publish/numbered");
+// Each key is remembered for minutes: no more of them than the table takes.
+BENCHMARK(PublishKeyed)->Name("service/publish/keyed")->Iterations(200'000);
+
+// A key that was published before, among as many as the argument.
+void LookUpKey(benchmark::State& state) {
+  DedupTable table(std::chrono::minutes(2), 1 << 20);
+  const std::string body = Letters(64);
+  std::vector<std::string> keys;
+  for (int64_t i = 0; i < state.range(0); ++i) keys.push_back("key-" + std::to_string(i * 7919));
+  PublishInput input = Input(body);
+  const SteadyTime now = SystemClock().Now();
+  for (size_t i = 0; i < keys.size(); ++i) {
+    input.key = keys[i];
+    table.Remember(input, i + 1, now);
+  }
+  size_t next = 0;
+  Measure(state, 1, [&] {
+    next = (next + 7919) % keys.size();
+    input.key = keys[next];
+    if (!table.Find(input).has_value()) std::abort();
+  });
+}
+BENCHMARK(LookUpKey)->Name("service/key_lookup")->Arg(1000)->Arg(100'000);
+
+// Gives the hub's sink to the benchmark, and has no history.
+class BareEngine final : public Engine {
+ public:
+  const std::string& epoch() const override { return epoch_; }
+  void StartPublish(const PublishInput&, PublishWaiter*, uint64_t) override { std::abort(); }
+  void Attach(std::string_view, GroupSink* attached) override { sink = attached; }
+  void Detach(std::string_view) override { sink = nullptr; }
+  void StartRead(const ReadRequest&, ReadDone done) override { done(ReadResult{}); }
+  void OnTick() override {}
+  size_t group_count() const override { return 1; }
+  size_t history_bytes() const override { return 0; }
+
+  GroupSink* sink = nullptr;
+
+ private:
+  const std::string epoch_ = "abcdefghjkmn";
+};
+
+// A transport that takes every block at once.
+class NullSubscriber final : public Subscriber {
+ public:
+  using Subscriber::Subscriber;
+  uint64_t blocks = 0;
+
+ private:
+  void StartWrite(std::string block) override {
+    benchmark::DoNotOptimize(block);
+    ++blocks;
+    OnWritten();
+  }
+  void OnOverflow() override { std::abort(); }
+};
+
+// 64 publications of 64 B in a turn to as many subscribers as the argument; an operation is a
+// delivery.
+void HubFanOut(benchmark::State& state) {
+  const auto count = static_cast<uint64_t>(state.range(0));
+  prometheus::Registry registry;
+  HubMetrics metrics(registry);
+  BareEngine engine;
+  FlushList list;
+  Hub hub(engine, metrics);
+  std::vector<std::unique_ptr<NullSubscriber>> subscribers;
+  for (uint64_t i = 0; i < count; ++i) {
+    subscribers.push_back(std::make_unique<NullSubscriber>(list, metrics, size_t{64} << 20));
+    hub.Add(subscribers.back().get());
+    if (!hub.Subscribe(subscribers.back().get(), {.group_id = kGroup}).ok()) std::abort();
+  }
+  list.FlushAll();
+  const RecordPtr record = MakeRecord(Input(Letters(64)), 2, 1, 1'700'000'000'000);
+  Measure(state, kPerRequest * count, [&] {
+    for (int i = 0; i < kPerRequest; ++i) engine.sink->OnPublication(record);
+    list.FlushAll();
+  });
+  for (const auto& subscriber : subscribers) {
+    if (subscriber->blocks <= static_cast<uint64_t>(state.iterations())) std::abort();
+    hub.Remove(subscriber.get());
+  }
+}
+BENCHMARK(HubFanOut)->Name("service/hub_fanout")->Arg(1)->Arg(4)->Arg(8);
+
+}  // namespace
+}  // namespace channel

@@ -1,0 +1,120 @@
+"""The load client of whole systems: bench_swarm in front of each system that is compared."""
+
+import dataclasses
+import json
+import subprocess
+
+import peers
+from processes import STOP_SECONDS, RunFailed, check_faults
+
+OURS = "Channel"
+
+
+class Swarm:
+    """Sessions that send and receive; see load/bench_swarm.cc for its commands. A fault fails the
+    run. `system`: a peers.Peer, or what looks like one."""
+
+    def __init__(self, processes, system, dialect):
+        self._processes, self.name = processes, system.name
+        self.pids = ",".join(map(str, system.pids))
+        self._child = processes.start("bench_swarm", dialect, ",".join(map(str, system.ports)),
+                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def ask(self, *words):
+        """Gives a command; `answer` waits for what it brings."""
+        try:
+            self._child.stdin.write(" ".join(map(str, words)) + "\n")
+            self._child.stdin.flush()
+        except BrokenPipeError:
+            pass  # `answer` says why it ended
+
+    def answer(self):
+        text = self._child.stdout.readline()
+        if not text:
+            self._child.wait(STOP_SECONDS)
+        self._processes.check()
+        if not text:
+            raise RunFailed(f"{self.name}: bench_swarm gave no answer")
+        result = json.loads(text)
+        try:
+            check_faults(result)
+        except RunFailed as failure:
+            log = self._child.log.read_text(errors="replace")[-500:].strip()
+            raise RunFailed(f"{self.name}: {failure} {log}".strip()) from None
+        return result
+
+    def command(self, *words):
+        self.ask(*words)
+        return self.answer()
+
+    def gather(self, sessions, groups):
+        """So many sessions in so many groups, all members hearing each other."""
+        self.command("connect", sessions)
+        self.command("join", groups)
+
+    def saturate(self, senders, bytes_each, milliseconds):
+        return self.command("saturate", self.pids, senders, bytes_each, milliseconds)
+
+    def rate(self, per_second, senders, bytes_each, milliseconds):
+        return self.command("rate", self.pids, per_second, senders, bytes_each, milliseconds)
+
+    def latency(self, count, interval_us, bytes_each):
+        return self.command("latency", count, interval_us, bytes_each)
+
+    def connects(self, count, groups):
+        return self.command("connects", self.pids, count, groups)
+
+    def close(self):
+        self.command("close", self.pids)
+
+
+def start_ours(processes, edges=2):
+    """Edges, each on a port of its own, and the channel service."""
+    service = processes.start_service()
+    children = [processes.start_edge(service) for _ in range(edges)]
+    return peers.Peer(OURS, [edge.state["listen"].rpartition(":")[2] for edge in children],
+                      [edge.pid for edge in children] + [service.pid])
+
+
+# What ours is compared with: how it is started, and what it speaks.
+COMPARED = ((peers.start_ws_redis, "channel"), (peers.start_socketio, "socketio"),
+            (peers.start_nats, "nats"))
+
+
+def start_all(run, processes):
+    """A swarm in front of ours, then of each peer unless the run leaves them out."""
+    swarms = [Swarm(processes, start_ours(processes), "channel")]
+    if not run.without_peers:
+        swarms += [Swarm(processes, start(processes), dialect) for start, dialect in COMPARED]
+    return swarms
+
+
+def start_all_alone(run, processes):
+    """The same in front of one process of each system, whose CPU time alone counts."""
+    swarms = [Swarm(processes, _first(start_ours(processes, 1)), "channel")]
+    if not run.without_peers:
+        swarms += [Swarm(processes, _first(start(processes)), dialect)
+                   for start, dialect in COMPARED]
+    return swarms
+
+
+def start_ws_corked(processes):
+    """ws + Redis with the edge's own technique built around it (see ws_redis.mjs)."""
+    return Swarm(processes, peers.start_ws_redis(processes, way="corked"), "channel")
+
+
+def start_nats_pair(processes):
+    """Two nats-servers; clients of one group are on different ones."""
+    return Swarm(processes, peers.start_nats_pair(processes), "nats")
+
+
+def start_relay(processes):
+    """The floor: messages between sessions over one epoll loop, no groups."""
+    relay = processes.start("bench_raw_relay", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    port = relay.stdout.readline().strip()
+    return Swarm(processes, peers.Peer("raw relay", [port], [relay.pid]), "raw")
+
+
+def _first(system):
+    """The process that serves the first port (see peers.Peer)."""
+    return dataclasses.replace(system, ports=system.ports[:1], pids=system.pids[:1])
