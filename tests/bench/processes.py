@@ -22,6 +22,10 @@ class RunFailed(Exception):
     """The run cannot give figures; the text says why."""
 
 
+class Stopped(RunFailed):
+    """The whole run has to end."""
+
+
 class PeerMissing(Exception):
     """A program to compare with is not installed; the text names its package."""
 
@@ -33,11 +37,11 @@ class Skipped(Exception):
 def _stop(number, _):
     for other in STOPPERS:  # the way out must not be cut short; it has its own time limits
         signal.signal(other, signal.SIG_IGN)
-    raise RunFailed("time is up" if number == signal.SIGALRM else f"stopped by signal {number}")
+    raise Stopped("time is up" if number == signal.SIGALRM else f"stopped by signal {number}")
 
 
 def bound_run(seconds):
-    """From now on RunFailed is raised after so long, and when a signal wants to end the bench."""
+    """From now on Stopped is raised after so long, and when a signal wants to end the bench."""
     for number in STOPPERS:
         signal.signal(number, _stop)
     signal.alarm(seconds)

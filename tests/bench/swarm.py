@@ -32,7 +32,10 @@ class Swarm:
         text = self._child.stdout.readline()
         if not text:
             self._child.wait(STOP_SECONDS)
-        self._processes.check()
+        try:
+            self._processes.check()
+        except RunFailed as failure:
+            raise RunFailed(f"{self.name}: {failure}") from None
         if not text:
             raise RunFailed(f"{self.name}: bench_swarm gave no answer")
         result = json.loads(text)

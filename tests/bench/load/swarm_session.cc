@@ -226,8 +226,14 @@ void SwarmSession::OnControl(SwarmShared& shared, uint8_t first, std::string_vie
     SendText(shared, kPongFrame, payload);
   } else if (first == kPongFrame) {
     events |= kAnswered;
+  } else if (first == kCloseFrame) {
+    const bool has_code = payload.size() >= 2;  // RFC 6455, 5.5.1
+    const int code =
+        has_code ? static_cast<uint8_t>(payload[0]) << 8 | static_cast<uint8_t>(payload[1]) : 0;
+    Break(shared, "the server said close " + std::to_string(code) + " " +
+                      std::string(payload.substr(has_code ? 2 : payload.size())));
   } else {
-    Break(shared, first == kCloseFrame ? "the server said close" : "an unexpected frame");
+    Break(shared, "an unexpected frame");
   }
 }
 
