@@ -41,6 +41,7 @@ void ChannelLink::Start(Router* router) {
 }
 
 void ChannelLink::Stop(std::chrono::milliseconds patience) {
+  self_.reset();  // handlers that are on their way find nobody
   tick_.cancel();
   boost::system::error_code ignored;
   poll_descriptor_.close(ignored);
@@ -49,19 +50,23 @@ void ChannelLink::Stop(std::chrono::milliseconds patience) {
 
 void ChannelLink::WaitReadable() {
   poll_descriptor_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                              [this](const boost::system::error_code& error) {
-                                if (error) return;
-                                Run();
-                                WaitReadable();
+                              [weak = std::weak_ptr<ChannelLink*>(self_)](const auto& error) {
+                                const auto self = weak.lock();
+                                if (error || self == nullptr) return;
+                                (*self)->Run();
+                                (*self)->WaitReadable();
                               });
 }
 
 void ChannelLink::StartTick() {
-  tick_.expires_after(poll_descriptor_.is_open() ? channel::ChannelClient::kTick : kBlindTick);
-  tick_.async_wait([this](const boost::system::error_code& error) {
-    if (error) return;
-    Run();
-    StartTick();
+  using Client = channel::ChannelClient;
+  const auto seeing = client_.has_unanswered() ? Client::kBusyTick : Client::kTick;
+  tick_.expires_after(poll_descriptor_.is_open() ? seeing : kBlindTick);
+  tick_.async_wait([weak = std::weak_ptr<ChannelLink*>(self_)](const auto& error) {
+    const auto self = weak.lock();
+    if (error || self == nullptr) return;
+    (*self)->Run();
+    (*self)->StartTick();
   });
 }
 
@@ -102,7 +107,7 @@ void ChannelLink::OnLinkUp() {
   up_ = true;
   metrics_.upstream_up.Set(1);
   metrics_.upstream_connects.Increment();
-  spdlog::info("link to the channel service is up");
+  spdlog::info("link to the channel service at {} is up", client_.address());
 }
 
 void ChannelLink::OnLinkDown(const std::string& why) {
@@ -111,7 +116,7 @@ void ChannelLink::OnLinkDown(const std::string& why) {
   down_reason_ = why;
   down_since_ = clock_.Now();
   metrics_.upstream_up.Set(0);
-  spdlog::warn("link to the channel service is down: {}", why);
+  spdlog::warn("link to the channel service at {} is down: {}", client_.address(), why);
 }
 
 void ChannelLink::OnPublishAnswers(std::vector<channel::PublishAnswer> answers) {

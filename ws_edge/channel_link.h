@@ -10,7 +10,6 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <memory>
-#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -33,6 +32,8 @@ class ChannelLink final : public Upstream, private channel::ChannelClientObserve
   void Stop(std::chrono::milliseconds patience);
 
   bool up() const { return up_; }
+  // See channel::ChannelClient; the string stays where it is.
+  const std::string& acknowledged_in() const { return client_.acknowledged_in(); }
   const std::string& down_reason() const { return down_reason_; }
   // When it went down, or was made, if it is not up.
   channel::SteadyTime down_since() const { return down_since_; }

@@ -3,12 +3,16 @@
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
+#include <charconv>
+#include <functional>
 #include <memory>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/flags/flag.h"
+#include "absl/strings/ascii.h"
 #include "absl/time/time.h"
 #include "channel_service/base/address.h"
 #include "channel_service/base/admin_server.h"
@@ -20,8 +24,10 @@
 
 ABSL_FLAG(std::string, listen, "127.0.0.1:1234",
           "Address for WebSocket clients, IP:PORT; several edges may share it");
-ABSL_FLAG(std::vector<std::string>, channel, {"127.0.0.1:2206"},
-          "Channel services, HOST:PORT, separated by commas; one is used at a time");
+ABSL_FLAG(
+    std::vector<std::string>, channel, {"127.0.0.1:2206"},
+    "Channel services, HOST:PORT, separated by commas; one is used at a time, the next one when it "
+    "is lost. The number at the end of --name chooses the first");
 ABSL_FLAG(std::string, admin_listen, "127.0.0.1:0",
           "Address of /healthz, /readyz, /metrics and /connections, IP:PORT");
 ABSL_FLAG(std::string, name, "", "Name in logs and in the header X-Channel-Edge; default edge-PID");
@@ -81,6 +87,16 @@ absl::StatusOr<EdgeLimits> LimitsFromFlags() {
   return limits;
 }
 
+// Edges with numbers in their names, as deploy scripts give them, take the addresses evenly.
+size_t PlaceOf(std::string_view name) {
+  size_t digits = 0;
+  while (digits < name.size() && absl::ascii_isdigit(name[name.size() - 1 - digits])) ++digits;
+  if (digits == 0) return std::hash<std::string_view>{}(name);
+  size_t number = 0;
+  std::from_chars(name.data() + name.size() - digits, name.data() + name.size(), number);
+  return number - 1;
+}
+
 int Main(int argc, char** argv) {
   channel::TuneLibraries();
   channel::ParseFlags(
@@ -115,6 +131,7 @@ int Main(int argc, char** argv) {
   }
   std::random_device random;
   options.client.addresses = absl::GetFlag(FLAGS_channel);
+  options.client.first_address = PlaceOf(options.name);
   options.instance = fmt::format("{:08x}{:08x}", random(), random());
   options.client.publisher = fmt::format("{}-{}", options.name.substr(0, 40), options.instance);
   options.client.publish_queue_bytes_max = options.limits.publish_queue_bytes_max;

@@ -15,10 +15,14 @@ namespace channel {
 namespace {
 
 // A poll of gRPC 1.51 handles one event of its epoll set, which need not complete anything of ours;
-// so after one that gave nothing there may be more. There is one connection at a time.
-constexpr int kIdlePolls = 2;
-// An address that does not answer in this time is given up for the next one.
+// so after one that gave nothing there may be more. The first one after a write that was taken at
+// once does not look at the set at all.
+constexpr int kIdlePolls = 3;
+// So many completions in a turn, beside the bound in bytes: answers may be tiny.
+constexpr int kEventsPerRunMax = 1024;
+// An address that does not answer in this time is given up: for the next one, soon, if there is one.
 constexpr std::chrono::seconds kConnectTimeout{3};
+constexpr std::chrono::seconds kConnectTimeoutOfMany{1};
 constexpr std::chrono::seconds kLinkProven{5};
 // How long one stream may go on after the service has ended the other.
 constexpr std::chrono::seconds kLastWordsTimeout{1};
@@ -55,6 +59,7 @@ ChannelClient::ChannelClient(ChannelClientOptions options, ChannelClientObserver
     : options_(std::move(options)),
       observer_(observer),
       poll_descriptor_(FindPollDescriptor()),
+      next_channel_(options_.first_address % options_.addresses.size()),
       backoff_(kBackoffFirst, kBackoffLongest, options_.seed) {
   CHANNEL_CHECK(!options_.addresses.empty());
   for (const std::string& address : options_.addresses) channels_.push_back(MakeChannel(address));
@@ -88,8 +93,15 @@ void ChannelClient::Stop(std::chrono::milliseconds patience) {
 }
 
 bool ChannelClient::RunReady(size_t bytes_max) {
+  const bool more = TakeReady(bytes_max);
+  // Last: what has come in time is not overdue, however long the owner's loop was busy.
+  if (!stopped_) TickIfDue();
+  return more;
+}
+
+bool ChannelClient::TakeReady(size_t bytes_max) {
   received_bytes_ = 0;
-  TickIfDue();
+  int events = 0;
   void* tag = nullptr;
   bool ok = false;
   for (int idle = 0; idle < kIdlePolls;) {
@@ -99,7 +111,7 @@ bool ChannelClient::RunReady(size_t bytes_max) {
     if (status == grpc::CompletionQueue::SHUTDOWN) return false;
     if (status == grpc::CompletionQueue::GOT_EVENT) {
       static_cast<CompletionEvent*>(tag)->OnEvent(ok);
-      if (received_bytes_ >= bytes_max) return true;
+      if (received_bytes_ >= bytes_max || ++events >= kEventsPerRunMax) return true;
     }
     idle = wrote || status == grpc::CompletionQueue::GOT_EVENT ? 0 : idle + 1;
   }
@@ -153,15 +165,17 @@ void ChannelClient::OnTick() {
   // Only a link that lasts is a success: a service that ends streams at once is not to be hurried.
   if (link_up_ && now >= link_started_at_ + kLinkProven) backoff_.Reset();
   const bool connecting = subscribe_stream_ != nullptr && !link_up_;
-  if (connecting && now >= link_started_at_ + kConnectTimeout) EndLink("no answer");
+  const auto patience = channels_.size() > 1 ? kConnectTimeoutOfMany : kConnectTimeout;
+  if (connecting && now >= link_started_at_ + patience) EndLink("no answer");
 }
 
 void ChannelClient::StartLink() {
   start_link_at_.reset();
   link_started_at_ = Now();
   publisher_told_ = false;
-  const auto& channel = channels_[next_channel_];
-  next_channel_ = (next_channel_ + 1) % channels_.size();
+  channel_ = next_channel_;
+  next_channel_ = (channel_ + 1) % channels_.size();
+  const auto& channel = channels_[channel_];
   link_end_reason_.clear();
   RawStream::Observer* const self = this;
   subscribe_stream_ = std::make_unique<RawStream>(channel, kSubscribeMethod, &queue_, self);
@@ -173,6 +187,7 @@ void ChannelClient::StartLink() {
 void ChannelClient::OnStreamUp() {
   if (!subscribe_stream_->up() || !publish_stream_->up() || !link_end_reason_.empty()) return;
   link_up_ = true;
+  acknowledged_in_ = subscribe_stream_->Metadata("channel-acknowledged-in");
   resume_table_.OnLinkUp();
   observer_->OnLinkUp();
 }

@@ -33,7 +33,8 @@
 namespace channel {
 
 struct ChannelClientOptions {
-  std::vector<std::string> addresses;  // HOST:PORT, at least one
+  std::vector<std::string> addresses;  // HOST:PORT, at least one; used in turn from first_address
+  size_t first_address = 0;            // modulo their number: clients spread over them
   std::string publisher;               // unique over all publishers, at most 64 bytes
   size_t publish_queue_bytes_max = 8 << 20;
   std::chrono::milliseconds publish_timeout = std::chrono::seconds(10);
@@ -67,7 +68,15 @@ class ChannelClient final : private RawStream::Observer {
   // taken about `bytes_max` bytes, and there may be more. To be called after
   // anything was collected, when the poll descriptor is readable, and each kTick at least.
   bool RunReady(size_t bytes_max);
+  // Each kBusyTick while publications are not answered: gRPC's own threads take a socket over while
+  // it does not take writes, and then nothing is readable here.
   static constexpr std::chrono::milliseconds kTick{50};
+  static constexpr std::chrono::milliseconds kBusyTick{5};
+  // Of the link that is up or being made.
+  const std::string& address() const { return options_.addresses[channel_]; }
+  // Where the service keeps what it accepted, "memory" or "disk"; empty = no link was up yet.
+  const std::string& acknowledged_in() const { return acknowledged_in_; }
+  bool has_unanswered() const { return !publish_queue_.empty(); }
 
   // Readable when RunReady should be called; -1: there is none. Not to be read or closed.
   int poll_descriptor() const { return poll_descriptor_; }
@@ -80,6 +89,7 @@ class ChannelClient final : private RawStream::Observer {
   [[nodiscard]] bool Publish(const PublishInput& input, uint64_t token);
 
  private:
+  bool TakeReady(size_t bytes_max);
   void TickIfDue();
   void OnTick();
   void StartLink();
@@ -106,12 +116,14 @@ class ChannelClient final : private RawStream::Observer {
   uint64_t last_sequence_ = 0;
   size_t publish_bytes_ = 0;
   std::vector<std::shared_ptr<grpc::Channel>> channels_;  // one for each address
-  size_t next_channel_ = 0;
+  size_t channel_ = 0;                                    // of this link
+  size_t next_channel_;
   Backoff backoff_;
   ResumeTable resume_table_;
   PublishQueue publish_queue_;
   std::unique_ptr<RawStream> subscribe_stream_;
   std::unique_ptr<RawStream> publish_stream_;
+  std::string acknowledged_in_;
   bool link_up_ = false;
   bool publisher_told_ = false;  // on this link
   std::string link_end_reason_;

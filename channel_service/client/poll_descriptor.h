@@ -4,9 +4,11 @@
 namespace channel {
 
 // gRPC 1.51 keeps all sockets of a process in one epoll set, which is polled by whoever waits for a
-// completion queue. A set is a descriptor itself: it is readable while one of its sockets is. So a
-// loop that watches it, and takes what a queue has without waiting, needs no thread for gRPC (a
-// thread of its own costs two changes of threads for each message; README, "Threads").
+// completion queue. A set is a descriptor itself: it is readable while one of its sockets is,
+// unless a thread of gRPC waits for them just then (seldom: while a socket does not take a write).
+// So a loop that watches it, and looks from time to time in any case, and takes what a queue has
+// without waiting, needs no thread for gRPC (a thread of its own costs two changes of threads for
+// each message; README, "Threads").
 //
 // Starts gRPC, for good. Call it before anything else of gRPC is used. The descriptor belongs to
 // gRPC. -1: not found (another GRPC_POLL_STRATEGY); then a queue must be looked at again and again.

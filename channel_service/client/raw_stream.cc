@@ -24,6 +24,12 @@ void RawStream::Write(std::string message) {
   call_->Write(ToByteBuffer(std::move(message)), &on_written_);
 }
 
+std::string RawStream::Metadata(const std::string& key) const {
+  const auto& metadata = context_.GetServerInitialMetadata();
+  const auto found = metadata.find(key);
+  return found == metadata.end() ? "" : std::string(found->second.data(), found->second.size());
+}
+
 void RawStream::OnStarted(bool ok) {
   if (ok) {
     call_->ReadInitialMetadata(&on_metadata_);

@@ -33,8 +33,9 @@ void ResumeTable::OnLinkUp() {
 }
 
 void ResumeTable::TakeChanges(size_t count_max, v1::SubscribeRequest* request) {
-  for (size_t i = 0; i < count_max && !changed_.empty(); ++i) {
-    const std::string group_id = std::move(changed_.extract(changed_.begin()).value());
+  auto next = changed_.begin();  // once: the search for it passes all that was taken before
+  for (size_t i = 0; i < count_max && next != changed_.end(); ++i) {
+    const std::string group_id = std::move(changed_.extract(next++).value());
     const auto found = groups_.find(group_id);
     if (found == groups_.end()) {
       request->add_unsubscribe(group_id);
