@@ -33,7 +33,7 @@ inline constexpr size_t kPublishersMax = 1024;
 // read until some are.
 inline constexpr size_t kStreamAnswersMax = 4 * kPublisherAnswersMax;
 
-// Subscribe and PublishStream calls that are open at one time; one more is refused.
+// Subscribe, PublishStream and health Watch calls that are open at one time; one more is refused.
 inline constexpr size_t kOpenStreamsMax = 10'000;
 
 // Calls that are open on one connection (HTTP/2 streams); further ones wait at the client.

@@ -33,7 +33,8 @@ MemoryEngine::MemoryEngine(const ServiceLimits& limits, const Clock& clock, uint
     : limits_(limits),
       clock_(clock),
       epoch_(MakeEpoch(seed)),
-      started_unix_ms_(clock.UnixMillis()),
+      started_at_(clock.Now()),
+      young_(limits.new_epoch_grace.count() > 0),
       dedup_(limits.dedup_window, limits.dedup_keys_max) {}
 
 void MemoryEngine::StartPublish(const PublishInput& input, PublishWaiter* waiter, uint64_t ticket) {
@@ -57,9 +58,7 @@ PublishOutcome MemoryEngine::Publish(const PublishInput& input) {
 
   if (group.sink != nullptr) group.sink->OnPublication(record);
 
-  // See new_epoch_grace in limits.h.
-  const bool young = record->time_unix_ms - started_unix_ms_ < limits_.new_epoch_grace.count();
-  const size_t publications_max = young ? SIZE_MAX : limits_.history_publications_max;
+  const size_t publications_max = young_ ? SIZE_MAX : limits_.history_publications_max;
   ChangeHistory(group, [&](HistoryRing& history) {
     history.DropOlderThan(record->time_unix_ms - limits_.history_age_max.count());
     history.Append(std::move(record), publications_max, limits_.history_bytes_max);
@@ -115,6 +114,7 @@ ReadResult MemoryEngine::Read(const ReadRequest& request) const {
 }
 
 void MemoryEngine::OnTick() {
+  if (clock_.Now() - started_at_ >= limits_.new_epoch_grace) young_ = false;
   AgeOut();
   EvictIdle();
   dedup_.OnTick(clock_.Now());

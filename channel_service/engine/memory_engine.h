@@ -73,7 +73,8 @@ class MemoryEngine final : public Engine {
   const ServiceLimits& limits_;
   const Clock& clock_;
   const std::string epoch_;
-  const int64_t started_unix_ms_;
+  const SteadyTime started_at_;
+  bool young_;  // see new_epoch_grace in limits.h; until the first tick after it
   uint64_t newest_offset_ = 0;
   uint64_t floor_ = 0;
   size_t history_bytes_ = 0;

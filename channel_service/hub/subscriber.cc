@@ -20,7 +20,8 @@ void Subscriber::Append(std::string_view record) {
   if (blocks_.empty() || blocks_.back().size() + record.size() > kBlockBytesMax) {
     // As large as the last one was: a turn is much like the one before it. A block behind another
     // means that there is much to come.
-    const size_t expected = blocks_.empty() ? last_block_bytes_ : kBlockBytesMax;
+    const size_t expected =
+        blocks_.empty() ? std::min(last_block_bytes_, kBlockBytesMax) : kBlockBytesMax;
     blocks_.emplace_back().reserve(std::max(record.size(), expected));
   }
   blocks_.back().append(record);

@@ -164,7 +164,7 @@ class CorkedStream {
   uint32_t front_sent_ = 0;  // bytes of it that are sent
   bool data_allowed_ = false;
   bool waiting_ = false;  // for the socket to be writable
-  uint32_t offered_ = 0;  // data frames, ever
+  uint32_t offered_ = 0;  // data frames, ever, modulo 2^32
 
   bool heard_ = false;
   bool close_queued_ = false;

@@ -140,6 +140,7 @@ TEST_F(MemoryEngineTest, InANewEpochALateSubscriberFindsAllThatTheBytesAllow) {
   for (int i = 0; i < 3000; ++i) Publish("g");
   EXPECT_EQ(Read("g", 0).records.size(), 3000u);
   clock_.Step(limits_.new_epoch_grace);
+  engine_.OnTick();
   Publish("g");
   EXPECT_EQ(Read("g", 3000).records.size(), 1u);
   EXPECT_TRUE(Read("g", 0).gap.has_value()) << "from now on the bound holds";
