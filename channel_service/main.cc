@@ -2,7 +2,9 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <boost/asio/io_context.hpp>
+#include <csignal>
 #include <cstdlib>
 #include <memory>
 #include <random>
@@ -10,6 +12,8 @@
 #include <thread>
 
 #include "absl/flags/flag.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "channel_service/base/address.h"
 #include "channel_service/base/admin_server.h"
@@ -17,13 +21,27 @@
 #include "channel_service/base/log.h"
 #include "channel_service/base/process.h"
 #include "channel_service/base/state_file.h"
+#include "channel_service/engine/jetstream_engine.h"
 #include "channel_service/engine/memory_engine.h"
 #include "channel_service/server.h"
 
 ABSL_FLAG(std::string, listen, "127.0.0.1:2206", "Address of the gRPC service, IP:PORT");
 ABSL_FLAG(std::string, admin_listen, "127.0.0.1:2207",
           "Address of /healthz, /readyz and /metrics, IP:PORT");
-ABSL_FLAG(std::string, engine, "memory", "Where the log lives: memory (in this process)");
+ABSL_FLAG(std::string, engine, "memory",
+          "Where the log lives: memory (in this process) or nats (a JetStream stream)");
+ABSL_FLAG(std::string, nats_url, "nats://127.0.0.1:4222",
+          "Servers of the NATS cluster, nats://HOST:PORT, with commas");
+ABSL_FLAG(std::string, nats_stream, channel::StreamSettings{}.name,
+          "Stream with the log; it is made if it is not there");
+ABSL_FLAG(int64_t, nats_replicas, channel::StreamSettings{}.replicas,
+          "Servers that have the stream, if it is made: 1, 3 or 5");
+ABSL_FLAG(int64_t, nats_bytes_max, channel::StreamSettings{}.bytes_max,
+          "Bytes of the stream, if it is made; the oldest publications are dropped beyond it");
+ABSL_FLAG(absl::Duration, nats_age_max, absl::Hours(24),
+          "How long the stream holds a publication, if it is made");
+ABSL_FLAG(absl::Duration, nats_patience, absl::Seconds(15),
+          "How long the start waits for NATS, then the process ends with 69");
 ABSL_FLAG(std::string, name, "", "Name in logs; default channel-PID");
 ABSL_FLAG(std::string, log_level, "info", "trace, debug, info, warn or error");
 ABSL_FLAG(std::string, log_level_file, "", "File whose first word is the log level after a SIGHUP");
@@ -68,6 +86,37 @@ uint64_t RandomSeed() {
   return (uint64_t{device()} << 32) | device();
 }
 
+JetstreamOptions JetstreamFromFlags(const ServiceLimits& limits) {
+  JetstreamOptions options;
+  options.servers = absl::StrSplit(absl::GetFlag(FLAGS_nats_url), ',', absl::SkipWhitespace());
+  options.node = std::to_string(RandomSeed());
+  options.stream.name = absl::GetFlag(FLAGS_nats_stream);
+  options.stream.replicas = absl::GetFlag(FLAGS_nats_replicas);
+  options.stream.bytes_max = absl::GetFlag(FLAGS_nats_bytes_max);
+  options.stream.age_max = absl::ToChronoSeconds(absl::GetFlag(FLAGS_nats_age_max));
+  options.stream.publications_per_group_max = static_cast<int64_t>(limits.history_publications_max);
+  options.stream.dedup_window = limits.dedup_window;
+  return options;
+}
+
+// Waits for NATS if it is to be used.
+absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const ServiceLimits& limits, const Clock& clock,
+                                                   prometheus::Registry& registry,
+                                                   std::function<void()> on_log_lost) {
+  const std::string kind = absl::GetFlag(FLAGS_engine);
+  if (kind == "memory") return std::make_unique<MemoryEngine>(limits, clock, RandomSeed());
+  if (kind != "nats") return absl::InvalidArgumentError("--engine takes: memory, nats");
+  JetstreamOptions options = JetstreamFromFlags(limits);
+  options.on_other_stream = std::move(on_log_lost);
+  return JetstreamEngine::Open(std::move(options), clock, registry, limits,
+                               absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_nats_patience)));
+}
+
+int ExitCodeOf(const absl::Status& status) {
+  if (absl::IsInvalidArgument(status)) return kExitUsage;
+  return absl::IsUnavailable(status) ? kExitUnavailable : kExitConfig;
+}
+
 int Main(int argc, char** argv) {
   TuneLibraries();
   ParseFlags(argc, argv,
@@ -82,9 +131,6 @@ int Main(int argc, char** argv) {
   }
   const ServiceLimits limits = LimitsFromFlags();
   if (const auto status = limits.Check(); !status.ok()) return Fail(kExitConfig, status);
-  if (absl::GetFlag(FLAGS_engine) != "memory") {
-    return Fail(kExitUsage, absl::InvalidArgumentError("--engine takes: memory"));
-  }
   const bool insecure = absl::GetFlag(FLAGS_insecure);
   const auto listen = ParseListenFlag("--listen", absl::GetFlag(FLAGS_listen), insecure);
   const auto admin_listen =
@@ -93,12 +139,17 @@ int Main(int argc, char** argv) {
   boost::asio::io_context control(1);
   auto registry = std::make_shared<prometheus::Registry>();
   SystemClock clock;
-  ChannelServer server(limits, *registry,
-                       std::make_unique<MemoryEngine>(limits, clock, RandomSeed()));
+  // Who comes back after the restart finds the new log's epoch, and hears what was lost.
+  std::atomic<bool> log_lost = false;
+  auto engine = OpenEngine(limits, clock, *registry, [&log_lost] {
+    log_lost = true;
+    ::kill(::getpid(), SIGTERM);
+  });
+  if (!engine.ok()) return Fail(ExitCodeOf(engine.status()), engine.status());
+  ChannelServer server(limits, *registry, *std::move(engine));
   AdminServer admin(control);
   AddStandardHandlers(
-      admin, registry, [&] { return server.alive(); },
-      [&] { return std::string(server.ready() ? "" : "draining"); });
+      admin, registry, [&] { return server.alive(); }, [&] { return server.unready_reason(); });
   const auto admin_endpoint = admin.Listen(admin_listen);
   if (!admin_endpoint.ok()) return Fail(kExitSystem, admin_endpoint.status());
 
@@ -130,7 +181,7 @@ int Main(int argc, char** argv) {
   control.run();
   stopper.join();
   spdlog::info("stopped");
-  return 0;
+  return log_lost ? kExitUnavailable : 0;
 }
 
 }  // namespace

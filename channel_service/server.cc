@@ -76,6 +76,7 @@ absl::StatusOr<ChannelServer::Endpoint> ChannelServer::Start(const Endpoint& end
                                                      hub_metrics_,
                                                      limits_,
                                                      {}});
+  engine_->Start([this](std::function<void()> task) { loop_->Post(std::move(task)); });
   AcceptPublish(*context_);
   AcceptPublishStream(*context_);
   AcceptSubscribe(*context_);
@@ -100,6 +101,8 @@ void ChannelServer::Stop(std::chrono::milliseconds drain_time) {
   });
   told.get_future().wait();
   server_->Shutdown(std::chrono::system_clock::now() + drain_time);
+  // What the engine has not answered by now it will not.
+  loop_->Post([this] { engine_->Stop(); });
   // Events of calls may still be on the queue, and their calls may still have to finish on it.
   std::promise<void> idle;
   StartWaitIdle(&idle);

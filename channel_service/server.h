@@ -12,6 +12,7 @@
 #include <chrono>
 #include <future>
 #include <memory>
+#include <string>
 #include <thread>
 
 #include "absl/status/statusor.h"
@@ -42,8 +43,8 @@ class ChannelServer {
   // `drain_time`, then ends what is left. Once.
   void Stop(std::chrono::milliseconds drain_time);
 
-  // Serves and is not draining.
-  bool ready() const { return ready_; }
+  // Empty while publications can be taken; else why not.
+  std::string unready_reason() const { return ready_ ? engine_->unready_reason() : "draining"; }
   // The loop turned within the last 5 seconds.
   bool alive() const;
 

@@ -1,19 +1,21 @@
 #!/usr/bin/env bash
-# Installs the Debian 12 packages that building Channel needs; --tests adds those of the tests.
+# Installs the Debian 12 packages that building Channel needs; --nats adds the server of --engine nats,
+# --tests what the tests need.
 # What is there already is left alone, so a second run is instant and needs no network.
 set -euo pipefail
 
 readonly BUILD_PACKAGES=(g++ cmake ninja-build pkg-config libboost1.81-dev libboost-json1.81-dev
   libgrpc++-dev protobuf-compiler-grpc protobuf-compiler libprotobuf-dev libabsl-dev libspdlog-dev
-  prometheus-cpp-dev libssl-dev libgtest-dev libgmock-dev curl procps)
+  prometheus-cpp-dev libnats-dev libssl-dev libgtest-dev libgmock-dev curl procps)
 readonly TEST_PACKAGES=(clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev chromium
-  libbenchmark-dev iproute2 valgrind)
+  libbenchmark-dev iproute2 nats-server valgrind)
+readonly NATS_PACKAGES=(nats-server)
 readonly NODE_PACKAGES=(nodejs npm)
 readonly NODE_MAJOR_MIN=18 # Debian 12's own, and what the browser tests are written for
 
 # What the build cannot do without, for systems where package names mean nothing to us.
 readonly BUILD_TOOLS=(g++ cmake ninja pkg-config protoc grpc_cpp_plugin curl)
-readonly TEST_TOOLS=(clang++-14 clang-format-14 clang-tidy-14 chromium valgrind node npm)
+readonly TEST_TOOLS=(clang++-14 clang-format-14 clang-tidy-14 chromium nats-server valgrind node npm)
 
 die() {
   local code=$1
@@ -24,10 +26,12 @@ die() {
 
 usage() {
   cat <<HELP
-Usage: install_deps.sh [--tests]
+Usage: install_deps.sh [--nats] [--tests]
 
 Installs what building Channel needs on Debian 12 and is not there yet, with apt-get (through sudo
-when not root). --tests adds what the tests need (compiler checks, Chromium, Valgrind, Node.js).
+when not root). --nats adds nats-server; the service that its package starts is stopped and disabled,
+because channelctl starts a server of its own. --tests adds what the tests need (compiler checks,
+nats-server, Chromium, Valgrind, Node.js).
 Exit codes: 0 all is there, 64 bad usage, 69 something is missing and cannot be installed.
 HELP
 }
@@ -58,7 +62,7 @@ missing_packages() {
 }
 
 missing_tools() {
-  local tool
+  local tool PATH=$PATH:/usr/local/sbin:/usr/sbin # where Debian has nats-server
   for tool in "$@"; do command -v "$tool" >/dev/null || printf '%s\n' "$tool"; done
 }
 
@@ -73,12 +77,16 @@ install_packages() {
   "${as_root[@]}" apt-get update -q || die 69 'apt-get update failed'
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y -q --no-install-recommends "$@" || die 69 "apt-get could not install: $*"
+  if [[ " $* " == *' nats-server '* && -d /run/systemd/system ]]; then
+    # It came with the package just now, and has the port that ours is to have.
+    "${as_root[@]}" systemctl disable --now nats-server || die 69 'cannot stop the nats-server of systemd'
+  fi
 }
 
 # Elsewhere the packages have other names: say what is needed, and go on only if it is there.
 check_other_system() {
   local missing
-  printf 'This is not Debian 12. Needed: a C++20 compiler, CMake 3.25, Ninja, Boost 1.81, gRPC 1.51, protobuf 3.21, Abseil, spdlog, prometheus-cpp, OpenSSL, GoogleTest, curl.\n' >&2
+  printf 'This is not Debian 12. Needed: a C++20 compiler, CMake 3.25, Ninja, Boost 1.81, gRPC 1.51, protobuf 3.21, Abseil, spdlog, prometheus-cpp, libnats, OpenSSL, GoogleTest, curl.\n' >&2
   mapfile -t missing < <(missing_tools "$@")
   ((${#missing[@]} == 0)) || die 69 "missing here: ${missing[*]}"
 }
@@ -87,6 +95,10 @@ main() {
   local packages=("${BUILD_PACKAGES[@]}") tools=("${BUILD_TOOLS[@]}") missing word
   for word in "$@"; do
     case $word in
+      --nats)
+        packages+=("${NATS_PACKAGES[@]}")
+        tools+=("${NATS_PACKAGES[@]}") # has the program's name
+        ;;
       --tests)
         packages+=("${TEST_PACKAGES[@]}")
         tools+=("${TEST_TOOLS[@]}")

@@ -5,9 +5,10 @@
 
 namespace channel {
 
-inline constexpr int kExitUsage = 64;   // sysexits.h EX_USAGE: bad flags
-inline constexpr int kExitSystem = 71;  // EX_OSERR: cannot bind, cannot open
-inline constexpr int kExitConfig = 78;  // EX_CONFIG: flags that contradict each other
+inline constexpr int kExitUsage = 64;        // sysexits.h EX_USAGE: bad flags
+inline constexpr int kExitUnavailable = 69;  // EX_UNAVAILABLE: what it depends on is away
+inline constexpr int kExitSystem = 71;       // EX_OSERR: cannot bind, cannot open
+inline constexpr int kExitConfig = 78;       // EX_CONFIG: flags that contradict each other
 
 // Parses all flags. A flag that is unknown, or has a bad value, or an argument that is not a flag
 // ends the process with one line and exit code 64. `--help` lists the flags whose source file has

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -81,12 +82,25 @@ struct ReadResult {
 
 class Engine {
  public:
+  using Post = std::function<void(std::function<void()>)>;
   using ReadDone = absl::AnyInvocable<void(ReadResult)>;
 
   virtual ~Engine() = default;
 
+  // Before any call below, on any thread: from now on `post` makes the loop run a task soon.
+  virtual void Start(const Post& post) { (void)post; }
+  // No more is given to sinks; what waits, and what is asked from now on, is answered kUnavailable
+  // or not available. Once, before the engine is destroyed.
+  virtual void Stop() {}
+  // Empty, or why publications cannot be accepted now, for an operator. Any thread.
+  virtual const char* unready_reason() const { return ""; }
+
   // This life of the log; see StreamPosition.
   virtual const std::string& epoch() const = 0;
+
+  // Where a publication is once it is accepted, for `welcome`: "memory" (of this process) or
+  // "disk".
+  virtual const char* acknowledged_in() const { return "memory"; }
 
   // Views of `input` are valid during the call only. The waiter gets exactly one outcome for
   // `ticket`. Outcomes of one waiter may come in another order than the calls, except that

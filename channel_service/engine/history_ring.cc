@@ -24,6 +24,7 @@ void HistoryRing::DropOlderThan(int64_t time_unix_ms) {
 }
 
 void HistoryRing::Clear() {
+  if (!records_.empty()) dropped_through_ = records_.back()->offset;
   records_.clear();
   bytes_ = 0;
 }
@@ -52,6 +53,7 @@ uint64_t HistoryRing::OffsetBeforeLast(size_t count) const {
 }
 
 void HistoryRing::DropOldest() {
+  dropped_through_ = records_.front()->offset;
   bytes_ -= SizeOf(records_.front());
   records_.pop_front();
 }

@@ -19,6 +19,9 @@ class HistoryRing {
   void DropOlderThan(int64_t time_unix_ms);
   void Clear();
 
+  // Offset of the newest record that was dropped; 0 = none was. All after it are here.
+  uint64_t dropped_through() const { return dropped_through_; }
+
   bool empty() const { return records_.empty(); }
   size_t size() const { return records_.size(); }
   // Memory held, about: the records' bytes and what each costs beside them.
@@ -40,6 +43,7 @@ class HistoryRing {
   // Takes memory for what it holds only; an idle group costs little.
   boost::circular_buffer_space_optimized<RecordPtr> records_{kCapacityMax};
   size_t bytes_ = 0;
+  uint64_t dropped_through_ = 0;
 };
 
 }  // namespace channel

@@ -104,8 +104,12 @@ void Hub::StartCatchUp(HubGroup* group, uint64_t subscription_id, const ReadRequ
     if (self == nullptr) return;
     const auto found = (*self)->group_by_id_.find(group_id);
     if (found == (*self)->group_by_id_.end()) return;
-    if (found->second->Find(subscription_id) != nullptr) {
+    const auto* const subscription = found->second->Find(subscription_id);
+    if (subscription == nullptr) return;
+    if (result.available) {
       (*self)->OnRead(found->second.get(), subscription_id, result);
+    } else {
+      subscription->subscriber->OnUnavailable();
     }
   });
 }

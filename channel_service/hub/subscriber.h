@@ -49,6 +49,8 @@ class Subscriber : public Flushable {
   virtual void StartWrite(std::string block) = 0;
   // The client reads too slowly. The subscriber is closed already.
   virtual void OnOverflow() = 0;
+  // The engine cannot give what a subscription needs: the stream ends, and the client tries again.
+  virtual void OnUnavailable() = 0;
 
   FlushList& flush_list_;
   HubMetrics& metrics_;

@@ -60,34 +60,87 @@ void AppendMessage(int field, const google::protobuf::MessageLite& message, std:
   message.SerializeWithCachedSizesToArray(at);
 }
 
+// What a Publication has beside its place in the log.
+struct Content {
+  const PublishInput& input;
+  uint64_t time;
+
+  bool json() const { return input.kind == BodyKind::kJson; }
+  size_t Size() const {
+    return BytesFieldSize(input.group_id.size()) + BytesFieldSize(input.body.size()) +
+           VarintFieldSize(time) + (input.key.empty() ? 0 : BytesFieldSize(input.key.size())) +
+           (json() ? VarintFieldSize(1) : 0);
+  }
+  uint8_t* Write(uint8_t* at) const {
+    using P = v1::Publication;
+    at = WriteBytes(P::kGroupIdFieldNumber, input.group_id, at);
+    at = WriteBytes(BodyField<P>(input.kind), input.body, at);
+    at = WriteVarint(P::kTimeUnixMsFieldNumber, time, at);
+    if (!input.key.empty()) at = WriteBytes(P::kKeyFieldNumber, input.key, at);
+    if (json()) at = WriteVarint(P::kJsonFieldNumber, 1, at);
+    return at;
+  }
+};
+
 }  // namespace
+
+struct RecordMaker {
+  // `write` puts `content_size` bytes of fields where it is told to.
+  template <typename Write>
+  static RecordPtr Make(size_t content_size, Write write, uint64_t offset, uint64_t previous_offset,
+                        int64_t time_unix_ms) {
+    using P = v1::Publication;
+    const size_t publication_size =
+        VarintFieldSize(offset) + VarintFieldSize(previous_offset) + content_size;
+    const size_t event_size = BytesFieldSize(publication_size);
+    const size_t size = BytesFieldSize(event_size);
+    void* const memory = ::operator new(sizeof(Record) + size);
+    RecordPtr record(new (memory) Record(offset, previous_offset, time_unix_ms, size));
+    uint8_t* at = static_cast<uint8_t*>(memory) + sizeof(Record);
+    at = WriteLength(v1::SubscribeResponse::kEventsFieldNumber, event_size, at);
+    at = WriteLength(v1::Event::kPublicationFieldNumber, publication_size, at);
+    at = WriteVarint(P::kOffsetFieldNumber, offset, at);
+    at = WriteVarint(P::kPreviousOffsetFieldNumber, previous_offset, at);
+    write(at);
+    return record;
+  }
+};
 
 RecordPtr MakeRecord(const PublishInput& input, uint64_t offset, uint64_t previous_offset,
                      int64_t time_unix_ms) {
-  using P = v1::Publication;
-  const int body_field = BodyField<P>(input.kind);
-  const bool json = input.kind == BodyKind::kJson;
-  const auto time = static_cast<uint64_t>(time_unix_ms);
-  const size_t publication_size =
-      BytesFieldSize(input.group_id.size()) + VarintFieldSize(offset) +
-      VarintFieldSize(previous_offset) + BytesFieldSize(input.body.size()) + VarintFieldSize(time) +
-      (input.key.empty() ? 0 : BytesFieldSize(input.key.size())) + (json ? VarintFieldSize(1) : 0);
-  const size_t event_size = BytesFieldSize(publication_size);
+  const Content content{input, static_cast<uint64_t>(time_unix_ms)};
+  const auto write = [&](uint8_t* at) { content.Write(at); };
+  return RecordMaker::Make(content.Size(), write, offset, previous_offset, time_unix_ms);
+}
 
-  const size_t size = BytesFieldSize(event_size);
-  void* const memory = ::operator new(sizeof(Record) + size);
-  RecordPtr record(new (memory) Record(offset, previous_offset, time_unix_ms, size));
-  uint8_t* at = static_cast<uint8_t*>(memory) + sizeof(Record);
-  at = WriteLength(v1::SubscribeResponse::kEventsFieldNumber, event_size, at);
-  at = WriteLength(v1::Event::kPublicationFieldNumber, publication_size, at);
-  at = WriteBytes(P::kGroupIdFieldNumber, input.group_id, at);
-  at = WriteVarint(P::kOffsetFieldNumber, offset, at);
-  at = WriteVarint(P::kPreviousOffsetFieldNumber, previous_offset, at);
-  at = WriteBytes(body_field, input.body, at);
-  at = WriteVarint(P::kTimeUnixMsFieldNumber, time, at);
-  if (!input.key.empty()) at = WriteBytes(P::kKeyFieldNumber, input.key, at);
-  if (json) WriteVarint(P::kJsonFieldNumber, 1, at);
-  return record;
+RecordPtr MakeRecord(std::string_view content, uint64_t offset, uint64_t previous_offset,
+                     int64_t time_unix_ms) {
+  const auto write = [&](uint8_t* at) { std::memcpy(at, content.data(), content.size()); };
+  return RecordMaker::Make(content.size(), write, offset, previous_offset, time_unix_ms);
+}
+
+std::string SerializeContent(const PublishInput& input, int64_t time_unix_ms) {
+  const Content content{input, static_cast<uint64_t>(time_unix_ms)};
+  std::string bytes;
+  content.Write(Grow(&bytes, content.Size()));
+  return bytes;
+}
+
+bool IsContentOf(std::string_view group_id, std::string_view content) {
+  v1::Publication publication;
+  return publication.ParseFromArray(content.data(), static_cast<int>(content.size())) &&
+         publication.body_case() != v1::Publication::BODY_NOT_SET &&
+         publication.group_id() == group_id && publication.offset() == 0 &&
+         publication.previous_offset() == 0;
+}
+
+bool HaveSameBody(std::string_view content, std::string_view other) {
+  v1::Publication a;
+  v1::Publication b;
+  return a.ParseFromArray(content.data(), static_cast<int>(content.size())) &&
+         b.ParseFromArray(other.data(), static_cast<int>(other.size())) &&
+         a.body_case() == b.body_case() && a.message() == b.message() && a.data() == b.data() &&
+         a.json() == b.json();
 }
 
 void intrusive_ptr_release(const Record* record) {

@@ -31,12 +31,11 @@ class Record {
 
   const uint64_t offset;
   const uint64_t previous_offset;  // of the group; 0 = none is known
-  const int64_t time_unix_ms;
+  const int64_t time_unix_ms;      // from which its age counts
   std::string_view bytes() const { return {reinterpret_cast<const char*>(this + 1), size_}; }
 
  private:
-  friend RecordPtr MakeRecord(const PublishInput& input, uint64_t offset, uint64_t previous_offset,
-                              int64_t time_unix_ms);
+  friend struct RecordMaker;
   friend void intrusive_ptr_add_ref(const Record* record) { ++record->references_; }
   friend void intrusive_ptr_release(const Record* record);
 
@@ -53,6 +52,17 @@ class Record {
 // Serialises a publication by hand (protobuf's wire format, without building a message first).
 RecordPtr MakeRecord(const PublishInput& input, uint64_t offset, uint64_t previous_offset,
                      int64_t time_unix_ms);
+
+// For an engine that keeps publications outside of this process: what a Publication has beside its
+// place in the log, serialised …
+std::string SerializeContent(const PublishInput& input, int64_t time_unix_ms);
+// … made a record when its place is known; `time_unix_ms` is that of the record here …
+RecordPtr MakeRecord(std::string_view content, uint64_t offset, uint64_t previous_offset,
+                     int64_t time_unix_ms);
+// … looked at: is it that, of this group? …
+bool IsContentOf(std::string_view group_id, std::string_view content);
+// … and compared: is it the same body, whenever it was published?
+bool HaveSameBody(std::string_view content, std::string_view other);
 
 // The publication in a record's bytes, for what is asked seldom (History).
 v1::Publication ParseRecord(const Record& record);

@@ -51,7 +51,9 @@ class SubscribeCall final : public Subscriber, public OpenStream {
     context_.open_streams.insert(this);
     context_.hub.Add(this);
     done_outstanding_ = true;
-    // The client learns from the metadata that the stream is up.
+    // The client learns from the metadata that the stream is up, and what accepted means here.
+    server_context_.AddInitialMetadata("channel-acknowledged-in",
+                                       context_.engine.acknowledged_in());
     metadata_outstanding_ = true;
     stream_.SendInitialMetadata(&on_metadata_sent_);
     if (context_.draining) {
@@ -133,6 +135,8 @@ class SubscribeCall final : public Subscriber, public OpenStream {
     // A write that the client does not take would hold the status up for ever.
     if (write_outstanding()) server_context_.TryCancel();
   }
+
+  void OnUnavailable() override { End(StatusOf(PublishCode::kUnavailable)); }
 
   // No more is taken or queued; the status goes out when the last write is done.
   void End(absl::Status status) {

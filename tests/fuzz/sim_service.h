@@ -57,6 +57,7 @@ class SimSubscriber final : public channel::Subscriber {
  private:
   void StartWrite(std::string block) override { block_ = std::move(block); }
   void OnOverflow() override { overflowed_ = true; }
+  void OnUnavailable() override { std::abort(); }
 
   std::optional<std::string> block_;
   bool overflowed_ = false;

@@ -38,24 +38,29 @@ void Append(std::vector<std::string>& flags, const std::vector<std::string>& mor
 
 Deployment::Deployment(DeploymentOptions options)
     : options_(std::move(options)), folder_(MakeFolder()) {
-  StartService();
+  for (int number = 1; number <= options_.services; ++number) {
+    service_ports_.push_back(std::make_unique<ReservedPort>());
+    services_.push_back(StartService(number));
+  }
+  for (Node& node : services_) AwaitListening(node);
   for (int number = 1; number <= options_.edges; ++number) edges_.push_back(StartEdge(number));
   for (Node& node : edges_) AwaitListening(node);
-  Await("service ready", [this] { return service_.Readiness() == 200; });
+  for (Node& node : services_) Await(node.name + " ready", [&] { return node.Readiness() == 200; });
   for (Node& node : edges_) Await(node.name + " ready", [&] { return node.Readiness() == 200; });
 }
 
 Deployment::~Deployment() {
-  // All at once, then one after the other: edges close their sessions while the service still runs.
+  // All at once, then one after the other: edges close their sessions while the services still run.
   for (Node& node : edges_) {
     if (node.process) node.process->Signal(SIGTERM);
   }
-  for (Node& node : edges_) {
-    if (node.process) node.process->Stop();
+  for (std::vector<Node>* nodes : {&edges_, &services_}) {
+    for (Node& node : *nodes) {
+      if (node.process) node.process->Stop();
+    }
   }
-  if (service_.process) service_.process->Stop();
   edges_.clear();
-  service_.process.reset();
+  services_.clear();
   std::error_code ignored;
   std::filesystem::remove_all(folder_, ignored);
 }
@@ -82,25 +87,29 @@ void Deployment::AwaitListening(Node& node) const {
   node.admin_port = PortOf(state.as_object(), "admin");
 }
 
-void Deployment::StartService() {
-  service_.name = "service";
+Node Deployment::StartService(int number) {
+  Node node;
+  node.name = number == 1 ? "service" : "service-" + std::to_string(number);
   std::error_code ignored;
-  std::filesystem::remove(StateFile(service_.name), ignored);  // a killed one leaves it behind
+  std::filesystem::remove(StateFile(node.name), ignored);  // a killed one leaves it behind
   std::vector<std::string> flags{
-      "--name=service",
-      "--listen=127.0.0.1:" + std::to_string(service_port()),
+      "--name=" + node.name,
+      "--listen=127.0.0.1:" + std::to_string(service_port(number)),
       "--admin_listen=127.0.0.1:0",
       "--drain_time=1s",
-      "--state_file=" + StateFile(service_.name),
+      "--state_file=" + StateFile(node.name),
   };
   Append(flags, options_.service_flags);
-  service_.process.reset();
-  service_.process = std::make_unique<Process>(ProcessOptions{
+  node.process = std::make_unique<Process>(ProcessOptions{
       BinaryPath("channel_service"), std::move(flags), options_.service_descriptors_max});
-  AwaitListening(service_);
+  return node;
 }
 
-void Deployment::StartServiceAgain() { StartService(); }
+void Deployment::StartServiceAgain(int number) {
+  service(number).process.reset();
+  service(number) = StartService(number);
+  AwaitListening(service(number));
+}
 
 Node& Deployment::AddEdge() {
   edges_.push_back(StartEdge(static_cast<int>(edges_.size()) + 1));
@@ -121,15 +130,17 @@ Node Deployment::StartEdge(int number) {
   node.name = "edge-" + std::to_string(number);
   std::error_code ignored;
   std::filesystem::remove(StateFile(node.name), ignored);  // a killed one leaves it behind
-  const std::uint16_t upstream =
-      options_.edge_upstream ? options_.edge_upstream(number, service_port()) : service_port();
+  std::string upstream;
+  for (int service = 1; service <= options_.services; ++service) {
+    const std::uint16_t port = service_port(service);
+    upstream +=
+        (upstream.empty() ? "127.0.0.1:" : ",127.0.0.1:") +
+        std::to_string(options_.edge_upstream ? options_.edge_upstream(number, port) : port);
+  }
   std::vector<std::string> flags{
-      "--name=" + node.name,
-      "--listen=127.0.0.1:" + std::to_string(edge_port()),
-      "--channel=127.0.0.1:" + std::to_string(upstream),
-      "--admin_listen=127.0.0.1:0",
-      "--drain_time=1s",
-      "--state_file=" + StateFile(node.name),
+      "--name=" + node.name,   "--listen=127.0.0.1:" + std::to_string(edge_port()),
+      "--channel=" + upstream, "--admin_listen=127.0.0.1:0",
+      "--drain_time=1s",       "--state_file=" + StateFile(node.name),
   };
   Append(flags, options_.edge_flags);
   node.process = std::make_unique<Process>(

@@ -16,6 +16,7 @@ namespace support {
 
 struct DeploymentOptions {
   int edges = 1;
+  int services = 1;  // nodes; more than one need an engine that they share, by service_flags
   std::vector<std::string> service_flags;  // behind those that the deployment gives itself
   std::vector<std::string> edge_flags;
   std::optional<std::uint64_t> service_descriptors_max;
@@ -38,9 +39,9 @@ struct Node {
   int Readiness() const { return HttpGet(admin_port, "/readyz").status; }
 };
 
-// A channel_service and some ws_edge, real binaries: the edges "edge-1", "edge-2", … share one
-// port. The constructor returns when all of them are ready. The destructor stops them with SIGTERM
-// (edges first) and fails the test if one does not end well.
+// A channel_service (or several) and some ws_edge, real binaries: the edges "edge-1", "edge-2", …
+// share one port, and know all services. The constructor returns when all of them are ready. The
+// destructor stops them with SIGTERM (edges first) and fails the test if one does not end well.
 class Deployment {
  public:
   explicit Deployment(DeploymentOptions options = {});
@@ -50,9 +51,13 @@ class Deployment {
 
   // The port that the edges share.
   std::uint16_t edge_port() const { return edge_port_.number(); }
-  std::uint16_t service_port() const { return service_port_.number(); }
+  // `number` counts from 1, as for edges.
+  std::uint16_t service_port(int number = 1) const {
+    return service_ports_.at(static_cast<std::size_t>(number) - 1)->number();
+  }
 
-  Node& service() { return service_; }
+  Node& service(int number = 1) { return services_.at(static_cast<std::size_t>(number) - 1); }
+  std::vector<Node>& services() { return services_; }
   // `number` counts from 1, as the names do.
   Node& edge(int number) { return edges_.at(static_cast<std::size_t>(number) - 1); }
   std::vector<Node>& edges() { return edges_; }
@@ -62,7 +67,7 @@ class Deployment {
 
   // Starts the service again on its old port; it must have been stopped or killed. Returns when it
   // listens; edges find it by themselves.
-  void StartServiceAgain();
+  void StartServiceAgain(int number = 1);
 
   // One more edge on the shared port, ready.
   Node& AddEdge();
@@ -70,7 +75,7 @@ class Deployment {
   void StartEdgeAgain(int number);
 
  private:
-  void StartService();
+  Node StartService(int number);
   Node StartEdge(int number);
   std::string StateFile(const std::string& name) const;
   void AwaitListening(Node& node) const;
@@ -78,8 +83,8 @@ class Deployment {
   DeploymentOptions options_;
   std::string folder_;
   ReservedPort edge_port_;
-  ReservedPort service_port_;
-  Node service_;
+  std::vector<std::unique_ptr<ReservedPort>> service_ports_;
+  std::vector<Node> services_;
   std::vector<Node> edges_;
 };
 

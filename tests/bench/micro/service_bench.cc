@@ -156,6 +156,7 @@ class NullSubscriber final : public Subscriber {
     OnWritten();
   }
   void OnOverflow() override { std::abort(); }
+  void OnUnavailable() override { std::abort(); }
 };
 
 // 64 publications of 64 B in a turn to as many subscribers as the argument; an operation is a

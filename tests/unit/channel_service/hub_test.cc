@@ -33,10 +33,12 @@ class FakeSubscriber final : public Subscriber {
   std::vector<std::string> blocks;
   std::string bytes;
   int overflows = 0;
+  int unavailable = 0;
 
  private:
   void StartWrite(std::string block) override { blocks.push_back(std::move(block)); }
   void OnOverflow() override { ++overflows; }
+  void OnUnavailable() override { ++unavailable; }
 };
 
 // Answers reads only when the test says so, as an engine on a network would.

@@ -1,0 +1,216 @@
+#include "channel_service/engine/jetstream_stream.h"
+
+#include <spdlog/fmt/fmt.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <random>
+#include <thread>
+
+namespace channel {
+namespace {
+
+constexpr std::chrono::milliseconds kPause{200};
+constexpr int64_t kRequestMs = 2000;
+constexpr std::string_view kHex = "0123456789ABCDEF";
+
+bool IsPlain(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+         c == '_';
+}
+
+struct InfoDeleter {
+  void operator()(jsStreamInfo* info) const { jsStreamInfo_Destroy(info); }
+};
+using InfoPtr = std::unique_ptr<jsStreamInfo, InfoDeleter>;
+
+struct ContextDeleter {
+  void operator()(jsCtx* context) const { jsCtx_Destroy(context); }
+};
+
+constexpr std::string_view kDescription = "The log of the channel service, epoch ";
+constexpr size_t kEpochLength = 12;  // 60 bits
+
+bool IsEpoch(std::string_view text) {
+  return !text.empty() && text.size() <= 32 && std::all_of(text.begin(), text.end(), IsPlain);
+}
+
+// Who makes the stream names its epoch, so that two nodes that make it at the same time cannot mean
+// two. (The time of its creation, that NATS knows too, changes in the first moments of a cluster.)
+std::string MakeDescription() {
+  constexpr std::string_view kAlphabet = "abcdefghjkmnpqrstuvwxyz023456789";
+  std::random_device random;
+  std::string description(kDescription);
+  for (size_t i = 0; i < kEpochLength; ++i) description.push_back(kAlphabet[random() & 31]);
+  return description;
+}
+
+int64_t Nanoseconds(std::chrono::nanoseconds time) { return time.count(); }
+
+absl::Status Unusable(const StreamSettings& settings, std::string_view why) {
+  return absl::FailedPreconditionError(
+      fmt::format("stream {} is there, but {}; it is left alone. Name another with --nats_stream, "
+                  "or remove it",
+                  settings.name, why));
+}
+
+absl::StatusOr<StreamFacts> CheckStream(const jsStreamInfo& info, const StreamSettings& settings) {
+  const jsStreamConfig& is = *info.Config;
+  const std::string log = settings.name + ".log.>";
+  const std::string live = settings.name + ".live.>";
+  if (is.SubjectsLen != 1 || is.Subjects[0] != log) {
+    return Unusable(settings, "its subjects are not " + log);
+  }
+  if (is.RePublish == nullptr || is.RePublish->Destination != live || is.RePublish->HeadersOnly) {
+    return Unusable(settings, "it does not republish to " + live);
+  }
+  if (!is.AllowDirect) return Unusable(settings, "it does not allow direct gets");
+  if (is.Storage != js_FileStorage) return Unusable(settings, "it is not on disk");
+  if (is.Retention != js_LimitsPolicy || is.Discard != js_DiscardOld) {
+    return Unusable(settings, "it does not drop the oldest publications");
+  }
+  const auto warn = [&](std::string_view what, int64_t there, int64_t wanted) {
+    if (there == wanted) return;
+    spdlog::warn("stream {} has {} {}, not {} as asked for; it is left alone", settings.name, what,
+                 there, wanted);
+  };
+  warn("replicas", is.Replicas, settings.replicas);
+  warn("max messages per subject", is.MaxMsgsPerSubject, settings.publications_per_group_max);
+  warn("max bytes", is.MaxBytes, settings.bytes_max);
+  warn("max age (ns)", is.MaxAge, Nanoseconds(settings.age_max));
+  warn("duplicate window (ns)", is.Duplicates, Nanoseconds(settings.dedup_window));
+  const std::string description = is.Description == nullptr ? "" : is.Description;
+  const auto epoch = EpochIn(description);
+  if (!epoch.has_value()) return Unusable(settings, "its description names no epoch");
+  return StreamFacts{*epoch, is.MaxMsgsPerSubject};
+}
+
+natsStatus MakeStream(jsStreamInfo** info, jsCtx* context, const StreamSettings& settings,
+                      jsErrCode* error) {
+  const std::string log = settings.name + ".log.>";
+  const std::string live = settings.name + ".live.>";
+  std::array<const char*, 1> subjects = {log.c_str()};
+  jsRePublish republish;
+  jsRePublish_Init(&republish);
+  republish.Source = log.c_str();
+  republish.Destination = live.c_str();
+  jsStreamConfig config;
+  jsStreamConfig_Init(&config);
+  config.Name = settings.name.c_str();
+  const std::string description = MakeDescription();
+  config.Description = description.c_str();
+  config.Subjects = subjects.data();
+  config.SubjectsLen = static_cast<int>(subjects.size());
+  config.Storage = js_FileStorage;
+  config.Discard = js_DiscardOld;
+  config.Replicas = settings.replicas;
+  config.MaxMsgsPerSubject = settings.publications_per_group_max;
+  config.MaxBytes = settings.bytes_max;
+  config.MaxAge = Nanoseconds(settings.age_max);
+  config.Duplicates = Nanoseconds(settings.dedup_window);
+  config.AllowDirect = true;
+  config.RePublish = &republish;
+  return js_AddStream(info, context, &config, nullptr, error);
+}
+
+}  // namespace
+
+std::optional<std::string> EpochIn(std::string_view description) {
+  if (description.substr(0, kDescription.size()) != kDescription) return std::nullopt;
+  const std::string_view epoch = description.substr(kDescription.size());
+  if (!IsEpoch(epoch)) return std::nullopt;
+  return std::string(epoch);
+}
+
+absl::Status StreamSettings::Check() const {
+  const bool plain = std::all_of(name.begin(), name.end(), IsPlain);
+  if (name.empty() || name.size() > 32 || !plain) {
+    return absl::InvalidArgumentError("--nats_stream takes 1 to 32 letters, digits, - and _");
+  }
+  if (replicas != 1 && replicas != 3 && replicas != 5) {
+    return absl::InvalidArgumentError("--nats_replicas takes 1, 3 or 5");
+  }
+  if (bytes_max < 1 << 20) {
+    return absl::InvalidArgumentError("--nats_bytes_max must be at least 1 MiB");
+  }
+  if (dedup_window < std::chrono::minutes(2)) {
+    return absl::InvalidArgumentError(
+        "--dedup_window must be at least 2m with --engine=nats: edges send again within it");
+  }
+  if (age_max < dedup_window) {
+    return absl::InvalidArgumentError("--nats_age_max must be at least --dedup_window");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<StreamFacts> OpenLogStream(natsConnection* connection,
+                                          const StreamSettings& settings,
+                                          std::chrono::milliseconds patience) {
+  jsOptions options;
+  jsOptions_Init(&options);
+  options.Wait = kRequestMs;
+  jsCtx* raw_context = nullptr;
+  if (natsConnection_JetStream(&raw_context, connection, &options) != NATS_OK) {
+    return absl::UnavailableError("no memory for a JetStream context");
+  }
+  const std::unique_ptr<jsCtx, ContextDeleter> context(raw_context);
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (true) {
+    jsStreamInfo* raw_info = nullptr;
+    auto error = static_cast<jsErrCode>(0);
+    natsStatus status =
+        js_GetStreamInfo(&raw_info, context.get(), settings.name.c_str(), nullptr, &error);
+    if (status == NATS_NOT_FOUND) {
+      // Another node may make it at the same time: with the same settings that is no error.
+      status = MakeStream(&raw_info, context.get(), settings, &error);
+      if (status == NATS_OK) spdlog::info("stream {} was made", settings.name);
+    }
+    const InfoPtr info(raw_info);
+    if (status == NATS_OK) return CheckStream(*info, settings);
+    if (std::chrono::steady_clock::now() + kPause > deadline) {
+      return absl::UnavailableError(fmt::format("JetStream does not give stream {}: {} (error {})",
+                                                settings.name, nats_GetLastError(nullptr),
+                                                static_cast<int>(error)));
+    }
+    std::this_thread::sleep_for(kPause);
+  }
+}
+
+std::string ToToken(std::string_view group_id) {
+  std::string token;
+  token.reserve(group_id.size());
+  for (const char c : group_id) {
+    if (IsPlain(c)) {
+      token.push_back(c);
+      continue;
+    }
+    const auto byte = static_cast<uint8_t>(c);
+    token.push_back('=');
+    token.push_back(kHex[byte >> 4]);
+    token.push_back(kHex[byte & 15]);
+  }
+  return token;
+}
+
+std::optional<std::string> FromToken(std::string_view token) {
+  std::string group_id;
+  for (size_t i = 0; i < token.size(); ++i) {
+    if (IsPlain(token[i])) {
+      group_id.push_back(token[i]);
+      continue;
+    }
+    if (token[i] != '=' || i + 2 >= token.size()) return std::nullopt;
+    const size_t high = kHex.find(token[i + 1]);
+    const size_t low = kHex.find(token[i + 2]);
+    if (high == std::string_view::npos || low == std::string_view::npos) return std::nullopt;
+    group_id.push_back(static_cast<char>(high * 16 + low));
+    if (IsPlain(group_id.back())) return std::nullopt;  // would have stayed as it is
+    i += 2;
+  }
+  if (group_id.empty()) return std::nullopt;
+  return group_id;
+}
+
+}  // namespace channel

@@ -1,0 +1,440 @@
+#include "channel_service/engine/log_reader.h"
+
+#include <boost/json.hpp>
+#include <deque>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "channel_service/model/record.h"
+
+namespace channel {
+namespace {
+
+namespace json = boost::json;
+
+constexpr int kNotFound = 404;
+constexpr int kNoMessage = 10037;  // JSNoMessageFoundErr of nats-server
+
+// A replica that does not answer (frozen, not dead: NATS notices after minutes) is asked again and
+// again by NATS, which picks one for each question. For so long only the leader is asked.
+constexpr std::chrono::seconds kLeaderOnlyTime{30};
+
+// A cluster that has just started says of streams that they are not there.
+constexpr std::chrono::seconds kMissingPatience{15};
+
+// The answer's object; null if it is none.
+json::value Parse(const NatsMessage& answer) {
+  json::error_code error;
+  const std::string_view data = answer.data();
+  json::value value = json::parse({data.data(), data.size()}, error);
+  return error || !value.is_object() ? json::value() : value;
+}
+
+// A number at a path of names; nothing if there is none.
+std::optional<uint64_t> NumberAt(const json::value& value, std::string_view path) {
+  json::error_code error;
+  const json::value* const found = value.find_pointer({path.data(), path.size()}, error);
+  if (found == nullptr || !found->is_number()) return std::nullopt;
+  return found->to_number<uint64_t>(error);
+}
+
+// Base64 at a path; NATS leaves out what is empty.
+std::string BytesAt(const json::value& value, std::string_view path) {
+  json::error_code error;
+  const json::value* const found = value.find_pointer({path.data(), path.size()}, error);
+  if (found == nullptr || !found->is_string()) return "";
+  const json::string& text = found->get_string();
+  std::string bytes;
+  absl::Base64Unescape(absl::string_view(text.data(), text.size()), &bytes);
+  return bytes;
+}
+
+std::string Question(const json::object& fields) { return json::serialize(fields); }
+
+json::string_view ToJson(std::string_view text) { return {text.data(), text.size()}; }
+
+}  // namespace
+
+struct LogReader::Read {
+  struct Walked {
+    uint64_t offset;
+    std::string content;
+  };
+
+  bool CatchesUp() const { return since.has_value() && !other_epoch; }
+
+  std::string group_id;
+  std::string subject;
+  std::optional<StreamPosition> since = std::nullopt;
+  uint32_t last = 0;
+  size_t count_max = SIZE_MAX;
+  size_t bytes_max = SIZE_MAX;
+  SteadyTime deadline = {};
+  std::optional<Head> head = std::nullopt;
+  HeadDone head_done = {};    // only the head is wanted
+  ContentDone get_done = {};  // only one publication is
+  Engine::ReadDone done = {};
+
+  bool other_epoch = false;    // of `since`
+  uint64_t next = 1;           // offset to go on from
+  bool dropped = false;        // the head, since it was asked for
+  uint64_t before_walked = 0;  // offset of the publication before the first one of `walked`
+  std::deque<Walked> walked = {};
+  size_t bytes = 0;
+  ReadResult result = {};
+};
+
+LogReader::LogReader(NatsRequests& requests, const Clock& clock, std::string stream,
+                     StreamFacts facts, std::function<void()> on_other_stream)
+    : requests_(requests),
+      clock_(clock),
+      stream_(std::move(stream)),
+      facts_(std::move(facts)),
+      on_other_stream_(std::move(on_other_stream)) {}
+
+void LogReader::StartHead(const std::string& group_id, HeadDone done) {
+  auto read = std::make_shared<Read>();
+  read->group_id = group_id;
+  read->subject = LogSubject(stream_, group_id);
+  read->deadline = clock_.Now() + kReadPatience;
+  read->head_done = std::move(done);
+  AskHead(read);
+}
+
+void LogReader::StartRead(const ReadRequest& request, std::optional<Head> head,
+                          Engine::ReadDone done) {
+  auto read = std::make_shared<Read>();
+  read->group_id = request.group_id;
+  read->subject = LogSubject(stream_, request.group_id);
+  read->since = request.since;
+  read->last = request.since.has_value() ? 0 : request.last;
+  read->count_max = request.count_max;
+  read->bytes_max = request.bytes_max;
+  read->deadline = clock_.Now() + kReadPatience;
+  read->done = std::move(done);
+  read->head = head;
+  if (head.has_value() && !stopped_) {
+    OnHead(read);
+  } else {
+    AskHead(read);
+  }
+}
+
+void LogReader::StartGet(uint64_t offset, ContentDone done) {
+  auto read = std::make_shared<Read>();
+  read->deadline = clock_.Now() + kReadPatience;
+  read->get_done = std::move(done);
+  GetAt(read, offset);
+}
+
+void LogReader::GetAt(const ReadPtr& read, uint64_t offset) {
+  AskOne(Question({{"seq", offset}}), [this, read, offset](const Got* got) {
+    if (got == nullptr) {
+      Retry(read, [this, read, offset] { GetAt(read, offset); });
+    } else if (got->offset == 0) {
+      read->get_done({.available = true});
+    } else {
+      read->get_done({.available = true, .held = std::string(got->content)});
+    }
+  });
+}
+
+void LogReader::CheckIdentity() {
+  auto read = std::make_shared<Read>();
+  read->deadline = clock_.Now() + kReadPatience;
+  read->head_done = [](Head) {};
+  AskInfo(read, [](const Info&) {});
+}
+
+void LogReader::AskHead(const ReadPtr& read) {
+  if (stopped_) {
+    Retry(read, [] {});
+    return;
+  }
+  requests_.Ask("$JS.API.STREAM.MSG.GET." + stream_, Question({{"last_by_subj", read->subject}}),
+                [this, read](const NatsMessage* answer) {
+                  const json::value value = answer == nullptr ? json::value() : Parse(*answer);
+                  if (const auto offset = NumberAt(value, "/message/seq")) {
+                    Saw(*offset);
+                    read->head = Head{true, true, *offset};
+                    OnHead(read);
+                  } else if (NumberAt(value, "/error/code") == kNotFound) {
+                    AskInfo(read, [this, read](const Info& info) {
+                      read->head = Head{true, false, info.last};
+                      OnHead(read);
+                    });
+                  } else {
+                    Retry(read, [this, read] { AskHead(read); });
+                  }
+                });
+}
+
+void LogReader::OnHead(const ReadPtr& read) {
+  if (read->head_done != nullptr) {
+    read->head_done(*read->head);
+    return;
+  }
+  ReadResult& result = read->result;
+  result.head = read->head->offset;
+  if (read->since.has_value()) {
+    const StreamPosition& since = *read->since;
+    read->other_epoch = since.epoch != facts_.epoch;
+    if (!read->other_epoch && since.offset > newest_) {
+      // Newer than anything that was seen here: is it of this stream at all?
+      AskInfo(read, [this, read](const Info& info) {
+        if (read->since->offset > info.last) read->since->epoch.clear();
+        Saw(read->since->offset <= info.last ? read->since->offset : info.last);
+        OnHead(read);
+      });
+      return;
+    }
+    if (!read->other_epoch) {
+      if (read->head->own && since.offset >= read->head->offset) {
+        Finish(read);
+        return;
+      }
+      read->next = since.offset + 1;
+    }
+  } else if (read->count_max == 0) {
+    Finish(read);
+    return;
+  }
+  if (read->head->own) {
+    Walk(read);
+  } else {
+    CheckStart(read);
+  }
+}
+
+void LogReader::Walk(const ReadPtr& read) {
+  if (read->next > read->head->offset) {
+    CheckStart(read);
+    return;
+  }
+  AskNext(read, read->next, [this, read](const Got& got) {
+    if (got.offset == 0) {
+      CheckEnd(read);
+    } else if (got.offset > read->head->offset) {
+      read->dropped = true;
+      CheckStart(read);
+    } else {
+      OnWalked(read, got.offset, got.content);
+    }
+  });
+}
+
+void LogReader::CheckEnd(const ReadPtr& read) {
+  requests_.Ask("$JS.API.STREAM.MSG.GET." + stream_, Question({{"last_by_subj", read->subject}}),
+                [this, read](const NatsMessage* answer) {
+                  const json::value value = answer == nullptr ? json::value() : Parse(*answer);
+                  const auto last = NumberAt(value, "/message/seq");
+                  if (NumberAt(value, "/error/code") == kNotFound ||
+                      (last.has_value() && *last < read->next)) {
+                    read->dropped = true;
+                    CheckStart(read);
+                  } else if (last.has_value()) {
+                    Retry(read, [this, read] { Walk(read); });
+                  } else {
+                    Retry(read, [this, read] { CheckEnd(read); });
+                  }
+                });
+}
+
+void LogReader::OnWalked(const ReadPtr& read, uint64_t offset, std::string_view content) {
+  const bool cut = read->last == 0 &&
+                   (read->walked.size() >= read->count_max ||
+                    (read->bytes + content.size() > read->bytes_max && !read->walked.empty()));
+  if (cut) {
+    read->result.more = true;
+    CheckStart(read);
+    return;
+  }
+  read->bytes += content.size();
+  read->next = offset + 1;
+  read->walked.push_back({offset, std::string(content)});
+  if (read->last != 0 && read->walked.size() > read->last) {
+    read->before_walked = read->walked.front().offset;
+    read->walked.pop_front();
+  }
+  Walk(read);
+}
+
+void LogReader::CheckStart(const ReadPtr& read) {
+  AskNext(read, 1, [this, read](const Got& got) { OnFirst(read, got.offset); });
+}
+
+// `first`: the group's oldest publication that is held now, 0 = none is. JetStream drops a group's
+// oldest publications first: after one that is held none is missing.
+void LogReader::OnFirst(const ReadPtr& read, uint64_t first) {
+  const auto drop = [read](uint64_t oldest_held) {
+    while (!read->walked.empty() &&
+           (oldest_held == 0 || read->walked.front().offset < oldest_held)) {
+      read->before_walked = 0;
+      read->walked.pop_front();
+    }
+  };
+  if (!read->CatchesUp()) {
+    drop(first);
+    if (read->other_epoch) {
+      const uint64_t before =
+          read->walked.empty() ? read->result.head + 1 : read->walked.front().offset;
+      read->result.gap = GapInfo{read->since->offset, before, GapReason::kEpoch};
+    }
+    Finish(read);
+    return;
+  }
+  if (first != 0 && first <= read->since->offset) {
+    Finish(read);
+    return;
+  }
+  AskInfo(read, [this, read, first, drop](const Info& info) {
+    const uint64_t since = read->since->offset;
+    // What age or the stream's size dropped lies before its oldest publication; what the bound of
+    // one group dropped, only in a group that is full.
+    const auto full = static_cast<uint64_t>(facts_.publications_per_group_max);
+    const bool nothing_dropped = !read->dropped && since + 1 >= info.first && info.held < full;
+    if (!nothing_dropped) {
+      drop(first);
+      const uint64_t oldest = first != 0 ? first : std::max(info.first, read->result.head + 1);
+      if (oldest > since + 1) {
+        read->result.gap = GapInfo{since, oldest, GapReason::kRetention};
+      }
+    }
+    Finish(read);
+  });
+}
+
+void LogReader::Finish(const ReadPtr& read) {
+  ReadResult& result = read->result;
+  uint64_t previous = read->before_walked;
+  if (result.gap.has_value()) {
+    previous = result.gap->before - 1;
+  } else if (read->CatchesUp()) {
+    previous = read->since->offset;
+  }
+  size_t bytes = 0;
+  for (const Read::Walked& walked : read->walked) {
+    bytes += walked.content.size();
+    const bool first = result.records.empty();
+    if (result.records.size() >= read->count_max || (bytes > read->bytes_max && !first)) {
+      result.more = true;
+      break;
+    }
+    // Not ours: somebody else wrote into the stream.
+    if (!IsContentOf(read->group_id, walked.content)) continue;
+    result.records.push_back(
+        MakeRecord(walked.content, walked.offset, previous, clock_.UnixMillis()));
+    previous = walked.offset;
+  }
+  result.newest = std::max(newest_, result.head);
+  read->done(std::move(result));
+}
+
+void LogReader::AskInfo(const ReadPtr& read, absl::AnyInvocable<void(const Info&)> done) {
+  requests_.Ask(
+      "$JS.API.STREAM.INFO." + stream_, Question({{"subjects_filter", read->subject}}),
+      [this, read, done = std::move(done)](const NatsMessage* answer) mutable {
+        const json::value value = answer == nullptr ? json::value() : Parse(*answer);
+        const bool other = IsOtherStream(value);
+        if (other) on_other_stream_();
+        const auto first = NumberAt(value, "/state/first_seq");
+        const auto last = NumberAt(value, "/state/last_seq");
+        if (other || !first.has_value() || !last.has_value()) {
+          Retry(read,
+                [this, read, done = std::move(done)]() mutable { AskInfo(read, std::move(done)); });
+          return;
+        }
+        Info info{*first, *last, 0};
+        json::error_code error;
+        const json::value* const subjects = value.find_pointer("/state/subjects", error);
+        if (subjects != nullptr && subjects->is_object()) {
+          const json::value* const held = subjects->as_object().if_contains(ToJson(read->subject));
+          if (held != nullptr) info.held = held->to_number<uint64_t>(error);
+        }
+        Saw(info.last);
+        done(info);
+      });
+}
+
+bool LogReader::IsOtherStream(const json::value& info) {
+  json::error_code error;
+  if (info.find_pointer("/config", error) != nullptr) {
+    missing_since_.reset();
+    const json::value* const description = info.find_pointer("/config/description", error);
+    return description == nullptr || !description->is_string() ||
+           EpochIn(std::string(description->get_string())) != facts_.epoch;
+  }
+  if (NumberAt(info, "/error/code") != kNotFound) return false;
+  if (!missing_since_.has_value()) missing_since_ = clock_.Now();
+  return clock_.Now() - *missing_since_ >= kMissingPatience;
+}
+
+void LogReader::AskNext(const ReadPtr& read, uint64_t from,
+                        absl::AnyInvocable<void(const Got&)> done) {
+  AskOne(Question({{"seq", from}, {"next_by_subj", read->subject}}),
+         [this, read, from, done = std::move(done)](const Got* got) mutable {
+           if (got != nullptr) {
+             done(*got);
+             return;
+           }
+           Retry(read, [this, read, from, done = std::move(done)]() mutable {
+             AskNext(read, from, std::move(done));
+           });
+         });
+}
+
+void LogReader::AskOne(std::string question, absl::AnyInvocable<void(const Got*)> done) {
+  const bool leader_only = clock_.Now() < leader_only_until_;
+  if (leader_only) {
+    requests_.Ask("$JS.API.STREAM.MSG.GET." + stream_, std::move(question),
+                  [done = std::move(done)](const NatsMessage* answer) mutable {
+                    const json::value value = answer == nullptr ? json::value() : Parse(*answer);
+                    const auto offset = NumberAt(value, "/message/seq");
+                    const std::string content = BytesAt(value, "/message/data");
+                    const Got got{offset.value_or(0), content};
+                    const bool known =
+                        offset.has_value() || NumberAt(value, "/error/err_code") == kNoMessage;
+                    done(known ? &got : nullptr);
+                  });
+    return;
+  }
+  requests_.Ask("$JS.API.DIRECT.GET." + stream_, std::move(question),
+                [this, done = std::move(done)](const NatsMessage* answer) mutable {
+                  if (answer == nullptr) {
+                    leader_only_until_ = clock_.Now() + kLeaderOnlyTime;
+                    done(nullptr);
+                    return;
+                  }
+                  const Got got{answer->sequence, answer->data()};
+                  done(got.offset != 0 || answer->status == kNotFound ? &got : nullptr);
+                });
+}
+
+void LogReader::Retry(const ReadPtr& read, absl::AnyInvocable<void()> step) {
+  if (!stopped_ && clock_.Now() < read->deadline) {
+    later_.push_back(std::move(step));
+    return;
+  }
+  if (read->head_done != nullptr) {
+    read->head_done({});
+    return;
+  }
+  if (read->get_done != nullptr) {
+    read->get_done({});
+    return;
+  }
+  ReadResult unavailable;
+  unavailable.available = false;
+  read->done(std::move(unavailable));
+}
+
+void LogReader::OnTick() {
+  for (auto& step : std::exchange(later_, {})) step();
+}
+
+void LogReader::Stop() {
+  stopped_ = true;
+  OnTick();
+}
+
+}  // namespace channel

@@ -1,0 +1,115 @@
+// Reads the log of one group out of its JetStream stream.
+//
+// Owned by the engine; loop thread only. The last offset of a group is asked of the stream's
+// leader; publications are got one by one from any replica (or the leader, if one is silent). A
+// read is tried again until kReadPatience is over. What was dropped while it was read is found out
+// at its end, so that no result has a hole that its gap does not name.
+#pragma once
+
+#include <boost/json/fwd.hpp>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "channel_service/base/clock.h"
+#include "channel_service/engine/engine.h"
+#include "channel_service/engine/jetstream_stream.h"
+#include "channel_service/engine/nats_requests.h"
+
+namespace channel {
+
+class LogReader {
+ public:
+  static constexpr std::chrono::seconds kReadPatience{10};
+
+  // `on_other_stream`: the stream is gone, or another one has its name; maybe more than once.
+  LogReader(NatsRequests& requests, const Clock& clock, std::string stream, StreamFacts facts,
+            std::function<void()> on_other_stream);
+
+  // The group's last publication that is held, or nothing held (own = false) and the stream's
+  // newest offset.
+  struct Head {
+    bool available = false;  // false: NATS did not answer
+    bool own = false;
+    uint64_t offset = 0;
+  };
+  using HeadDone = absl::AnyInvocable<void(Head)>;
+  void StartHead(const std::string& group_id, HeadDone done);
+
+  // `head`: what the caller knows, or nothing: it is asked for.
+  void StartRead(const ReadRequest& request, std::optional<Head> head, Engine::ReadDone done);
+
+  // One publication's content (model/record.h) at an offset.
+  struct Content {
+    bool available = false;  // false: NATS did not answer
+    std::optional<std::string> held = std::nullopt;
+  };
+  using ContentDone = absl::AnyInvocable<void(Content)>;
+  void StartGet(uint64_t offset, ContentDone done);
+
+  // Looks whether the stream is still the one of `facts`.
+  void CheckIdentity();
+
+  // An offset that was seen anywhere: the newest is `newest` of every result.
+  void Saw(uint64_t offset) {
+    if (offset > newest_) newest_ = offset;
+  }
+  uint64_t newest() const { return newest_; }
+
+  // Tries again what failed.
+  void OnTick();
+  // Answers everything that waits with `available` = false.
+  void Stop();
+
+ private:
+  struct Read;
+  using ReadPtr = std::shared_ptr<Read>;
+  struct Info {
+    uint64_t first = 0;  // offset of the oldest publication of any group
+    uint64_t last = 0;
+    uint64_t held = 0;  // publications of the group
+  };
+
+  struct Got {
+    uint64_t offset = 0;  // 0: there is none
+    std::string_view content = {};
+  };
+
+  void AskHead(const ReadPtr& read);
+  void OnHead(const ReadPtr& read);
+  void Walk(const ReadPtr& read);
+  // A replica does not have what the head promises: asks the leader whether it was dropped, or the
+  // replica is behind, and waited for.
+  void CheckEnd(const ReadPtr& read);
+  void OnWalked(const ReadPtr& read, uint64_t offset, std::string_view content);
+  // Finds out what the walk cannot have seen.
+  void CheckStart(const ReadPtr& read);
+  void OnFirst(const ReadPtr& read, uint64_t first);
+  void Finish(const ReadPtr& read);
+  void AskInfo(const ReadPtr& read, absl::AnyInvocable<void(const Info&)> done);
+  bool IsOtherStream(const boost::json::value& info);
+  void AskNext(const ReadPtr& read, uint64_t from, absl::AnyInvocable<void(const Got&)> done);
+  void GetAt(const ReadPtr& read, uint64_t offset);
+  // One publication, of any replica; null: no answer.
+  void AskOne(std::string question, absl::AnyInvocable<void(const Got*)> done);
+  // `step` again at the next tick, or the end of the read if its time is over.
+  void Retry(const ReadPtr& read, absl::AnyInvocable<void()> step);
+
+  NatsRequests& requests_;
+  const Clock& clock_;
+  const std::string stream_;
+  const StreamFacts facts_;
+  const std::function<void()> on_other_stream_;
+  uint64_t newest_ = 0;
+  std::optional<SteadyTime> missing_since_;  // NATS says that there is no such stream
+  SteadyTime leader_only_until_ = {};
+  bool stopped_ = false;
+  std::vector<absl::AnyInvocable<void()>> later_;
+};
+
+}  // namespace channel

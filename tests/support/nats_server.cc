@@ -1,0 +1,191 @@
+#include "tests/support/nats_server.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+#include <boost/json.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "tests/support/http.h"
+
+namespace support {
+namespace {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+
+// One question to a server that may be away; a local server answers in a millisecond.
+constexpr Duration kQuestionPatience{1000};
+
+std::string FindProgram() {
+  for (const char* path : {"/usr/sbin/nats-server", "/usr/bin/nats-server"}) {
+    if (fs::exists(path)) return path;
+  }
+  throw TestFailure("nats-server is not installed");
+}
+
+std::string MakeFolder() {
+  std::string path = (fs::temp_directory_path() / "channel-test-nats-XXXXXX").string();
+  if (::mkdtemp(path.data()) == nullptr) throw TestFailure("cannot make a folder " + path);
+  return path;
+}
+
+// The body of a good answer; empty if there is none.
+std::string Ask(std::uint16_t port, const std::string& path) {
+  try {
+    // HTTP/1.0, or longer answers come in chunks.
+    const HttpResponse response =
+        HttpExchange(port, "GET " + path + " HTTP/1.0\r\n\r\n", kQuestionPatience);
+    return response.status == 200 ? response.body : "";
+  } catch (const TestFailure&) {
+    return "";
+  }
+}
+
+// Name of the stream's leader in what /jsz says; empty if it names none.
+std::string LeaderIn(const std::string& jsz, const std::string& stream) {
+  json::error_code error;
+  const json::value said = json::parse(jsz, error);
+  const json::value* const accounts = said.find_pointer("/account_details", error);
+  if (accounts == nullptr || !accounts->is_array()) return "";
+  for (const json::value& account : accounts->get_array()) {
+    const json::value* const streams = account.find_pointer("/stream_detail", error);
+    if (streams == nullptr || !streams->is_array()) continue;
+    for (const json::value& detail : streams->get_array()) {
+      const json::value* const name = detail.find_pointer("/name", error);
+      const json::value* const leader = detail.find_pointer("/cluster/leader", error);
+      if (name == nullptr || leader == nullptr || !leader->is_string()) continue;
+      if (*name == json::string(stream)) return std::string(leader->get_string());
+    }
+  }
+  return "";
+}
+
+}  // namespace
+
+NatsServer::NatsServer() : NatsServer("alone", 0, "") { Start(); }
+
+NatsServer::NatsServer(std::string name, std::uint16_t cluster_port, const std::string& routes)
+    : name_(std::move(name)), folder_(MakeFolder()), config_path_(folder_ + "/nats.conf") {
+  std::ofstream config(config_path_);
+  config << "server_name: " << name_ << "\nlisten: \"127.0.0.1:" << port_.number()
+         << "\"\nhttp: \"127.0.0.1:" << monitoring_.number() << "\"\njetstream {\n  store_dir: \""
+         << folder_ << "/data\"\n  max_memory_store: 256MB\n  max_file_store: 8GB\n}\n";
+  if (cluster_port != 0) {
+    config << "cluster {\n  name: test\n  listen: \"127.0.0.1:" << cluster_port << "\"\n  routes: ["
+           << routes << "]\n}\n";
+  }
+}
+
+NatsServer::~NatsServer() {
+  process_.reset();
+  std::error_code ignored;
+  fs::remove_all(folder_, ignored);
+}
+
+std::string NatsServer::url() const { return "nats://127.0.0.1:" + std::to_string(port_.number()); }
+
+bool NatsServer::Answers() const { return !Ask(monitoring_.number(), "/healthz").empty(); }
+
+void NatsServer::Start() {
+  Launch();
+  AwaitAnswer();
+}
+
+void NatsServer::Launch() {
+  ProcessOptions options;
+  options.program = FindProgram();
+  options.arguments = {"--config", config_path_};
+  process_ = std::make_unique<Process>(std::move(options));
+  frozen_ = false;
+}
+
+void NatsServer::AwaitAnswer() const {
+  Await(name_ + " answers", [this] { return !process_->Running() || Answers(); });
+  if (!process_->Running()) throw TestFailure("nats-server ended: " + process_->StderrText());
+}
+
+void NatsServer::Kill() { process_->Kill(); }
+
+void NatsServer::Freeze() {
+  process_->Signal(SIGSTOP);
+  frozen_ = true;
+  // It may say a last word until then.
+  Await(name_ + " stands still", [this] {
+    std::ifstream stat("/proc/" + std::to_string(process_->pid()) + "/stat");
+    std::string pid;
+    std::string program;
+    std::string state;
+    return stat >> pid >> program >> state && state == "T";
+  });
+}
+
+void NatsServer::Thaw() {
+  process_->Signal(SIGCONT);
+  frozen_ = false;
+}
+
+void NatsServer::RemoveData() {
+  if (process_->Running()) throw TestFailure("nats-server still uses its data");
+  fs::remove_all(folder_ + "/data");
+}
+
+NatsCluster::NatsCluster() {
+  std::string routes;
+  for (std::size_t i = 0; i < kServers; ++i) {
+    routes_.push_back(std::make_unique<ReservedPort>());
+    routes += "\"nats-route://127.0.0.1:" + std::to_string(routes_.back()->number()) + "\", ";
+  }
+  for (std::size_t i = 0; i < kServers; ++i) {
+    const auto port = routes_.at(i)->number();
+    servers_.emplace_back(new NatsServer("node" + std::to_string(i), port, routes));
+  }
+  Start();
+}
+
+void NatsCluster::Kill() {
+  for (const auto& server : servers_) server->Kill();
+}
+
+void NatsCluster::Start() {
+  // One alone is not healthy: they are started together, then awaited.
+  for (const auto& server : servers_) server->Launch();
+  for (const auto& server : servers_) server->AwaitAnswer();
+  Await("the cluster has a leader", [this] {
+    json::error_code error;
+    const json::value said = json::parse(Ask(servers_.front()->monitoring_port(), "/jsz"), error);
+    const json::value* const leader = said.find_pointer("/meta_cluster/leader", error);
+    const json::value* const size = said.find_pointer("/meta_cluster/cluster_size", error);
+    return leader != nullptr && leader->is_string() && !leader->get_string().empty() &&
+           size != nullptr && size->is_int64() && size->get_int64() == int64_t{kServers};
+  });
+}
+
+std::vector<std::string> NatsCluster::urls() const {
+  std::vector<std::string> urls;
+  for (const auto& server : servers_) urls.push_back(server->url());
+  return urls;
+}
+
+NatsServer& NatsCluster::LeaderOf(const std::string& stream) {
+  NatsServer* leader = nullptr;
+  Await("a leader of stream " + stream, [&] { return (leader = FindLeader(stream)) != nullptr; });
+  return *leader;
+}
+
+NatsServer* NatsCluster::FindLeader(const std::string& stream) {
+  std::string leader;
+  for (const auto& server : servers_) {
+    if (!server->process_->Running() || server->frozen_) continue;
+    const std::string named = LeaderIn(Ask(server->monitoring_port(), "/jsz?streams=true"), stream);
+    if (named.empty() || (!leader.empty() && named != leader)) return nullptr;
+    leader = named;
+  }
+  for (const auto& server : servers_) {
+    if (server->name() == leader && server->process_->Running()) return server.get();
+  }
+  return nullptr;
+}
+
+}  // namespace support

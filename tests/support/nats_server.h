@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/support/process.h"
+#include "tests/support/reserved_port.h"
+
+namespace support {
+
+// A real nats-server with JetStream on disk, on 127.0.0.1. It keeps its ports and its folder over
+// Kill and Start, and removes the folder when it is destroyed. For the test's main thread only (see
+// Process); what does not happen in time is a TestFailure.
+class NatsServer {
+ public:
+  // Runs, and JetStream answers.
+  NatsServer();
+  ~NatsServer();
+  NatsServer(const NatsServer&) = delete;
+  NatsServer& operator=(const NatsServer&) = delete;
+
+  std::string url() const;
+  const std::string& name() const { return name_; }
+  std::uint16_t monitoring_port() const { return monitoring_.number(); }
+  bool Answers() const;  // its health check says ok
+
+  // On the same ports and data; returns when it answers.
+  void Start();
+  void Kill();    // kill -9
+  void Freeze();  // SIGSTOP: it is there, and says nothing …
+  void Thaw();    // … SIGCONT: and goes on
+  // Its data is gone as with a new disk; while it does not run.
+  void RemoveData();
+
+ private:
+  friend class NatsCluster;
+  NatsServer(std::string name, std::uint16_t cluster_port, const std::string& routes);
+  void Launch();
+  void AwaitAnswer() const;
+
+  const std::string name_;
+  ReservedPort port_;
+  ReservedPort monitoring_;
+  std::string folder_;
+  std::string config_path_;
+  std::unique_ptr<Process> process_;
+  bool frozen_ = false;
+};
+
+// Three of them, with routes to each other: one JetStream cluster that has a leader.
+class NatsCluster {
+ public:
+  static constexpr std::size_t kServers = 3;
+
+  NatsCluster();
+
+  NatsServer& server(std::size_t index) { return *servers_.at(index); }
+  std::vector<std::string> urls() const;
+  // All of them; Start returns when the cluster has a leader again.
+  void Kill();
+  void Start();
+  // Whoever leads the stream, as soon as the servers that answer agree on one of them.
+  NatsServer& LeaderOf(const std::string& stream);
+
+ private:
+  NatsServer* FindLeader(const std::string& stream);
+
+  std::vector<std::unique_ptr<ReservedPort>> routes_;
+  std::vector<std::unique_ptr<NatsServer>> servers_;
+};
+
+}  // namespace support
