@@ -22,8 +22,14 @@ EdgeServer::EdgeServer(boost::asio::io_context& loop, EdgeOptions options,
                 const auto found = bucket.find(id);
                 return found == bucket.end() ? nullptr : found->second.get();
               }),
-      session_context_{
-          options_.name, options_.instance, options_.limits, metrics_, flush_list_, router_, *this},
+      session_context_{options_.name,
+                       options_.instance,
+                       link_.acknowledged_in(),
+                       options_.limits,
+                       metrics_,
+                       flush_list_,
+                       router_,
+                       *this},
       http_context_{options_.name,
                     WebFiles(),
                     options_.allowed_origins,

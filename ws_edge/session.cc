@@ -75,7 +75,7 @@ void Session::OnAccepted(CorkedStream::Error error) {
   }
   if (dialect_ == Dialect::kEnveloped) {
     Deliver(EncodeWelcome(fmt::format("{}-{}", context_.instance, id_), id_, context_.server_name,
-                          context_.limits));
+                          context_.acknowledged_in, context_.limits));
   }
   StartRead();
 }

@@ -49,7 +49,8 @@ class SessionObserver {
 // What all sessions share; owned by the edge server.
 struct SessionContext {
   const std::string& server_name;
-  const std::string& instance;  // tells this process from all others
+  const std::string& instance;         // tells this process from all others
+  const std::string& acknowledged_in;  // see channel::ChannelClient
   const EdgeLimits& limits;
   EdgeMetrics& metrics;
   FlushList& flush_list;

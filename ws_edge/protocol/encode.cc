@@ -119,10 +119,12 @@ FramePtr EncodeError(std::string_view id, std::string_view group_id, ErrorCode c
 }
 
 FramePtr EncodeWelcome(std::string_view connection_id, uint64_t session_id,
-                       std::string_view server_name, const EdgeLimits& limits) {
+                       std::string_view server_name, std::string_view acknowledged_in,
+                       const EdgeLimits& limits) {
   std::string text = Begin("welcome");
   Append(&text, R"(,"connection_id":{},"session":"{}","server":{},"ping_interval_ms":{})",
          Quoted(connection_id), session_id, Quoted(server_name), limits.ping_interval.count());
+  if (!acknowledged_in.empty()) Append(&text, R"(,"acknowledged_in":{})", Quoted(acknowledged_in));
   Append(&text, R"(,"reconnect_ms":[{},{}],"limits":{{"message_bytes":{},"groups":{})",
          kReconnectMin.count(), kReconnectMax.count(), limits.message_bytes_max,
          limits.groups_per_connection_max);

@@ -50,8 +50,10 @@ FramePtr EncodeHistory(const GroupAnswer& answer, bool recovered,
 FramePtr EncodePong(std::string_view id);
 FramePtr EncodeError(std::string_view id, std::string_view group_id, ErrorCode code,
                      std::string_view message);
+// `acknowledged_in`: empty = not known yet.
 FramePtr EncodeWelcome(std::string_view connection_id, uint64_t session_id,
-                       std::string_view server_name, const EdgeLimits& limits);
+                       std::string_view server_name, std::string_view acknowledged_in,
+                       const EdgeLimits& limits);
 FramePtr EncodeBye(uint16_t close_code, std::chrono::milliseconds reconnect_min,
                    std::chrono::milliseconds reconnect_max);
 
