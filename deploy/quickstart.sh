@@ -18,12 +18,14 @@ die() {
 
 usage() {
   cat <<HELP
-Usage: quickstart.sh [--edges N] [--no-start] [--preset P]
+Usage: quickstart.sh [--engine E] [--nodes M] [--edges N] [--no-start] [--preset P]
 
 Installs the packages that are missing, builds, starts one channel_service and N
 ws_edge processes as a daemon and sends one real message: a gRPC publication that two WebSocket
 clients on different edge processes must receive. A pair that runs and is well is used as it is.
 
+  --engine E   memory (default), or nats: with a nats-server that keeps the publications
+  --nodes M    with --engine nats: so many channel_service processes; each must prove it (1)
   --edges N    WebSocket processes, at least 2 (default: one per processor, at least 2)
   --no-start   install and build only
   --preset P   the CMake preset to build and start (release)
@@ -33,7 +35,7 @@ HELP
 }
 
 read_arguments() {
-  edges='' start=yes preset=release
+  edges='' start=yes preset=release engine=${CHANNEL_ENGINE-} nodes=${CHANNEL_NODES-}
   while (($# > 0)); do
     case $1 in
       --edges)
@@ -42,6 +44,13 @@ read_arguments() {
         shift
         ;;
       --edges=*) edges=${1#*=} ;;
+      --engine | --nodes)
+        (($# > 1)) || die 64 "$1 needs a value"
+        printf -v "${1#--}" '%s' "$2"
+        shift
+        ;;
+      --engine=*) engine=${1#*=} ;;
+      --nodes=*) nodes=${1#*=} ;;
       --no-start) start=no ;;
       --preset=*) preset=${1#*=} ;;
       --preset)
@@ -57,6 +66,10 @@ read_arguments() {
     esac
     shift
   done
+  [[ -z $engine || $engine == memory || $engine == nats ]] ||
+    die 64 "--engine must be memory or nats, not '$engine'"
+  [[ -z $nodes || $nodes =~ ^[1-9][0-9]?$ ]] || die 64 "--nodes must be a number, not '$nodes'"
+  [[ ${nodes:-1} == 1 || $engine == nats ]] || die 64 "--nodes $nodes needs --engine nats"
   [[ $preset =~ ^[a-z]+$ ]] || die 64 "--preset must be a name, not '$preset'"
   bin_dir=$root/build/$preset/bin
   if [[ -n $edges ]]; then
@@ -80,6 +93,14 @@ ask_status() {
 }
 
 running_edges() { grep -c "^edge-" <<<"$status_text" || true; }
+running_nodes() { grep -c "^channel-" <<<"$status_text" || true; }
+running_engine() { sed -n 's/.* engine: \([a-z]*\) .*/\1/p' <<<"$status_text"; }
+
+# Whether what runs is not what was asked for.
+differs() {
+  [[ -n $edges && $((10#$edges)) != "$(running_edges)" || -n $nodes && $nodes != "$(running_nodes)" ||
+    -n $engine && $engine != "$(running_engine)" ]]
+}
 
 # Whether a program is newer than the start of what runs: then that would not prove what was built.
 is_outdated() {
@@ -89,46 +110,64 @@ is_outdated() {
 }
 
 ensure_running() {
+  local flags=(${edges:+--edges "$edges"} ${engine:+--engine "$engine"} ${nodes:+--nodes "$nodes"})
   step 'Starting'
   ask_status
   if ((status_code == 3)); then
     default_edges=$(nproc)
     ((default_edges >= 2)) || default_edges=2
-    CHANNEL_EDGES=${edges:-${CHANNEL_EDGES:-$default_edges}} "$ctl" start -d
+    CHANNEL_EDGES=${CHANNEL_EDGES:-$default_edges} "$ctl" start -d "${flags[@]}"
   elif ((status_code != 0)); then
     printf '%s\n' "$status_text" >&2
     die "$status_code" "what runs is not well; cure it first: $ctl restart -d"
   elif is_outdated; then
     echo 'What runs is older than the programs: restarting it with its settings.'
-    "$ctl" restart -d ${edges:+--edges "$edges"}
-  elif [[ -n $edges && $((10#$edges)) != "$(running_edges)" ]]; then
-    echo "It runs with $(running_edges) edges: restarting it with $edges."
-    "$ctl" restart -d --edges "$edges"
+    "$ctl" restart -d "${flags[@]}"
+  elif differs; then
+    echo "It runs with engine $(running_engine), $(running_nodes) nodes and $(running_edges) edges:" \
+      "restarting it with ${flags[*]}."
+    "$ctl" restart -d "${flags[@]}"
   else
     echo 'It runs already and is well:'
     printf '%s\n' "$status_text"
   fi
 }
 
-# Sets ws and grpc from what really runs.
+# Sets ws and grpcs, of which grpc is the first, from what really runs; and engine.
 find_addresses() {
   ask_status
   ((status_code == 0)) || die "$status_code" "$status_text"
+  engine=$(running_engine)
   ws=$(sed -n 's|^listen: websocket://\([^ ]*\) .*|\1|p' <<<"$status_text")
-  grpc=$(sed -n 's|^listen: .*grpc://||p' <<<"$status_text")
+  mapfile -t grpcs < <(sed -n '/^listen: /p' <<<"$status_text" | grep -o 'grpc://[^ ]*' | cut -c 8-)
   # A server that listens everywhere is reached over loopback.
   ws=${ws/#0.0.0.0:/127.0.0.1:}
-  grpc=${grpc/#0.0.0.0:/127.0.0.1:}
+  grpcs=("${grpcs[@]/#0.0.0.0:/127.0.0.1:}")
+  grpc=${grpcs[0]}
   (($(running_edges) >= 2)) ||
     die 1 "one edge process runs and the proof needs two: $ctl restart -d --edges 2"
 }
 
 prove() {
+  local address
   step 'Proof: one gRPC publication, two WebSocket clients on different edge processes'
-  # gRPC would send even loopback through a proxy.
-  timeout 30 env -u grpc_proxy -u https_proxy -u http_proxy "$bin_dir/channel_probe" "--ws=$ws" "--grpc=$grpc" --clients=2 ||
-    die 1 "the message did not arrive; look at: $ctl status; $ctl logs"
+  for address in "${grpcs[@]}"; do
+    ((${#grpcs[@]} == 1)) || echo "through $address:"
+    # gRPC would send even loopback through a proxy.
+    timeout 30 env -u grpc_proxy -u https_proxy -u http_proxy \
+      "$bin_dir/channel_probe" "--ws=$ws" "--grpc=$address" --clients=2 ||
+      die 1 "the message did not arrive; look at: $ctl status; $ctl logs"
+  done
   echo ok
+}
+
+say_what_acknowledged_means() {
+  cat <<NEXT
+
+Acknowledged means:  with the engine nats a publication is in files of nats-server: it survives the death
+                     of every process. This NATS does not fsync before it answers: a power cut of all
+                     machines that hold the stream may take the last of them.
+NEXT
 }
 
 say_what_next() {
@@ -141,12 +180,17 @@ From a back end:     grpcurl -plaintext -d '{"group_id":"123","message":"Hello"}
 What runs:           $ctl status$run_dir_words
 Stop:                $ctl stop$run_dir_words
 NEXT
+  [[ $engine != nats ]] || say_what_acknowledged_means
 }
 
 main() {
   read_arguments "$@"
   step 'Packages'
-  "$here/install_deps.sh"
+  if [[ $engine == nats && -z ${CHANNEL_NATS_URL-} ]]; then
+    "$here/install_deps.sh" --nats
+  else
+    "$here/install_deps.sh"
+  fi
   build
   [[ $start == yes ]] || exit 0
   export CHANNEL_BIN_DIR=$bin_dir

@@ -43,6 +43,15 @@ expired() {
 
 port_of() { printf '%s' "${1##*:}"; }
 
+# Address $1 as process number $2 has it: the first as given, the next on ports above; 0 (any) stays.
+readonly NODE_PORT_STEP=10
+nth_address() {
+  local port
+  port=$((10#$(port_of "$1")))
+  ((port == 0)) || ((port += NODE_PORT_STEP * ($2 - 1)))
+  printf '%s:%d' "${1%:*}" "$port"
+}
+
 # An address to connect to: a server that listens everywhere is reached over loopback.
 reachable() {
   local host=${1%:*}

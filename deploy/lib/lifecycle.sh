@@ -16,6 +16,9 @@ check_programs() {
   for program in curl flock setsid; do
     command -v "$program" >/dev/null || die "$EXIT_UNAVAILABLE" "$program is missing; install it"
   done
+  ! starts_nats || nats_program >/dev/null ||
+    die "$EXIT_UNAVAILABLE" "no program ${nats_server:-nats-server}; install Debian's package" \
+      "nats-server (${here}/install_deps.sh --nats), or name a NATS that runs with --nats_url"
 }
 
 # The words to stop or look at this deployment.
@@ -27,17 +30,27 @@ hint() {
   fi
 }
 
+print_started_row() { # worker, listen, processes
+  printf '%-11s %-16s %-27s %-10s %s\n' "$user" "$1" "$2" "$3" "$verdict"
+}
+
 print_started() {
-  local user mode=$1 line='---------------------------------------------------------------------'
+  local user i verdict='[OK]' mode=$1
+  local line='---------------------------------------------------------------------'
+  ((ready_time > 0)) || verdict='[STARTED]'
   user=$(id -un 2>/dev/null || printf '%s' "$EUID")
   printf 'Channel starts in %s mode\n' "$mode"
   printf -- '-------------------------------- CHANNEL %s\n' "${line:0:28}"
   printf 'engine: %s    run directory: %s\n' "$engine" "$run_dir"
   printf -- '-------------------------------- WORKERS %s\n' "${line:0:28}"
   printf '%-11s %-16s %-27s %-10s %s\n' user worker listen processes status
-  printf '%-11s %-16s %-27s %-10s %s\n' "$user" channel_service "grpc://$grpc_listen" 1 '[OK]'
-  printf '%-11s %-16s %-27s %-10s %s\n' "$user" ws_edge "websocket://$ws_listen" "$edges" '[OK]'
+  ! starts_nats || print_started_row nats-server "nats://$nats_listen" 1
+  for ((i = 1; i <= nodes; i++)); do
+    print_started_row channel_service "grpc://$(nth_address "$grpc_listen" "$i")" 1
+  done
+  print_started_row ws_edge "websocket://$ws_listen" "$edges"
   printf '%s\n' "$line"
+  ((ready_time > 0)) || say "Nothing was waited for; see $(hint status)"
   if [[ $mode == foreground ]]; then
     say 'Press Ctrl-C to stop. Start succeeded.'
   else
@@ -57,8 +70,8 @@ print_failure() {
 # Waits for what the supervisor (our child $1) writes into `outcome`.
 await_outcome() {
   local supervisor=$1
-  # Two rounds of readiness and the stop of what did not come up: see supervisor.sh and stop.sh.
-  set_deadline 60
+  # Three rounds of readiness and the stop of what did not come up: see supervisor.sh and stop.sh.
+  set_deadline $((3 * ready_time + 30))
   until [[ -s $run_dir/outcome ]]; do
     if ! kill -0 "$supervisor" 2>/dev/null && [[ ! -s $run_dir/outcome ]]; then
       warn "the supervisor ended before the start was complete; see $run_dir/logs/supervisor.log"
@@ -112,8 +125,10 @@ cmd_start() {
 
 # Asks the supervisor to end everything and waits until it is gone.
 stop_supervisor() {
-  local pid second_term_ms patience_s=$((2 * KILL_S + 5))
-  [[ $stop_mode == now ]] || ((patience_s += 2 * drain_time))
+  local pid second_term_ms rounds=2 patience_s
+  ! starts_nats || rounds=3
+  patience_s=$((rounds * KILL_S + 5))
+  [[ $stop_mode == now ]] || ((patience_s += rounds * drain_time))
   signal_process supervisor TERM || return 0
   clock
   second_term_ms=$((now_ms + SECOND_TERM_S * 1000))
@@ -141,6 +156,17 @@ verify_stopped() {
   return 1
 }
 
+# All but the edges, for people.
+other_names() {
+  local names text
+  mapfile -t names < <(
+    node_names
+    ! starts_nats || echo nats
+  )
+  printf -v text ', %s' "${names[@]}"
+  printf '%s' "${text:2}"
+}
+
 # Ends what runs. Status 0: nothing of it is left and nothing had to be killed.
 stop_deployment() {
   local pid names word
@@ -163,7 +189,7 @@ stop_deployment() {
     warn "had to kill ${killed[*]}: no end within the time allowed"
     return 1
   fi
-  printf 'Stopped %d edges and %s in %d.%d s.\n' "$edges" "$(service_name)" \
+  printf 'Stopped %d edges and %s in %d.%d s.\n' "$edges" "$(other_names)" \
     $(((now_ms - began_ms) / 1000)) $(((now_ms - began_ms) % 1000 / 100))
 }
 
@@ -234,7 +260,10 @@ cmd_reload() {
     write_file "$run_dir/log_level" "$log_level"
     save_config # also for the next restart
   fi
-  mapfile -t names < <(all_names)
+  mapfile -t names < <(
+    node_names
+    edge_names
+  )
   for name in "${names[@]}"; do
     if read_reloads "$name"; then before[$name]=$reloads; fi
   done

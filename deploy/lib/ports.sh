@@ -106,18 +106,30 @@ claim_port() {
   fi
 }
 
+# The addresses whose ports one deployment must have for itself, and what each is for.
+own_addresses() {
+  local i
+  printf '%s WebSocket\n' "$ws_listen"
+  for ((i = 1; i <= nodes; i++)); do printf '%s gRPC\n' "$(nth_address "$grpc_listen" "$i")"; done
+  starts_nats || return 0
+  printf '%s NATS\n%s NATS monitoring\n' "$nats_listen" "$(nats_monitor)"
+  [[ -z $nats_cluster_listen ]] || printf '%s NATS cluster\n' "$nats_cluster_listen"
+}
+
 # Takes everything that one deployment must have for itself.
 claim_all() {
-  claim_port "$ws_listen" WebSocket
-  claim_port "$grpc_listen" gRPC
+  local address purpose
+  while read -r address purpose; do claim_port "$address" "$purpose"; done < <(own_addresses)
   take_lock "$run_dir/lock" ||
     refuse "$EXIT_LOCKED" "run directory $run_dir is in use by $(describe_holder "$run_dir/lock")"
 }
 
 # The lock files of the deployment, for signing.
 own_locks() {
-  lock_path "$(port_of "$ws_listen")"
-  printf '\n'
-  lock_path "$(port_of "$grpc_listen")"
-  printf '\n%s\n' "$run_dir/lock"
+  local address
+  while read -r address _; do
+    lock_path "$(port_of "$address")"
+    printf '\n'
+  done < <(own_addresses)
+  printf '%s\n' "$run_dir/lock"
 }

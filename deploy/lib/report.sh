@@ -15,8 +15,8 @@ ask_all() {
   local answers=$1 name pid admin
   for name in $(all_names); do
     is_alive "$name" && read_state "$name" "$pid" || continue
-    fetch "$admin" /metrics 2 >"$answers/$name.metrics" 2>/dev/null &
-    { fetch "$admin" /readyz 2 && : >"$answers/$name.ready"; } >/dev/null 2>&1 &
+    fetch "$admin" "$(metrics_path "$name")" 2 >"$answers/$name.metrics" 2>/dev/null &
+    { fetch "$admin" "$(readiness_path "$name")" 2 && : >"$answers/$name.ready"; } >/dev/null 2>&1 &
   done
   wait
 }
@@ -43,7 +43,12 @@ read_figures() {
   upstream=-
   if [[ ! -s $metrics ]]; then
     sessions=- groups=- messages_in=- messages_out=-
-  elif [[ $1 == "$(service_name)" ]]; then
+  elif [[ $1 == nats ]]; then
+    sessions=$(json_number connections <"$metrics")
+    groups=-
+    messages_in=$(json_number in_msgs <"$metrics")
+    messages_out=$(json_number out_msgs <"$metrics")
+  elif [[ $1 == channel-* ]]; then
     sessions=$(sum_metric channel_service_subscribers <"$metrics")
     groups=$(sum_metric channel_service_groups <"$metrics")
     messages_in=$(sum_metric channel_service_publications_total <"$metrics")
@@ -89,7 +94,7 @@ print_process() {
 }
 
 print_supervisor() {
-  local pid proc_state proc_start up
+  local pid proc_state proc_start up i
   if is_alive supervisor; then
     read -r up _ </proc/uptime
     up=$((${up%.*} - proc_start / $(getconf CLK_TCK)))
@@ -98,7 +103,11 @@ print_supervisor() {
     ((bad += 1))
     printf 'supervisor: [DEAD], so nothing starts again what dies; cure: %s' "$(hint 'restart -d')"
   fi
-  printf '    run directory: %s\nlisten: websocket://%s grpc://%s\n' "$run_dir" "$ws_listen" "$grpc_listen"
+  printf '    engine: %s    run directory: %s\n' "$engine" "$run_dir"
+  printf 'listen: websocket://%s' "$ws_listen"
+  for ((i = 1; i <= nodes; i++)); do printf ' grpc://%s' "$(nth_address "$grpc_listen" "$i")"; done
+  ! starts_nats || printf ' nats://%s' "$nats_listen"
+  printf '\n'
 }
 
 cmd_status() {
@@ -120,7 +129,7 @@ cmd_status() {
   # shellcheck disable=SC2059
   printf "$STATUS_ROW" total - - "$(human_kib "$total_kib")" "$total_sessions" - "$total_in" \
     "$total_out" "$total_restarts" -
-  say "Total connections and messages are those of the edges; connections of $(service_name) are edges."
+  say "Total connections and messages are those of the edges; connections of a channel_service are edges."
   ((bad == 0)) || exit "$EXIT_FAILED"
 }
 

@@ -10,6 +10,7 @@
 #   state/NAME        written by the process when its ports listen, a line of JSON
 #   restarts/NAME     how often the supervisor started it again
 #   logs/NAME.log     its standard error; logs/NAME.log.1 is the one before
+#   nats/             configuration and publications of the nats-server, kept over restarts
 #
 # It is private (mode 0700, ours): whoever can write a pid file could make us signal a process.
 
@@ -17,7 +18,8 @@ readonly LOG_LEVELS='^(trace|debug|info|warn|error)$'
 
 # What `config` holds, in the names of the shell variables.
 readonly CONFIG_KEYS=(edges ws_listen grpc_listen admin_listen engine service_flags edge_flags
-  bin_dir log_level drain_time)
+  bin_dir log_level drain_time channels nodes ready_time nats_listen nats_url nats_cluster_listen
+  nats_routes nats_server)
 
 # Not in XDG_RUNTIME_DIR: that one is removed at logout, and a daemon outlives its login.
 default_run_dir() { printf '/tmp/channel-%s' "$EUID"; }
@@ -81,14 +83,17 @@ load_config() {
 }
 
 # The processes of this deployment, in starting order.
-service_name() { printf 'channel-1'; }
+node_names() {
+  local i
+  for ((i = 1; i <= nodes; i++)); do printf 'channel-%d\n' "$i"; done
+}
 edge_names() {
   local i
   for ((i = 1; i <= edges; i++)); do printf 'edge-%d\n' "$i"; done
 }
 all_names() {
-  service_name
-  printf '\n'
+  ! starts_nats || printf 'nats\n'
+  node_names
   edge_names
 }
 

@@ -9,10 +9,17 @@ readonly KILL_S=10       # after "at once", or after the drain time
 stop_mode=drain
 killed=()
 
+# nats-server is asked by SIGINT: after SIGTERM it ends in the same order, but with 1.
 signal_all() {
   local signal=$1 name
   shift
-  for name in "$@"; do signal_process "$name" "$signal" || true; done
+  for name in "$@"; do
+    if [[ $name == nats && $signal == TERM ]]; then
+      signal_process nats INT || true
+    else
+      signal_process "$name" "$signal" || true
+    fi
+  done
 }
 
 # Drops from the array remaining those that are gone, with their pid and state files.
@@ -65,11 +72,17 @@ kill_remaining() {
 }
 
 # Edges first: they tell their browsers to come back while the service still takes what they send.
+# NATS last: services write to it until they end.
 stop_recorded() {
-  local name edges_left=() others_left=()
+  local name edges_left=() nodes_left=() nats_left=()
   for name in $(recorded_names); do
-    if [[ $name == edge-* ]]; then edges_left+=("$name"); else others_left+=("$name"); fi
+    case $name in
+      edge-*) edges_left+=("$name") ;;
+      nats) nats_left+=("$name") ;;
+      *) nodes_left+=("$name") ;;
+    esac
   done
   stop_processes "${edges_left[@]}"
-  stop_processes "${others_left[@]}"
+  stop_processes "${nodes_left[@]}"
+  stop_processes "${nats_left[@]}"
 }

@@ -5,7 +5,6 @@
 # SIGTERM or SIGINT: drain and end; a second one: at once (as the processes themselves do).
 # SIGHUP: handed on, so that they read their log level again; without a terminal left: drain and end.
 
-readonly READY_S=15             # for the service, then for the edges together
 readonly RESTART_DELAY_S=1      # doubles up to …
 readonly RESTART_DELAY_MAX_S=10 # … and starts afresh after …
 readonly STEADY_S=30            # … this long up
@@ -15,6 +14,7 @@ readonly LOG_BYTES_MAX=$((32 << 20)) # per file; one older file is kept
 
 declare -A child_pid started_ms restart_ms delay_s misses probe_name
 names=() # of all processes, in starting order
+nats_patience_s=10 # below what PROBES_MISSED_MAX allows: no state file until NATS is reached
 supervisor_mode=daemon
 probe_pid=''
 next_probe_ms=0
@@ -28,19 +28,35 @@ note() {
 
 # --- starting ------------------------------------------------------------------------------------
 
+# The services that edges connect to; which is the first to try is chosen by an edge's number.
+edge_channels() {
+  local i text=''
+  for ((i = 1; i <= nodes; i++)); do
+    text+=${text:+,}$(reachable "$(nth_address "$grpc_listen" "$i")")
+  done
+  printf '%s%s' "$text" "${channels:+,$channels}"
+}
+
 # Sets argv to the words that start process $1.
 command_of() {
   local name=$1 flags
+  if [[ $name == nats ]]; then
+    argv=("$(nats_program)" -c nats/nats.conf)
+    return
+  fi
   local common=("--name=$name" "--state_file=$run_dir/state/$name"
     "--log_level=$(current_log_level)" "--log_level_file=$run_dir/log_level"
     "--drain_time=${drain_time}s")
-  if [[ $name == "$(service_name)" ]]; then
+  if [[ $name == channel-* ]]; then
+    argv=("$bin_dir/channel_service" "--listen=$(nth_address "$grpc_listen" "${name#*-}")"
+      "--admin_listen=$(nth_address "$admin_listen" "${name#*-}")" "--engine=$engine" "${common[@]}")
+    [[ $engine != nats ]] ||
+      argv+=("--nats_url=$(service_nats_url)" "--nats_patience=${nats_patience_s}s")
     read -ra flags <<<"$service_flags" || true
-    argv=("$bin_dir/channel_service" "--listen=$grpc_listen" "--admin_listen=$admin_listen"
-      "--engine=$engine" "${common[@]}" "${flags[@]}")
+    argv+=("${flags[@]}")
   else
     read -ra flags <<<"$edge_flags" || true
-    argv=("$bin_dir/ws_edge" "--listen=$ws_listen" "--channel=$(reachable "$grpc_listen")"
+    argv=("$bin_dir/ws_edge" "--listen=$ws_listen" "--channel=$(edge_channels)"
       --admin_listen=127.0.0.1:0 "${common[@]}" "${flags[@]}")
   fi
 }
@@ -60,6 +76,8 @@ spawn() {
   child_pid[$name]=$!
   # A process that nobody could find again must not run: its end is then noticed like any other.
   record_pid "$name" "${child_pid[$name]}" || kill -s KILL "${child_pid[$name]}" || true
+  [[ $name != nats ]] ||
+    write_file "$run_dir/state/nats" "{\"pid\": ${child_pid[nats]}, \"admin\": \"$(nats_monitor)\"}"
   clock
   started_ms[$name]=$now_ms
   misses[$name]=0
@@ -81,9 +99,9 @@ describe_exit() {
   if (($1 > 128)); then printf 'was ended by signal %s' "$(kill -l "$1")"; else printf 'exited with %d' "$1"; fi
 }
 
-# Waits until process $1 says that it is ready. Fills failure and failure_code when it does not.
+# Waits until process $1 says that others may use it. Fills failure and failure_code when it does not.
 await_ready() {
-  local name=$1 admin answer=''
+  local name=$1 admin path answer=''
   while [[ $ending == no ]]; do
     if ! child_lives "$name"; then
       bury "$name"
@@ -93,11 +111,12 @@ await_ready() {
       return 1
     fi
     if read_state "$name" "${child_pid[$name]}"; then
-      fetch "$admin" /readyz 2 >/dev/null 2>&1 && return 0
-      answer=" ($(curl -q --noproxy '*' -s -g -m 2 "http://$admin/readyz" | head -c 200 || true))"
+      path=$(start_path "$name")
+      fetch "$admin" "$path" 2 >/dev/null 2>&1 && return 0
+      answer=" ($(curl -q --noproxy '*' -s -g -m 2 "http://$admin$path" | head -c 200 || true))"
     fi
     if expired; then
-      failure="$name is not ready after $READY_S s$answer"
+      failure="$name is not ready after $ready_time s$answer"
       failure_code=$EXIT_UNAVAILABLE
       return 1
     fi
@@ -108,19 +127,30 @@ await_ready() {
   return 1
 }
 
-# The service first: an edge is ready when it has reached the service.
-start_all() {
-  local name edge_names=("${names[@]:1}")
-  failed_name=${names[0]}
-  spawn "$failed_name"
-  set_deadline "$READY_S"
-  await_ready "$failed_name" || return 1
-  for name in "${edge_names[@]}"; do spawn "$name"; done
-  set_deadline "$READY_S"
-  for name in "${edge_names[@]}"; do
+# Starts the named processes and waits until all are ready, unless nobody is to wait.
+start_together() {
+  local name
+  for name in "$@"; do spawn "$name"; done
+  ((ready_time > 0)) || return 0
+  set_deadline "$ready_time"
+  for name in "$@"; do
     failed_name=$name
     await_ready "$name" || return 1
   done
+}
+
+# Each after what it needs: a service is ready when it has reached NATS, an edge when it has reached
+# a service.
+start_all() {
+  local group later_patience_s=$nats_patience_s
+  # Its own words are better than ours: it gives up a little earlier.
+  ((ready_time == 0)) || nats_patience_s=$(((ready_time * 4 + 4) / 5))
+  ! starts_nats || start_together nats || return 1
+  for group in node_names edge_names; do
+    # shellcheck disable=SC2046 # names are words
+    start_together $("$group") || return 1
+  done
+  nats_patience_s=$later_patience_s
 }
 
 report_failure() {
@@ -171,14 +201,15 @@ kill_silent() {
 
 # One curl asks all. A process that has not come as far as its state file misses the question too.
 start_probe() {
-  local name admin questions=()
+  local name admin url questions=()
   probe_name=()
   for name in "${names[@]}"; do
     [[ -n ${child_pid[$name]} ]] || continue
     ((misses[$name] += 1))
     read_state "$name" "${child_pid[$name]}" || continue
-    questions+=(-o /dev/null "http://$admin/healthz")
-    probe_name["http://$admin/healthz"]=$name
+    url=http://$admin$(liveness_path "$name")
+    questions+=(-o /dev/null "$url")
+    probe_name[$url]=$name
   done
   ((${#questions[@]} > 0)) || return 0
   curl -q --noproxy '*' -Z -s -g -m 2 -w '%{url} %{http_code}\n' "${questions[@]}" \
@@ -268,6 +299,7 @@ begin() {
   mapfile -t paths < <(own_locks)
   for path in "${paths[@]}"; do sign_lock "$path"; done
   record_pid supervisor "$$"
+  ! starts_nats || write_nats_config
   for file in "$run_dir"/logs/*.log; do
     [[ ! -f $file || $file == */supervisor.log ]] || mv -f -- "$file" "$file.1"
   done
@@ -308,9 +340,9 @@ supervise() {
   open_nap
   set_traps
   begin
-  note "starting $edges edges and $(service_name)"
+  note "starting $edges edges and $(other_names)"
   if start_all; then
-    note 'all processes are ready'
+    if ((ready_time > 0)); then note 'all processes are ready'; else note 'started, waiting for nobody'; fi
     write_file "$run_dir/outcome" ready
     [[ $supervisor_mode == daemon ]] || print_started foreground || true # nobody may be reading
     run_until_signal

@@ -16,6 +16,8 @@ quickstart_checks_its_arguments() {
   run "$root/deploy/quickstart.sh" --help && exits 0 && says 'edges' &&
     run "$root/deploy/quickstart.sh" --edges 1 && exits 64 && one_line &&
     run "$root/deploy/quickstart.sh" --preset ../x && exits 64 && one_line &&
+    run "$root/deploy/quickstart.sh" --engine paper && exits 64 && one_line &&
+    run "$root/deploy/quickstart.sh" --nodes 2 && exits 64 && one_line &&
     run "$root/deploy/quickstart.sh" --frob && exits 64 && one_line
 }
 
@@ -33,6 +35,17 @@ quickstart_uses_what_runs() {
   exits 0 && says 'It runs already and is well' && says '^ok$' && [[ $(pid_of edge-1) == "$edge" ]]
 }
 
+# From the pair that runs: it is started again with the other engine.
+quickstart_proves_two_nodes_on_nats() {
+  code=0
+  out=$(CHANNEL_NATS_LISTEN=127.0.0.1:$spare_port CHANNEL_SERVICE_FLAGS=--nats_bytes_max=67108864 \
+    timeout 900 "$root/deploy/quickstart.sh" --preset "$preset" --engine nats --nodes 2 2>&1 </dev/null) || code=$?
+  exits 0 && says 'It runs with engine memory, 1 nodes and 2 edges: restarting' &&
+    says "^through 127.0.0.1:$grpc_port:" && says "^through 127.0.0.1:$((grpc_port + 10)):" && says '^ok$' &&
+    says "grpcurl -plaintext .* 127.0.0.1:$grpc_port channel.v1.ChannelService/Publish" &&
+    says '^Acknowledged means: ' && [[ -n $(pid_of nats) ]]
+}
+
 # In this order, and nothing else meanwhile: a build is at work.
 quickstart() {
   it 'install_deps.sh has nothing to do and needs no network' install_deps_is_instant
@@ -40,6 +53,7 @@ quickstart() {
   if [[ $preset =~ ^[a-z]+$ ]]; then
     it 'quickstart.sh builds, starts and proves the pair' quickstart_proves_the_pair
     it 'quickstart.sh uses what runs' quickstart_uses_what_runs
+    it 'quickstart.sh --engine nats starts again and proves each node' quickstart_proves_two_nodes_on_nats
     it 'stop ends what quickstart.sh started' stop_leaves_nothing
   else
     skip 'quickstart.sh builds, starts and proves the pair' 'it runs what is in build/PRESET/bin only'

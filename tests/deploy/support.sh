@@ -161,22 +161,36 @@ stopped_clean() { # the pids that were
 stop_leaves_nothing() {
   local pids
   mapfile -t pids < <(all_pids)
-  ctl stop && exits 0 && says '^Stopped [0-9]+ edges and channel-1 in' && stopped_clean "${pids[@]}" &&
-    ctl stop && exits 0 && says '^Nothing to stop' && ctl status && exits 3
+  ctl stop && exits 0 && says '^Stopped [0-9]+ edges and channel-1(, [-a-z0-9]+)* in' &&
+    stopped_clean "${pids[@]}" && ctl stop && exits 0 && says '^Nothing to stop' && ctl status && exits 3
 }
 
 # --- a WebSocket client in bash -------------------------------------------------------------------
 
-# Opens a session; sets ws_fd. $1: a group to join (the mask of zeros leaves the text as it is).
-open_session() {
-  local line command
+# Opens a session; sets ws_fd. $1: its subprotocol, if any.
+connect_session() {
+  local line
   exec {ws_fd}<>"/dev/tcp/127.0.0.1/$ws_port" || return 1
-  printf 'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n' >&"$ws_fd"
+  printf 'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n%b\r\n' \
+    "${1:+Sec-WebSocket-Protocol: $1\\r\\n}" >&"$ws_fd"
   IFS= read -rt 5 line <&"$ws_fd" || return 1
   [[ $line == 'HTTP/1.1 101 '* ]] || return 1
   while IFS= read -rt 5 line <&"$ws_fd" && [[ $line != $'\r' ]]; do :; done
-  command='{"cmd":"add_group","group_id":"'$1'"}'
-  printf '%b%b%s' '\x81' "\\x$(printf %x $((128 + ${#command})))\\x00\\x00\\x00\\x00" "$command" >&"$ws_fd"
+}
+# Sends a command of at most 125 bytes; the mask of zeros leaves the text as it is.
+send_command() {
+  printf '%b%b%s' '\x81' "\\x$(printf %x $((128 + ${#1})))\\x00\\x00\\x00\\x00" "$1" >&"$ws_fd"
+}
+# Opens a session that is in group $1.
+open_session() { connect_session && send_command '{"cmd":"add_group","group_id":"'"$1"'"}'; }
+# Reads what the edge sends into out until $1, an expression, matches it; BASH_REMATCH has its parts.
+hears() {
+  local piece
+  out=''
+  until [[ $out =~ $1 ]]; do
+    IFS= read -rt 5 -d '}' piece <&"$ws_fd" || return 1
+    out+=$piece'}'
+  done
 }
 close_session() { exec {ws_fd}<&-; }
 

@@ -1,0 +1,197 @@
+#!/usr/bin/env bash
+# deploy/channelctl with --engine nats: a nats-server of its own and two channel_service, or a NATS
+# that is somebody else's.
+# shellcheck source-path=SCRIPTDIR
+set -euo pipefail
+# shellcheck source=support.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/support.sh"
+
+PATH+=:/usr/sbin # where Debian has it, also for who is not root
+command -v nats-server >/dev/null || {
+  echo 'nats-server is not installed: deploy/install_deps.sh --nats'
+  exit 77
+}
+
+use_nats() {
+  # The port above (other_port) is that of its monitoring; node 2 is ten ports above node 1.
+  export CHANNEL_ENGINE=nats CHANNEL_NODES=2 CHANNEL_NATS_LISTEN=127.0.0.1:$spare_port \
+    CHANNEL_SERVICE_FLAGS=--nats_bytes_max=67108864
+  second_grpc_port=$((grpc_port + 10)) second_admin_port=$((admin_port + 10))
+}
+
+# --- refusals -------------------------------------------------------------------------------------
+
+is_bad_usage() { ctl start -d "$@" && exits 64 && one_line && says '^channelctl: .*--help'; }
+bad_usage_is_refused() {
+  is_bad_usage --engine memory && says '--nodes 2 needs --engine nats' &&
+    is_bad_usage --engine paper &&
+    is_bad_usage --nodes 0 &&
+    is_bad_usage --nodes 17 &&
+    is_bad_usage --nats_listen "127.0.0.1:$grpc_port" && says 'must have different ports' &&
+    is_bad_usage --nats_listen "127.0.0.1:$((second_grpc_port - 1))" &&
+    is_bad_usage --nats_listen 127.0.0.1:65535 &&
+    is_bad_usage --nats_routes 127.0.0.1:6222 &&
+    is_bad_usage --channels 127.0.0.1 &&
+    is_bad_usage --service_flags '--nats_url=nats://127.0.0.1:1' &&
+    ! [[ -e $run_dir ]]
+}
+missing_server_is_named() {
+  ctl start -d --nats_server "$scratch/nowhere" && exits 69 && one_line &&
+    says "no program $scratch/nowhere; install Debian's package nats-server" && ! [[ -e $run_dir ]]
+}
+taken_port_is_said() {
+  local foreign ok=0
+  nats-server -a 127.0.0.1 -p "$other_port" >"$scratch/foreign.log" 2>&1 &
+  foreign=$!
+  eventually 10 listens_on "$other_port" || ok=1
+  ctl start -d && exits 71 && one_line &&
+    says "NATS monitoring port $other_port is in use by pid $foreign" || ok=1
+  end_foreign "$foreign"
+  return "$ok"
+}
+end_foreign() {
+  kill -KILL "$1" 2>/dev/null || true
+  wait "$1" 2>/dev/null || true
+}
+
+# --- a nats-server of ours ------------------------------------------------------------------------
+
+start_prints_every_process() {
+  says "^$(id -un) +nats-server +nats://127.0.0.1:$spare_port +1 +\[OK\]" &&
+    says "^$(id -un) +channel_service +grpc://127.0.0.1:$grpc_port +1 +\[OK\]" &&
+    says "^$(id -un) +channel_service +grpc://127.0.0.1:$second_grpc_port +1 +\[OK\]" &&
+    says "^$(id -un) +ws_edge +websocket://127.0.0.1:$ws_port +2 +\[OK\]"
+}
+# Each node has one connection, that of an edge.
+status_shows_every_process() {
+  ctl status && exits 0 && says ' engine: nats ' &&
+    says "^listen: .* grpc://127.0.0.1:$grpc_port grpc://127.0.0.1:$second_grpc_port nats://127.*:$spare_port$" &&
+    says "^nats +$(pid_of nats) +\[OK\] +[0-9]+ [KM]iB +[0-9]+ +- +[0-9]+ +[0-9]+ +0 +-" &&
+    says "^channel-1 +$(pid_of channel-1) +\[OK\] +[0-9]+ [KM]iB +1 " &&
+    says "^channel-2 +$(pid_of channel-2) +\[OK\] +[0-9]+ [KM]iB +1 " &&
+    says "^edge-1 .*\[OK\].* up" && says "^edge-2 .*\[OK\].* up" &&
+    get "127.0.0.1:$second_admin_port/readyz" >/dev/null
+}
+reaches_both_edges() { # the port of the node that is told
+  run "$bin_dir/channel_probe" "--ws=127.0.0.1:$ws_port" "--grpc=127.0.0.1:$1" --clients=2
+  exits 0 && says 'reached 2 clients on edge-1, edge-2'
+}
+each_node_reaches_the_edges_of_both() {
+  reaches_both_edges "$grpc_port" && reaches_both_edges "$second_grpc_port"
+}
+every_process_reloads() { ctl reload && exits 0 && says '^Reloaded 4 processes'; }
+
+# Sends to group "kept" and waits for the acknowledgement; sets position.
+publish_acknowledged() {
+  local ok=0
+  connect_session channel.v1.json || return 1
+  send_command '{"id":1,"cmd":"send_to_group","group_id":"kept","message":"it stays"}'
+  hears '"event":"ok","id":1,[^}]*"epoch":"([^"]+)","offset":([0-9]+)' || ok=1
+  position="${BASH_REMATCH[*]:1}"
+  close_session
+  return "$ok"
+}
+publication_is_in_history() {
+  local ok=0
+  connect_session channel.v1.json || return 1
+  send_command '{"id":2,"cmd":"add_group","group_id":"kept","last":5}'
+  hears '"event":"message",[^}]*"epoch":"([^"]+)","offset":([0-9]+)[^}]*"it stays"' &&
+    [[ "${BASH_REMATCH[*]:1}" == "$position" ]] || ok=1
+  close_session
+  return "$ok"
+}
+
+is_back() { ctl status && exits 0 && says "^$1 .* 1 +-"; }
+dead_process_is_started_again() {
+  local name others
+  mapfile -t others < <(for name in nats channel-1 channel-2 edge-1 edge-2; do
+    [[ $name == "$1" ]] || pid_of "$name"
+  done)
+  kill -KILL "$(pid_of "$1")"
+  ctl status && exits 1 || return 1
+  eventually 20 is_back "$1" && nobody_else_died "${others[@]}" && each_node_reaches_the_edges_of_both
+}
+nobody_else_died() {
+  local pid
+  for pid in "$@"; do lives "$pid" || return 1; done
+}
+
+restart_keeps_settings() {
+  env -i PATH="$PATH" timeout 60 "$ctl" restart -d --run_dir "$run_dir" >"$scratch/restart" 2>&1 || return 1
+  out=$(<"$scratch/restart")
+  start_prints_every_process && ctl status && exits 0
+}
+nats_ended_last() {
+  ! listens_on "$spare_port" && ! listens_on "$other_port" && ! listens_on "$second_grpc_port" || return 1
+  out=$(ls -l --full-time "$run_dir/logs")
+  [[ $run_dir/logs/nats.log -nt $run_dir/logs/channel-1.log ]] &&
+    [[ $run_dir/logs/nats.log -nt $run_dir/logs/channel-2.log ]] &&
+    grep -q 'Server Exiting' "$run_dir/logs/nats.log"
+}
+
+# --- a NATS of somebody else ----------------------------------------------------------------------
+
+start_foreign_nats() {
+  nats-server -a 127.0.0.1 -p "$spare_port" -js -sd "$scratch/foreign" >"$scratch/foreign.log" 2>&1 &
+  foreign_nats=$!
+  eventually 10 listens_on "$spare_port"
+}
+given_nats_is_used() {
+  local pids
+  start_foreign_nats && ctl start -d && exits 0 && ! says nats-server && ! [[ -e $run_dir/pids/nats ]] &&
+    ctl status && exits 0 && ! says '^nats ' || return 1
+  mapfile -t pids < <(all_pids)
+  each_node_reaches_the_edges_of_both && ctl stop && exits 0 && ! says nats && all_gone "${pids[@]}" &&
+    lives "$foreign_nats"
+}
+unreachable_nats_is_said() {
+  end_foreign "$foreign_nats"
+  ctl start -d --ready_time 3 && exits 69 && says 'start failed: channel-[12] exited with 69' &&
+    says 'NATS cannot be reached' && stopped_clean
+}
+
+frozen_nats_is_replaced() {
+  local frozen
+  unset CHANNEL_NATS_URL
+  starts || return 1
+  frozen=$(pid_of nats)
+  kill -STOP "$frozen"
+  ctl status && exits 1 && says '^nats .*\[NO ANSWER\]' && eventually 40 is_back nats && gone "$frozen" &&
+    each_node_reaches_the_edges_of_both
+}
+
+# --- the suites -----------------------------------------------------------------------------------
+
+own() {
+  use_nats
+  it 'what cannot be is refused with one line and 64' bad_usage_is_refused
+  it 'a missing nats-server is named, and its package' missing_server_is_named
+  it 'a taken port of NATS is said' taken_port_is_said
+  it 'everything starts' starts
+  it 'start prints every process' start_prints_every_process
+  it 'status shows every process' status_shows_every_process
+  it 'a publication through each node reaches the edges of both' each_node_reaches_the_edges_of_both
+  it 'reload is confirmed by every process but NATS' every_process_reloads
+  it 'a publication is acknowledged' publish_acknowledged
+  it 'a dead nats-server is started again, and nobody else dies' dead_process_is_started_again nats
+  it 'a dead service is started again, and nobody else dies' dead_process_is_started_again channel-1
+  it 'the acknowledged publication is in the history' publication_is_in_history
+  it 'stop leaves no process, no pid file and no open port' stop_leaves_nothing
+  it 'stop ends NATS last' nats_ended_last
+  it 'everything starts again' starts
+  it 'the acknowledged publication is in the history after stop and start' publication_is_in_history
+  it 'restart keeps the settings of the last start' restart_keeps_settings
+  it 'the acknowledged publication is in the history after restart' publication_is_in_history
+  it 'stop leaves nothing, once more' stop_leaves_nothing
+}
+given() {
+  use_nats
+  export CHANNEL_NATS_URL=nats://127.0.0.1:$spare_port
+  it 'a NATS that is given is used and left alone' given_nats_is_used
+  it 'a NATS that cannot be reached is said' unreachable_nats_is_said
+  it 'a frozen nats-server is killed and started again' frozen_nats_is_replaced
+  it 'stop leaves nothing after a frozen nats-server either' stop_leaves_nothing
+}
+
+at_once own given
+finish
