@@ -11,10 +11,9 @@ namespace faults {
 using support::Duration;
 using support::TestFailure;
 
-bool Settings::engine_in_memory() const {
-  return std::none_of(engine_flags.begin(), engine_flags.end(), [](const std::string& flag) {
-    return flag.rfind("--engine=", 0) == 0 && flag != "--engine=memory";
-  });
+bool Settings::HasFlag(const std::string& prefix) const {
+  return std::any_of(engine_flags.begin(), engine_flags.end(),
+                     [&](const std::string& flag) { return flag.rfind(prefix, 0) == 0; });
 }
 
 Settings& Settings::Get() {
@@ -61,16 +60,26 @@ void Settings::Read(int argc, char** argv) {
 
 Scenario::Scenario() : random_(Settings::Get().seed) {}
 
+Scenario::~Scenario() { End(); }
+
 // Publishers and clients end before what they talk to.
-Scenario::~Scenario() {
+void Scenario::End() {
   publishers_.clear();
   swarm_.reset();
   deployment_.reset();
+  nats_.reset();
 }
 
 void Scenario::Deploy(support::DeploymentOptions options, bool proxies) {
   std::cout << "faults: seed=" << seed() << std::endl;
-  const std::vector<std::string>& engine = Settings::Get().engine_flags;
+  std::vector<std::string> engine = Settings::Get().engine_flags;
+  const bool has_its_own = options.services > 1;
+  if (has_its_own) {
+    engine.clear();
+  } else if (!Settings::Get().engine_in_memory() && !Settings::Get().HasFlag("--nats_url=")) {
+    nats_ = std::make_unique<support::NatsServer>();
+    engine.push_back("--nats_url=" + nats_->url());
+  }
   options.service_flags.insert(options.service_flags.begin(), engine.begin(), engine.end());
   if (proxies) {
     options.edge_upstream = [this](int number, std::uint16_t service_port) {

@@ -15,6 +15,7 @@
 #include "tests/faults/grpc_publisher.h"
 #include "tests/faults/swarm.h"
 #include "tests/support/deployment.h"
+#include "tests/support/nats_server.h"
 #include "tests/support/service_client.h"
 
 namespace faults {
@@ -30,10 +31,12 @@ struct Settings {
   std::uint64_t seed = 20'250'301;           // CHANNEL_FAULT_SEED
   double minutes = kSanitized ? 0.33 : 1.0;  // CHANNEL_FAULT_MINUTES, of the random scenario
   bool long_form = false;                    // CHANNEL_FAULT_LONG=1, of the large scenarios
-  // CHANNEL_FAULT_ENGINE_FLAGS, separated by spaces: the scenarios run with another engine.
+  // CHANNEL_FAULT_ENGINE_FLAGS, separated by spaces: the scenarios run with another engine. With
+  // --engine=nats and no --nats_url each has a nats-server of its own.
   std::vector<std::string> engine_flags;
 
-  bool engine_in_memory() const;
+  bool engine_in_memory() const { return !HasFlag("--engine=nats"); }
+  bool HasFlag(const std::string& prefix) const;
 
   static Settings& Get();
   // Throws support::TestFailure for what it does not know.
@@ -45,7 +48,8 @@ class Scenario : public ::testing::Test {
   Scenario();
   ~Scenario() override;
 
-  // Starts the processes. With `proxies`, each edge reaches the service through proxy(number).
+  // Starts the processes; several services bring their engine's flags along. With `proxies`, each
+  // edge reaches the service through proxy(number).
   void Deploy(support::DeploymentOptions options, bool proxies = false);
   support::Deployment& deployment() { return *deployment_; }
   Swarm& swarm() { return *swarm_; }
@@ -74,6 +78,8 @@ class Scenario : public ::testing::Test {
   // for every defect.
   Verdict Finish(const CheckOptions& options = {},
                  support::Duration settle_wait = std::chrono::seconds(30));
+  // Ends all processes; for scenarios with something of their own that must outlive them.
+  void End();
   // Of the finished run.
   const History& history() const { return history_; }
 
@@ -88,6 +94,7 @@ class Scenario : public ::testing::Test {
 
   std::mt19937_64 random_;
   std::map<int, std::unique_ptr<FaultProxy>> proxies_;
+  std::unique_ptr<support::NatsServer> nats_;
   std::unique_ptr<support::Deployment> deployment_;
   std::unique_ptr<Swarm> swarm_;
   std::vector<std::unique_ptr<GrpcPublisher>> publishers_;
