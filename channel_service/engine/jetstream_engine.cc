@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "channel_service/base/check.h"
+#include "channel_service/engine/store_answer.h"
 #include "channel_service/model/record.h"
 
 namespace channel {
@@ -397,11 +398,8 @@ void JetstreamEngine::OnOtherStream() {
 void JetstreamEngine::Probe() {
   requests_.Ask(
       options_.stream.name + ".log.probe." + options_.node, "", [this](const NatsMessage* answer) {
-        if (answer == nullptr || answer->data().find("\"seq\":") == std::string_view::npos) {
-          OnProbed(false);
-          return;
-        }
-        if (probe_live_ == 0) {  // stored, but not brought
+        // What is stored is brought before it is acknowledged; an error says "seq", too.
+        if (answer == nullptr || !ParseStoreAnswer(*answer).stored || probe_live_ == 0) {
           OnProbed(false);
           return;
         }

@@ -2,49 +2,13 @@
 
 #include <spdlog/spdlog.h>
 
-#include <boost/json.hpp>
 #include <utility>
 
 #include "channel_service/base/check.h"
+#include "channel_service/engine/store_answer.h"
 #include "channel_service/model/record.h"
 
 namespace channel {
-namespace {
-
-namespace json = boost::json;
-
-// What NATS answers to a publication.
-struct StoreAnswer {
-  bool stored = false;
-  uint64_t offset = 0;
-  bool duplicate = false;
-  std::string error = {};
-};
-
-StoreAnswer Parse(const NatsMessage& answer) {
-  StoreAnswer parsed;
-  json::error_code error;
-  const std::string_view data = answer.data();
-  const json::value value = json::parse({data.data(), data.size()}, error);
-  const json::object* const object = value.if_object();
-  if (object == nullptr) {
-    parsed.error = answer.status == 503 ? "no leader" : "an answer that is not JSON";
-    return parsed;
-  }
-  if (const json::value* const failure = object->if_contains("error")) {
-    parsed.error = json::serialize(*failure);
-    return parsed;
-  }
-  const json::value* const offset = object->if_contains("seq");
-  if (offset != nullptr && offset->is_number()) parsed.offset = offset->to_number<uint64_t>(error);
-  const json::value* const duplicate = object->if_contains("duplicate");
-  parsed.duplicate = duplicate != nullptr && duplicate->is_bool() && duplicate->get_bool();
-  parsed.stored = parsed.offset != 0;  // 0: the first one is on its way still
-  if (!parsed.stored) parsed.error = "no offset";
-  return parsed;
-}
-
-}  // namespace
 
 PublishLanes::PublishLanes(NatsRequests& requests, LogReader& reader, const Clock& clock,
                            JetstreamMetrics& metrics, std::string stream, std::string node,
@@ -100,7 +64,7 @@ void PublishLanes::OnAnswer(const std::string& group_id, const NatsMessage* answ
   Lane& lane = lanes_.find(group_id)->second;
   lane.asked = false;
   const Publication& front = lane.waiting.front();
-  const StoreAnswer parsed = answer == nullptr ? StoreAnswer{} : Parse(*answer);
+  const StoreAnswer parsed = answer == nullptr ? StoreAnswer{} : ParseStoreAnswer(*answer);
   if (parsed.stored) {
     reader_.Saw(parsed.offset);
     if (parsed.duplicate && (front.keyed || front.attempts == 1)) {
