@@ -23,7 +23,7 @@ from plots import number
 from processes import (PeerMissing, Processes, RunFailed, Skipped, Stopped,
                        allow_descriptors, bound_run)
 
-SECONDS = {False: 240, True: 35 * 60}  # for the whole run: quick, full
+SECONDS = {False: 280, True: 35 * 60}  # for the whole run: quick, full
 BUSY_LOAD = 0.5
 DESCRIPTORS_MIN = 20_000  # of a process: scale.py has 16,667 sessions on one edge
 ROOT = pathlib.Path(__file__).parents[2]
@@ -33,6 +33,7 @@ FIGURES = {
     "fanout": "CPU of the edge per delivery, beside one send(2) per delivery (rows 1, 2)",
     "hub": "CPU of the channel service per delivery, beside nats-server and Redis (row 4)",
     "publish": "unary Publish: latency of a lonely message, requests per CPU second (row 5)",
+    "engine": "--engine=nats: CPU and latency of a publication, beside a plain JetStream client",
     "system": "edges and service together, beside ws, socket.io and nats-server (rows 6, 6b)",
     "latency": "client to client through two edges at low load, beside peers (row 7)",
     "idle": "memory of idle sessions; --full: 100,000 sessions, one broadcast (row 8)",
@@ -40,7 +41,7 @@ FIGURES = {
     "scale": "CPU per delivery from few to many members and groups (row 10)",
     "micro": "the parts alone: frames, parsing, routing (Google Benchmark)",
 }
-WITH_PEERS = {"hub", "system", "latency", "connect"}
+WITH_PEERS = {"hub", "engine", "system", "latency", "connect"}
 
 
 class Run:
@@ -112,7 +113,7 @@ def parse_flags():
         "\n  time is up), the others are there; 2 a limit was exceeded; 64 usage; 69 a program to compare with is missing")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--quick", action="store_true",
-                        help="about three minutes in all (the default)")
+                        help="less than four minutes in all (the default)")
     length.add_argument("--full", action="store_true",
                         help="all sizes, more rounds, 100,000 sessions: about half an hour")
     parser.add_argument("--only", choices=FIGURES, action="append", metavar="NAME",

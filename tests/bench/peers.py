@@ -1,7 +1,7 @@
 """The systems that Channel is compared with: nats-server, Redis, npm's ws with Redis, socket.io.
 
 Each is started by `Processes`, which also ends it: an instance of its own on free ports of
-127.0.0.1, with its configuration in the run's folder, nothing kept on disk."""
+127.0.0.1, with its configuration in the run's folder; what a stream keeps on disk goes with it."""
 
 import http.client
 import json
@@ -44,6 +44,17 @@ def start_redis(processes):
 def start_nats(processes, websocket=True):
     child, ports = _start_nats(processes, "alone", websocket=websocket)
     return Peer("nats-server", ports[1:], [child.pid], ports[0])
+
+
+def start_jetstream(processes):
+    """A nats-server that keeps streams on disk, in the run's folder."""
+    child, ports = _start_nats(processes, "alone", f"""
+        jetstream {{
+          store_dir: "{processes.path(f"jetstream-{random.getrandbits(32):08x}")}"
+          max_memory_store: 256MB
+          max_file_store: 8GB
+        }}""", websocket=False)
+    return Peer("nats-server", [], [child.pid], ports[0])
 
 
 def start_nats_pair(processes):

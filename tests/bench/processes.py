@@ -129,8 +129,8 @@ class Processes:
         child.state = json.loads(state_file.read_text())
         return child
 
-    def start_service(self):
-        return self._start_server("channel_service")
+    def start_service(self, *flags):
+        return self._start_server("channel_service", *flags)
 
     def start_edge(self, service, *flags):
         edge = self._start_server("ws_edge", f"--channel={service.state['listen']}", *flags)

@@ -104,16 +104,17 @@ class HubLoad {
           uint32_t in_flight, uint32_t bytes)
       : in_flight_(in_flight), publisher_(address, &queue_, per_request, bytes) {
     for (uint32_t i = 0; i < subscribers; ++i) {
-      subscribers_.push_back(std::make_unique<GrpcSubscriber>(
-          address, kHubGroup, &queue_,
-          [this, bytes, check = SequenceCheck()](std::string_view message) mutable {
-            const uint64_t sequence = ReadMessage(message);
-            if (sequence != 0 && message.size() == bytes) {
-              check.OnMessage(sequence, faults_);
-            } else {
-              ++faults_.damaged;
-            }
-          }));
+      subscribers_.push_back(
+          std::make_unique<GrpcSubscriber>(address, std::vector<std::string>{kHubGroup}, &queue_,
+                                           [this, bytes, check = SequenceCheck()](
+                                               std::string_view, std::string_view message) mutable {
+                                             const uint64_t sequence = ReadMessage(message);
+                                             if (sequence != 0 && message.size() == bytes) {
+                                               check.OnMessage(sequence, faults_);
+                                             } else {
+                                               ++faults_.damaged;
+                                             }
+                                           }));
     }
   }
 

@@ -40,8 +40,8 @@ class LonelyService {
  public:
   LonelyService(const std::string& address, CallQueue& queue, uint32_t bytes, Faults& faults)
       : publisher_(ConnectAlone(address), queue, bytes),
-        subscriber_(address, kUnaryGroup, queue.get(),
-                    [this, bytes, &faults](std::string_view message) {
+        subscriber_(address, {kUnaryGroup}, queue.get(),
+                    [this, bytes, &faults](std::string_view, std::string_view message) {
                       delivered_ = Now();
                       const uint64_t sequence = ReadMessage(message);
                       if (sequence != 0 && message.size() == bytes) {
@@ -129,9 +129,10 @@ class Saturation {
  public:
   Saturation(const std::string& address, uint32_t outstanding, uint32_t bytes)
       : seen_(kRequestsMax),
-        subscriber_(address, kUnaryGroup, queue_.get(), [this, bytes](std::string_view message) {
-          OnMessage(message.size() == bytes ? ReadMessage(message) : 0);
-        }) {
+        subscriber_(address, {kUnaryGroup}, queue_.get(),
+                    [this, bytes](std::string_view, std::string_view message) {
+                      OnMessage(message.size() == bytes ? ReadMessage(message) : 0);
+                    }) {
     while (!subscriber_.subscribed()) queue_.MustStep("a subscription");
     const auto connection = ConnectAlone(address);
     for (uint32_t i = 0; i < outstanding; ++i) {

@@ -23,9 +23,9 @@ std::shared_ptr<grpc::Channel> ConnectAlone(const std::string& address) {
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
 }
 
-GrpcSubscriber::GrpcSubscriber(const std::string& address, const std::string& group,
+GrpcSubscriber::GrpcSubscriber(const std::string& address, std::vector<std::string> groups,
                                grpc::CompletionQueue* queue, OnMessage on_message)
-    : group_(group), on_message_(std::move(on_message)), stub_(ConnectAlone(address)) {
+    : groups_(std::move(groups)), on_message_(std::move(on_message)), stub_(ConnectAlone(address)) {
   call_ = stub_.PrepareCall(&context_, "/channel.v1.ChannelService/Subscribe", queue);
   call_->StartCall(Tag(kStarted));
 }
@@ -34,7 +34,7 @@ void GrpcSubscriber::On(Step step, bool ok) {
   if (!ok) Die("the stream ended");
   if (step == kStarted) {
     v1::SubscribeRequest request;
-    request.add_subscribe()->set_group_id(group_);
+    for (const std::string& group : groups_) request.add_subscribe()->set_group_id(group);
     const grpc::Slice slice(request.SerializeAsString());
     call_->Write(grpc::ByteBuffer(&slice, 1), Tag(kWritten));
     return;
@@ -53,7 +53,7 @@ void GrpcSubscriber::Take() {
     FieldScan event(events.value());
     if (!event.Next()) Die("an event without content");
     if (event.number() == v1::Event::kSubscribedFieldNumber) {
-      subscribed_ = true;
+      ++subscribed_;
     } else if (event.number() == v1::Event::kPublicationFieldNumber) {
       OnPublication(event.value());
     } else {
@@ -65,11 +65,15 @@ void GrpcSubscriber::Take() {
 
 void GrpcSubscriber::OnPublication(std::string_view publication) {
   ++received_;
+  std::string_view group;
   FieldScan field(publication);
-  while (field.Next()) {
-    if (field.number() == v1::Publication::kMessageFieldNumber) return on_message_(field.value());
+  while (field.Next()) {  // fields come in the order of their numbers
+    if (field.number() == v1::Publication::kGroupIdFieldNumber) group = field.value();
+    if (field.number() == v1::Publication::kMessageFieldNumber) {
+      return on_message_(group, field.value());
+    }
   }
-  on_message_({});
+  on_message_(group, {});
 }
 
 }  // namespace channel::bench

@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace channel::bench {
 
@@ -32,17 +33,17 @@ struct Call {
 };
 
 // Owned by the load client, used on the thread that turns the queue. Anything but publications of
-// the one group ends the process with a text: a gap, the end of the stream, malformed bytes.
+// its groups ends the process with a text: a gap, the end of the stream, malformed bytes.
 class GrpcSubscriber final : public Call {
  public:
-  // `on_message` gets the body of each publication: empty if it has none.
-  using OnMessage = std::function<void(std::string_view)>;
+  // `on_message` gets group and body of each publication: empty if it has none.
+  using OnMessage = std::function<void(std::string_view group, std::string_view body)>;
 
-  GrpcSubscriber(const std::string& address, const std::string& group, grpc::CompletionQueue* queue,
-                 OnMessage on_message);
+  GrpcSubscriber(const std::string& address, std::vector<std::string> groups,
+                 grpc::CompletionQueue* queue, OnMessage on_message);
   ~GrpcSubscriber() override { context_.TryCancel(); }
 
-  bool subscribed() const { return subscribed_; }
+  bool subscribed() const { return subscribed_ == groups_.size(); }
   uint64_t received() const { return received_; }
 
   void On(Step step, bool ok) override;
@@ -51,14 +52,14 @@ class GrpcSubscriber final : public Call {
   void Take();
   void OnPublication(std::string_view publication);
 
-  const std::string group_;
+  const std::vector<std::string> groups_;
   const OnMessage on_message_;
   grpc::GenericStub stub_;
   grpc::ClientContext context_;
   std::unique_ptr<grpc::GenericClientAsyncReaderWriter> call_;
   grpc::ByteBuffer incoming_;
   uint64_t received_ = 0;
-  bool subscribed_ = false;
+  size_t subscribed_ = 0;  // groups
 };
 
 }  // namespace channel::bench

@@ -1,0 +1,183 @@
+"""What a publication costs with --engine=nats, beside a plain JetStream client."""
+
+import itertools
+from dataclasses import dataclass
+
+import peers
+from figure import Check, Column, Figure, Plot, Series, Spread, cpu_us, per_second
+from processes import PeerMissing, Skipped, measure_once
+
+BYTES = 128
+LIMIT = 1.5
+TOGETHER = 64  # publications that are sent together when there is room for them
+INTERVAL_US = 3000
+NATS, PEER, MEMORY = "--engine=nats", "JetStream client", "--engine=memory"
+SUBSCRIPTIONS = "all"  # of the peer: one for all groups costs it less than one for each
+
+
+@dataclass(frozen=True)
+class Load:
+    """Of a stream that is full each publication lets the oldest one of its group go; otherwise the
+    groups have not had HELD publications in the whole run."""
+    groups: int
+    in_flight: int
+    full: bool
+
+    @property
+    def label(self):
+        state = "full" if self.full else "not full"
+        return f"{self.groups:,} groups ({state}), {self.in_flight:,} on their way"
+
+
+HELD = 256  # publications of a group that a stream holds
+QUICK = [Load(64, 256, True), Load(1024, 1024, False)]
+FULL = [Load(groups, in_flight, groups == 64) for groups in (64, 1024) for in_flight in (256, 1024)]
+THEN = Load(1024, 1024, True)  # with --full, after the others: this nats-server needs long for it
+LOW = Load(64, 1, True)        # a publication each INTERVAL_US
+# So few that no group of FULL which is not to be full has had HELD, with a warm-up of a quarter.
+PUBLICATIONS = {False: 20_000, True: 14_000}
+
+
+def start_systems(run, processes):
+    """For each system a function that measures a load once."""
+    try:
+        nats = peers.start_jetstream(processes)
+    except PeerMissing as missing:
+        if run.without_peers:
+            raise Skipped(missing) from None
+        raise
+    service = processes.start_service(
+        "--engine=nats", f"--nats_url=nats://{peers.HOST}:{nats.tcp_port}", "--nats_stream=OURS")
+    memory = processes.start_service()
+
+    def ours(server, *pids):
+        def measure_load(*load):
+            return measure_once(processes, "bench_engine_load", server.state["listen"], *load,
+                                server.pid, *pids)
+        return measure_load
+
+    systems = {NATS: ours(service, *nats.pids), MEMORY: ours(memory)}
+    if not run.without_peers:
+        other = peers.start_jetstream(processes)
+        systems[PEER] = lambda *load: measure_once(
+            processes, "bench_jetstream", SUBSCRIPTIONS, f"nats://{peers.HOST}:{other.tcp_port}",
+            *load, *other.pids)
+    return systems
+
+
+def fill(run, systems, groups):
+    """From here on the streams of so many groups are full."""
+    run.say(f"{HELD} publications to each of {groups:,} groups")
+    for measure_load in systems.values():
+        measure_load(groups, TOGETHER, 1024, BYTES, groups * HELD, 0)
+
+
+def measure_round(loads, systems, number, publications, low_publications):
+    """The nats-servers have stored the same all the time: a run has a number of publications, not
+    a time."""
+    result = {}
+    for load, name in turns(loads, systems, number):
+        result[load, name] = systems[name](
+            load.groups, min(TOGETHER, load.in_flight), load.in_flight, BYTES,
+            *((low_publications, INTERVAL_US) if load is LOW else (publications, 0)))
+    return result
+
+
+def measure_rounds(run, loads, rounds, low_publications):
+    """The names of the systems, and for each round the result of each (load, system)."""
+    results = []
+    with run.processes() as processes:
+        systems = start_systems(run, processes)
+        fill(run, systems, loads[0].groups)
+        for number in range(rounds):
+            results.append(measure_round([*loads, LOW], systems, number, PUBLICATIONS[run.full],
+                                         low_publications))
+            run.say(f"round {number + 1} of {rounds}")
+        if run.full:
+            fill(run, systems, THEN.groups)
+            for number in range(rounds):
+                results[number] |= measure_round([THEN], systems, number, PUBLICATIONS[run.full], 0)
+    return list(systems), results
+
+
+def turns(loads, systems, number):
+    order = list(itertools.product(loads, systems))
+    return order if number % 2 == 0 else order[::-1]
+
+
+def parts_us(result, name):
+    """CPU of each publication in nats-server, and in what stands in front of it: channel_service,
+    or the peer's client."""
+    each = [ns / result["publications"] / 1000 for ns in result["cpu_each_ns"]]
+    if name == MEMORY:
+        return 0, each[0]
+    return each if name == PEER else each[::-1]
+
+
+def make_row(load, name, names, results):
+    mine = [result[load, name] for result in results]
+    low = load is LOW
+    row = {
+        "load": f"one each {INTERVAL_US / 1000:g} ms" if low else load.label, "system": name,
+        "us": Spread(map(cpu_us, mine)), "rate": Spread(map(per_second, mine)).median,
+        "front": Spread(parts_us(result, name)[1] for result in mine).median,
+        "nats": Spread(parts_us(result, name)[0] for result in mine).median,
+    }
+    if PEER in names and name == NATS:
+        row["ratio"] = Spread(cpu_us(result[load, name]) / cpu_us(result[load, PEER])
+                              for result in results)
+    for what in ("acknowledge", "deliver"):
+        for p in ("p50", "p99"):
+            row[f"{what} {p}"] = Spread(result[f"{what}_{p}_ns"] / 1e6 for result in mine).median
+    return row
+
+
+def make_plots(rows, loads):
+    def series(names, key, load_label):
+        return [Series(name, [(row["load"], row[key]) for row in rows
+                              if row["system"] == name and load_label(row)]) for name in names]
+    names = list(dict.fromkeys(row["system"] for row in rows))
+    labels = {load.label for load in loads}
+    lonely = [row for row in rows if row["load"] not in labels]
+    return [
+        Plot(f"CPU of a publication of {BYTES} B, all processes", "", "µs", "bars",
+             series(names, "us", lambda row: row["load"] in labels)),
+        Plot(f"From publishing to delivery, one each {INTERVAL_US / 1000:g} ms", "", "ms", "bars",
+             [Series(row["system"], [(p, row[f"deliver {p}"]) for p in ("p50", "p99")])
+              for row in lonely])]
+
+
+def measure(run):
+    loads, rounds, low = (FULL, 7, 600) if run.full else (QUICK, 5, 200)
+    names, results = measure_rounds(run, loads, rounds, low)
+    if run.full:
+        loads = [*loads, THEN]
+    order = [name for name in (NATS, PEER, MEMORY) if name in names]
+    rows = [make_row(load, name, names, results) for load in [*loads, LOW] for name in order]
+    return Figure(
+        "engine", "", "The engine on JetStream: what a publication costs, and how long it takes",
+        f"CPU time for each publication of {BYTES} B that is stored, acknowledged, and delivered "
+        "once. Ours: channel_service and its nats-server, in front of them a gRPC client that does "
+        "not count. Peer: a client on libnats that publishes asynchronously to the same stream, "
+        f"and its nats-server. Median (least-greatest) of {rounds} rounds.",
+        columns=[Column("load", "load"), Column("system", "system"), Column("us", "CPU µs", ".1f"),
+                 Column("front", "service or client µs", ".1f"),
+                 Column("nats", "nats-server µs", ".1f"), Column("ratio", "ours / peer", ".2f"),
+                 Column("rate", "publications/s", ",.0f"),
+                 *(Column(f"{what} {p}", f"{heading} {p} ms", ".2f")
+                   for what, heading in (("acknowledge", "answer"), ("deliver", "delivery"))
+                   for p in ("p50", "p99"))],
+        rows=rows,
+        checks=[Check(f"CPU of {NATS} / {PEER}, {row['load']}", row["ratio"].median, LIMIT)
+                for row in rows if "ratio" in row and row["load"] != rows[-1]["load"]],
+        plots=make_plots(rows, loads),
+        notes=[f"on their way: sent, and not yet both acknowledged and delivered; {TOGETHER} are "
+               "sent together when there is room for them",
+               "one nats-server each, file storage, one replica, not synced before it answers; "
+               f"both streams are made by the same code and hold {HELD} publications of a group. "
+               "Full: each publication lets the oldest one go",
+               "ours has one publication of a group at a time in nats-server, the peer as many as "
+               f"are on their way, and one subscription for {SUBSCRIPTIONS} groups, which costs it "
+               "less than one for each. The peer's client checks what is delivered, too; of ours "
+               "the gRPC client does that",
+               "percentiles are medians of the rounds'"])
