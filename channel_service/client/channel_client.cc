@@ -20,7 +20,8 @@ namespace {
 constexpr int kIdlePolls = 3;
 // So many completions in a turn, beside the bound in bytes: answers may be tiny.
 constexpr int kEventsPerRunMax = 1024;
-// An address that does not answer in this time is given up: for the next one, soon, if there is one.
+// An address that does not answer in this time is given up: for the next one, soon, if there is
+// one.
 constexpr std::chrono::seconds kConnectTimeout{3};
 constexpr std::chrono::seconds kConnectTimeoutOfMany{1};
 constexpr std::chrono::seconds kLinkProven{5};
