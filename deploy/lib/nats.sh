@@ -38,6 +38,11 @@ write_nats_config() {
     "listen: \"$nats_listen\""
     "http: \"$(nats_monitor)\""
     'jetstream { store_dir: "nats" }'
+    # A peer that is cut off is noticed in seconds; after NATS's own four minutes, once it is back, the
+    # two would wait for each other on dead connections.
+    'ping_interval: "2s"'
+    'ping_max: 2'
+    'write_deadline: "2s"'
   )
   if [[ -n $nats_cluster_listen ]]; then
     lines+=(

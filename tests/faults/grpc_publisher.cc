@@ -31,7 +31,8 @@ void GrpcPublisher::Stop() {
 }
 
 void GrpcPublisher::Run() {
-  support::ServiceClient service(options_.port);
+  std::vector<support::ServiceClient> services(options_.services.begin(), options_.services.end());
+  std::size_t used = 0;
   const std::chrono::nanoseconds interval(static_cast<std::int64_t>(1e9 / options_.per_second));
   support::Deadline next = support::Clock::now();
   for (std::uint32_t number = 1; !stopping_; ++number) {
@@ -43,7 +44,7 @@ void GrpcPublisher::Run() {
     publications_.OnSent(id, request.group_id());
     const support::Deadline give_up = support::After(kLastPatience);
     while (true) {
-      const auto answer = service.Publish(request, kAttempt);
+      const auto answer = services[used].Publish(request, kAttempt);
       if (answer.ok()) {
         const channel::v1::StreamPosition& position = answer.response.position();
         publications_.OnAcknowledged(id, {epochs_.NumberOf(position.epoch()), position.offset()},
@@ -55,6 +56,7 @@ void GrpcPublisher::Run() {
         break;
       }
       if (stopping_ && support::Clock::now() > give_up) break;
+      used = (used + 1) % services.size();
     }
     next = std::max(next + interval, support::Clock::now());
     std::this_thread::sleep_until(next);

@@ -13,8 +13,8 @@
 namespace faults {
 
 struct GrpcPublisherOptions {
-  std::uint16_t port = 0;
-  std::uint32_t sender = 0;  // unique in the run
+  std::vector<std::string> services;  // HOST:PORT; the next one in turn when one does not answer
+  std::uint32_t sender = 0;           // unique in the run
   std::vector<std::string> groups;
   double per_second = 0;
   std::uint64_t seed = 0;

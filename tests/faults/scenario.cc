@@ -91,7 +91,11 @@ void Scenario::Deploy(support::DeploymentOptions options, bool proxies) {
     };
   }
   deployment_ = std::make_unique<support::Deployment>(std::move(options));
-  swarm_ = std::make_unique<Swarm>(deployment_->edge_port(), seed());
+  StartSwarm(deployment_->edge_port());
+}
+
+void Scenario::StartSwarm(std::uint16_t edge_port) {
+  swarm_ = std::make_unique<Swarm>(edge_port, seed());
 }
 
 Duration Scenario::Between(int low, int high) {
@@ -125,9 +129,14 @@ void Scenario::AddClient(SwarmClientOptions client) {
 
 void Scenario::AddGrpcPublisher(std::uint32_t sender, const std::vector<std::string>& groups,
                                 double per_second) {
+  AddGrpcPublisher({"127.0.0.1:" + std::to_string(deployment_->service_port())}, sender, groups,
+                   per_second);
+}
+
+void Scenario::AddGrpcPublisher(std::vector<std::string> services, std::uint32_t sender,
+                                const std::vector<std::string>& groups, double per_second) {
   publishers_.push_back(std::make_unique<GrpcPublisher>(
-      GrpcPublisherOptions{deployment_->service_port(), sender, groups, per_second,
-                           seed() * 1000 + sender},
+      GrpcPublisherOptions{std::move(services), sender, groups, per_second, seed() * 1000 + sender},
       swarm_->publications(), swarm_->epochs()));
 }
 

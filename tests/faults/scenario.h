@@ -51,6 +51,8 @@ class Scenario : public ::testing::Test {
   // Starts the processes; several services bring their engine's flags along. With `proxies`, each
   // edge reaches the service through proxy(number).
   void Deploy(support::DeploymentOptions options, bool proxies = false);
+  // Instead of Deploy, for processes that the scenario starts itself; `edge_port` is that of all.
+  void StartSwarm(std::uint16_t edge_port);
   support::Deployment& deployment() { return *deployment_; }
   Swarm& swarm() { return *swarm_; }
   // `edge_number` counts from 1.
@@ -67,6 +69,9 @@ class Scenario : public ::testing::Test {
   // A publisher of its own that speaks gRPC with the service.
   void AddGrpcPublisher(std::uint32_t sender, const std::vector<std::string>& groups,
                         double per_second);
+  // … with services that the scenario started itself.
+  void AddGrpcPublisher(std::vector<std::string> services, std::uint32_t sender,
+                        const std::vector<std::string>& groups, double per_second);
   // Publishes over gRPC, one after the other, from this thread.
   void Publish(const std::string& group, std::uint32_t count, std::size_t body_bytes = 0);
   // Lets the run go on for so long; faults have a length, and this is it.
@@ -89,9 +94,10 @@ class Scenario : public ::testing::Test {
   // Nobody begins a new publication; the answers of the last ones may be under way.
   void StopPublishers();
 
- private:
-  void ExpectNothingUnannounced();
+  // Of the edges' own counters.
+  virtual void ExpectNothingUnannounced();
 
+ private:
   std::mt19937_64 random_;
   std::map<int, std::unique_ptr<FaultProxy>> proxies_;
   std::unique_ptr<support::NatsServer> nats_;

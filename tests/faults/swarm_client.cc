@@ -18,7 +18,6 @@ namespace json = boost::json;
 constexpr std::pair<milliseconds, milliseconds> kReconnectWindow{200, 15'000};
 // A frozen edge accepts and never answers.
 constexpr std::chrono::seconds kConnectTimeout{5};
-constexpr std::chrono::seconds kPongTimeout{10};
 constexpr int kAbnormalClosure = 1006;
 constexpr int kStopCodesFrom = 4500;
 
@@ -83,7 +82,7 @@ void SwarmClient::OnTick(Time now) {
   if (welcomed_ && reading_ && now >= heard_at_ + ping_interval_) {
     if (!std::exchange(ping_sent_, true)) {
       connection_->Send(R"({"id":)" + std::to_string(++last_command_) + R"(,"cmd":"ping"})");
-    } else if (now >= heard_at_ + ping_interval_ + kPongTimeout) {
+    } else if (now >= heard_at_ + ping_interval_ + options_.pong_timeout) {
       Disconnect();
       StartReconnectWait();
     }
@@ -104,7 +103,8 @@ void SwarmClient::Connect() {
   connection_ = std::make_shared<SwarmConnection>(context_.loop,
                                                   static_cast<SwarmConnection::Observer*>(this));
   connection_->SetReading(reading_);
-  connection_->Start(context_.port, options_.source_address, options_.receive_buffer_bytes);
+  connection_->Start({boost::asio::ip::make_address_v4(server()), context_.port},
+                     options_.source_address, options_.receive_buffer_bytes);
 }
 
 void SwarmClient::Disconnect() {
@@ -125,6 +125,7 @@ void SwarmClient::Disconnect() {
 // `bye` names the window for one return; otherwise it grows from its lower end with each attempt.
 void SwarmClient::StartReconnectWait() {
   if (stopped_ || away_) return;
+  server_ = (server_ + 1) % options_.servers.size();
   const auto [low, high] = reconnect_window_;
   const int doublings = std::min(attempts_++ + 2, 10);
   const milliseconds grown = std::max(low, milliseconds(1)) * (1 << doublings);

@@ -25,6 +25,10 @@ struct SwarmClientOptions {
   std::string source_address;               // e.g. "127.0.0.7"; empty = the kernel chooses
   std::vector<std::string> groups;          // joins them
   std::optional<int> receive_buffer_bytes;  // SO_RCVBUF
+  // Machines with edges on the swarm's port; the next one in turn when a connection is lost.
+  std::vector<std::string> servers = {"127.0.0.1"};
+  // For the answer to its own ping, which it sends when an interval of the edge's pings was silent.
+  std::chrono::milliseconds pong_timeout{10'000};
 };
 
 // Publishes so much, and goes on until it is told to stop.
@@ -87,6 +91,8 @@ class SwarmClient final : private SwarmConnection::Observer {
   std::string Behind(const std::map<std::string, Position>& heads) const;
   // The name of the edge that it is connected to.
   const std::string& edge() const { return edge_; }
+  // The machine that it is, or will be, connected to.
+  const std::string& server() const { return options_.servers[server_]; }
   const Counts& counts() const { return counts_; }
   std::size_t logs_count() const { return memberships_.size(); }
   const MemberLog& log(std::size_t group_index) const { return memberships_[group_index].log; }
@@ -146,6 +152,7 @@ class SwarmClient final : private SwarmConnection::Observer {
   bool away_ = false;
   bool stopped_ = false;  // the edge does not want it back
   std::string edge_;
+  std::size_t server_ = 0;
   int attempts_ = 0;
   std::optional<Time> connect_at_;
   Time connect_deadline_{};

@@ -23,19 +23,18 @@ SwarmConnection::SwarmConnection(boost::asio::io_context& loop, Observer* observ
   stream_.read_message_max(1 << 20);
 }
 
-void SwarmConnection::Start(std::uint16_t port, const std::string& source_address,
+void SwarmConnection::Start(const tcp::endpoint& server, const std::string& source_address,
                             std::optional<int> receive_buffer_bytes) {
   if (!Open(source_address, receive_buffer_bytes)) {
     // The owner is in the middle of connecting; it hears of the failure in the next turn.
     return boost::asio::post(stream_.get_executor(),
                              [self = shared_from_this()] { self->Fail({}); });
   }
-  stream_.next_layer().async_connect(tcp::endpoint(boost::asio::ip::address_v4::loopback(), port),
-                                     [self = shared_from_this(), port](error_code error) {
-                                       if (self->observer_ == nullptr) return;
-                                       if (error) return self->Fail(error);
-                                       self->Handshake(port);
-                                     });
+  stream_.next_layer().async_connect(server, [self = shared_from_this(), server](error_code error) {
+    if (self->observer_ == nullptr) return;
+    if (error) return self->Fail(error);
+    self->Handshake(server);
+  });
 }
 
 bool SwarmConnection::Open(const std::string& source_address,
@@ -56,8 +55,8 @@ bool SwarmConnection::Open(const std::string& source_address,
   return !error;
 }
 
-void SwarmConnection::Handshake(std::uint16_t port) {
-  stream_.async_handshake("127.0.0.1:" + std::to_string(port), "/",
+void SwarmConnection::Handshake(const tcp::endpoint& server) {
+  stream_.async_handshake(server.address().to_string() + ":" + std::to_string(server.port()), "/",
                           [self = shared_from_this()](error_code error) {
                             if (self->observer_ == nullptr) return;
                             if (error) return self->Fail(error);

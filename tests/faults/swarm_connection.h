@@ -5,7 +5,6 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/websocket/stream.hpp>
-#include <cstdint>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -30,7 +29,7 @@ class SwarmConnection : public std::enable_shared_from_this<SwarmConnection> {
 
   SwarmConnection(boost::asio::io_context& loop, Observer* observer);
 
-  void Start(std::uint16_t port, const std::string& source_address,
+  void Start(const boost::asio::ip::tcp::endpoint& server, const std::string& source_address,
              std::optional<int> receive_buffer_bytes);
   void Send(std::string text);
   void SetReading(bool reading);
@@ -41,7 +40,7 @@ class SwarmConnection : public std::enable_shared_from_this<SwarmConnection> {
   using error_code = boost::system::error_code;
 
   bool Open(const std::string& source_address, std::optional<int> receive_buffer_bytes);
-  void Handshake(std::uint16_t port);
+  void Handshake(const boost::asio::ip::tcp::endpoint& server);
   void Read();
   void Write();
   void Fail(error_code error);

@@ -43,7 +43,8 @@ std::string Ask(std::uint16_t port, const std::string& path) {
   }
 }
 
-// Name of the stream's leader in what /jsz says; empty if it names none.
+}  // namespace
+
 std::string LeaderIn(const std::string& jsz, const std::string& stream) {
   json::error_code error;
   const json::value said = json::parse(jsz, error);
@@ -61,8 +62,6 @@ std::string LeaderIn(const std::string& jsz, const std::string& stream) {
   }
   return "";
 }
-
-}  // namespace
 
 NatsServer::NatsServer() : NatsServer("alone", 0, "") { Start(); }
 

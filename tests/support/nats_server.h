@@ -10,6 +10,10 @@
 
 namespace support {
 
+// The name of the server that leads `stream`, from an answer of /jsz?streams=true; empty if it says
+// none.
+std::string LeaderIn(const std::string& jsz, const std::string& stream);
+
 // A real nats-server with JetStream on disk, on 127.0.0.1. It keeps its ports and its folder over
 // Kill and Start, and removes the folder when it is destroyed. For the test's main thread only (see
 // Process); what does not happen in time is a TestFailure.

@@ -104,7 +104,10 @@ grpc::Status Subscriber::AwaitEnd() {
   return stream_->Finish();
 }
 
-ServiceClient::ServiceClient(std::uint16_t port) {
+ServiceClient::ServiceClient(std::uint16_t port)
+    : ServiceClient("127.0.0.1:" + std::to_string(port)) {}
+
+ServiceClient::ServiceClient(const std::string& address) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
@@ -112,8 +115,7 @@ ServiceClient::ServiceClient(std::uint16_t port) {
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5'000);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 500);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  channel_ = grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(port),
-                                       grpc::InsecureChannelCredentials(), arguments);
+  channel_ = grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
   stub_ = channel::v1::ChannelService::NewStub(channel_);
 }
 

@@ -57,11 +57,12 @@ class Subscriber {
   bool finished_ = false;
 };
 
-// Blocking calls of the channel service at 127.0.0.1:`port`, each with a deadline, over a
-// connection of its own (not one that gRPC shares with earlier clients).
+// Blocking calls of the channel service at 127.0.0.1:`port` or `address` (HOST:PORT), each with a
+// deadline, over a connection of its own (not one that gRPC shares with earlier clients).
 class ServiceClient {
  public:
   explicit ServiceClient(std::uint16_t port);
+  explicit ServiceClient(const std::string& address);
 
   Answer<channel::v1::PublishResponse> Publish(const channel::v1::PublishRequest& request,
                                                Duration wait = kPatience);
