@@ -60,7 +60,7 @@ void ChannelLink::WaitReadable() {
 
 void ChannelLink::StartTick() {
   using Client = channel::ChannelClient;
-  const auto seeing = client_.has_unanswered() ? Client::kBusyTick : Client::kTick;
+  const auto seeing = client_.unanswered() > 0 ? Client::kBusyTick : Client::kTick;
   tick_.expires_after(poll_descriptor_.is_open() ? seeing : kBlindTick);
   tick_.async_wait([weak = std::weak_ptr<ChannelLink*>(self_)](const auto& error) {
     const auto self = weak.lock();
@@ -98,6 +98,7 @@ void ChannelLink::Unsubscribe(std::string_view group_id) {
 
 bool ChannelLink::Publish(const channel::PublishInput& input, uint64_t token) {
   if (!client_.Publish(input, token)) return false;
+  metrics_.publications_unanswered.Set(static_cast<double>(client_.unanswered()));
   RunLater();
   return true;
 }
@@ -129,6 +130,7 @@ void ChannelLink::OnEvents(channel::v1::SubscribeResponse batch) {
 
 void ChannelLink::GiveTaken() {
   const auto taken = std::exchange(taken_, {});
+  metrics_.publications_unanswered.Set(static_cast<double>(client_.unanswered()));
   if (router_ == nullptr) return;
   int events = 0;
   for (const auto& item : taken) {

@@ -31,6 +31,9 @@ struct EdgeMetrics {
             "Holes in what a session was given that were not announced to it; must be 0")),
         publications_accepted(Publications("accepted")),
         publications_refused(Publications("refused")),
+        publications_unanswered(
+            channel::AddGauge(registry, "channel_edge_publications_unanswered",
+                              "Publications of clients that the channel service has not answered")),
         upstream_up(channel::AddGauge(registry, "channel_edge_upstream_up",
                                       "1 if the link to the channel service is up")),
         upstream_connects(channel::AddCounter(registry, "channel_edge_upstream_connects_total",
@@ -67,6 +70,7 @@ struct EdgeMetrics {
   prometheus::Counter& unannounced_positions;
   prometheus::Counter& publications_accepted;
   prometheus::Counter& publications_refused;
+  prometheus::Gauge& publications_unanswered;
   prometheus::Gauge& upstream_up;
   prometheus::Counter& upstream_connects;
 };

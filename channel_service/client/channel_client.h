@@ -76,7 +76,8 @@ class ChannelClient final : private RawStream::Observer {
   const std::string& address() const { return options_.addresses[channel_]; }
   // Where the service keeps what it accepted, "memory" or "disk"; empty = no link was up yet.
   const std::string& acknowledged_in() const { return acknowledged_in_; }
-  bool has_unanswered() const { return !publish_queue_.empty(); }
+  // Publications that are not answered yet, sent or not.
+  size_t unanswered() const { return publish_queue_.size(); }
 
   // Readable when RunReady should be called; -1: there is none. Not to be read or closed.
   int poll_descriptor() const { return poll_descriptor_; }

@@ -25,6 +25,7 @@ class PublishQueue {
 
   void Push(Entry entry) { entries_.push_back(std::move(entry)); }
   bool empty() const { return entries_.empty(); }
+  size_t size() const { return entries_.size(); }
   const Entry& front() const { return entries_.front(); }
   bool front_was_sent() const { return sent_ > 0; }
   bool has_unsent() const { return sent_ < entries_.size(); }

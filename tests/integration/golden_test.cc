@@ -107,7 +107,7 @@ class Stage {
   void Happen(const std::string& what) {
     if (!may_stop_processes_) throw TestFailure(what + ": only with processes of its own (%)");
     if (what == "service dies") {
-      deployment_.service().process->Kill();
+      deployment_.KillServiceAtRest();
     } else if (what == "service returns") {
       deployment_.StartServiceAgain();
     } else if (what.rfind("edge ", 0) == 0 && what.substr(6) == " stops") {

@@ -105,6 +105,12 @@ Node Deployment::StartService(int number) {
   return node;
 }
 
+void Deployment::KillServiceAtRest() {
+  Await("the service's answers",
+        [&] { return EdgeMetric("channel_edge_publications_unanswered") == 0; });
+  service().process->Kill();
+}
+
 void Deployment::StartServiceAgain(int number) {
   service(number).process.reset();
   service(number) = StartService(number);

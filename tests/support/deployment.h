@@ -65,6 +65,9 @@ class Deployment {
   // Sum of one metric over all edges.
   double EdgeMetric(const std::string& series) const;
 
+  // Kills the service when it has answered all publications of the edges: those that it has not are
+  // published again, and so may come twice where a service forgets.
+  void KillServiceAtRest();
   // Starts the service again on its old port; it must have been stopped or killed. Returns when it
   // listens; edges find it by themselves.
   void StartServiceAgain(int number = 1);
