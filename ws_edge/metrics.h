@@ -33,7 +33,7 @@ struct EdgeMetrics {
         publications_refused(Publications("refused")),
         publications_unanswered(
             channel::AddGauge(registry, "channel_edge_publications_unanswered",
-                              "Publications of clients that the channel service has not answered")),
+                              "Publications given to the link and not answered yet")),
         upstream_up(channel::AddGauge(registry, "channel_edge_upstream_up",
                                       "1 if the link to the channel service is up")),
         upstream_connects(channel::AddCounter(registry, "channel_edge_upstream_connects_total",

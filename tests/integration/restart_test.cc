@@ -169,6 +169,7 @@ TEST(Restart, WhatDoesNotFitIntoThePublishQueueIsRefusedAtOnce) {
   EXPECT_LT(ElapsedMs(sent), 5'000);
   EXPECT_GE(refused, kMessages - 16) << "more than 16 KiB were taken";
   EXPECT_LT(refused, kMessages) << "nothing was taken";
+  EXPECT_EQ(deployment.EdgeMetric("channel_edge_publications_unanswered"), kMessages - refused);
   // What was taken comes, and only that.
   deployment.StartServiceAgain();
   for (int i = 0; i < kMessages - refused; ++i) ASSERT_EQ(member.ReadMessage(), body);
