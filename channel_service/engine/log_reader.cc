@@ -19,6 +19,9 @@ constexpr int kNoMessage = 10037;  // JSNoMessageFoundErr of nats-server
 // again by NATS, which picks one for each question. For so long only the leader is asked.
 constexpr std::chrono::seconds kLeaderOnlyTime{30};
 
+// For so long who was the leader before a partition may still answer as one.
+constexpr std::chrono::seconds kOldLeaderTime{3};
+
 // A cluster that has just started says of streams that they are not there.
 constexpr std::chrono::seconds kMissingPatience{15};
 
@@ -69,7 +72,7 @@ struct LogReader::Read {
   uint32_t last = 0;
   size_t count_max = SIZE_MAX;
   size_t bytes_max = SIZE_MAX;
-  SteadyTime deadline = {};
+  SteadyTime started = {};
   std::optional<Head> head = std::nullopt;
   HeadDone head_done = {};    // only the head is wanted
   ContentDone get_done = {};  // only one publication is
@@ -96,7 +99,7 @@ void LogReader::StartHead(const std::string& group_id, HeadDone done) {
   auto read = std::make_shared<Read>();
   read->group_id = group_id;
   read->subject = LogSubject(stream_, group_id);
-  read->deadline = clock_.Now() + kReadPatience;
+  read->started = clock_.Now();
   read->head_done = std::move(done);
   AskHead(read);
 }
@@ -110,7 +113,7 @@ void LogReader::StartRead(const ReadRequest& request, std::optional<Head> head,
   read->last = request.since.has_value() ? 0 : request.last;
   read->count_max = request.count_max;
   read->bytes_max = request.bytes_max;
-  read->deadline = clock_.Now() + kReadPatience;
+  read->started = clock_.Now();
   read->done = std::move(done);
   read->head = head;
   if (head.has_value() && !stopped_) {
@@ -122,7 +125,7 @@ void LogReader::StartRead(const ReadRequest& request, std::optional<Head> head,
 
 void LogReader::StartGet(uint64_t offset, ContentDone done) {
   auto read = std::make_shared<Read>();
-  read->deadline = clock_.Now() + kReadPatience;
+  read->started = clock_.Now();
   read->get_done = std::move(done);
   GetAt(read, offset);
 }
@@ -141,9 +144,9 @@ void LogReader::GetAt(const ReadPtr& read, uint64_t offset) {
 
 void LogReader::CheckIdentity() {
   auto read = std::make_shared<Read>();
-  read->deadline = clock_.Now() + kReadPatience;
+  read->started = clock_.Now();
   read->head_done = [](Head) {};
-  AskInfo(read, [](const Info&) {});
+  AskInfo(read, "", [](const Info&) {});
 }
 
 void LogReader::AskHead(const ReadPtr& read) {
@@ -151,22 +154,20 @@ void LogReader::AskHead(const ReadPtr& read) {
     Retry(read, [] {});
     return;
   }
-  requests_.Ask("$JS.API.STREAM.MSG.GET." + stream_, Question({{"last_by_subj", read->subject}}),
-                [this, read](const NatsMessage* answer) {
-                  const json::value value = answer == nullptr ? json::value() : Parse(*answer);
-                  if (const auto offset = NumberAt(value, "/message/seq")) {
-                    Saw(*offset);
-                    read->head = Head{true, true, *offset};
-                    OnHead(read);
-                  } else if (NumberAt(value, "/error/code") == kNotFound) {
-                    AskInfo(read, [this, read](const Info& info) {
-                      read->head = Head{true, false, info.last};
-                      OnHead(read);
-                    });
-                  } else {
-                    Retry(read, [this, read] { AskHead(read); });
-                  }
-                });
+  AskLeader(Question({{"last_by_subj", read->subject}}), [this, read](const Got* last) {
+    if (last == nullptr) {
+      Retry(read, [this, read] { AskHead(read); });
+    } else if (last->offset != 0) {
+      Saw(last->offset);
+      read->head = Head{true, true, last->offset};
+      OnHead(read);
+    } else {
+      AskInfo(read, "", [this, read](const Info& info) {
+        read->head = Head{true, false, info.last};
+        OnHead(read);
+      });
+    }
+  });
 }
 
 void LogReader::OnHead(const ReadPtr& read) {
@@ -181,9 +182,15 @@ void LogReader::OnHead(const ReadPtr& read) {
     read->other_epoch = since.epoch != facts_.epoch;
     if (!read->other_epoch && since.offset > newest_) {
       // Newer than anything that was seen here: is it of this stream at all?
-      AskInfo(read, [this, read](const Info& info) {
-        if (read->since->offset > info.last) read->since->epoch.clear();
-        Saw(read->since->offset <= info.last ? read->since->offset : info.last);
+      AskInfo(read, "", [this, read](const Info& info) {
+        Saw(std::min(read->since->offset, info.last));
+        if (read->since->offset > info.last) {
+          if (clock_.Now() < read->started + kOldLeaderTime) {
+            Retry(read, [this, read] { OnHead(read); });
+            return;
+          }
+          read->since->epoch.clear();
+        }
         OnHead(read);
       });
       return;
@@ -202,7 +209,7 @@ void LogReader::OnHead(const ReadPtr& read) {
   if (read->head->own) {
     Walk(read);
   } else {
-    CheckStart(read);
+    AskFirst(read);
   }
 }
 
@@ -224,20 +231,16 @@ void LogReader::Walk(const ReadPtr& read) {
 }
 
 void LogReader::CheckEnd(const ReadPtr& read) {
-  requests_.Ask("$JS.API.STREAM.MSG.GET." + stream_, Question({{"last_by_subj", read->subject}}),
-                [this, read](const NatsMessage* answer) {
-                  const json::value value = answer == nullptr ? json::value() : Parse(*answer);
-                  const auto last = NumberAt(value, "/message/seq");
-                  if (NumberAt(value, "/error/code") == kNotFound ||
-                      (last.has_value() && *last < read->next)) {
-                    read->dropped = true;
-                    CheckStart(read);
-                  } else if (last.has_value()) {
-                    Retry(read, [this, read] { Walk(read); });
-                  } else {
-                    Retry(read, [this, read] { CheckEnd(read); });
-                  }
-                });
+  AskLeader(Question({{"last_by_subj", read->subject}}), [this, read](const Got* last) {
+    if (last == nullptr) {
+      Retry(read, [this, read] { CheckEnd(read); });
+    } else if (last->offset < read->next) {
+      read->dropped = true;
+      CheckStart(read);
+    } else {
+      Retry(read, [this, read] { Walk(read); });
+    }
+  });
 }
 
 void LogReader::OnWalked(const ReadPtr& read, uint64_t offset, std::string_view content) {
@@ -260,12 +263,36 @@ void LogReader::OnWalked(const ReadPtr& read, uint64_t offset, std::string_view 
 }
 
 void LogReader::CheckStart(const ReadPtr& read) {
-  AskNext(read, 1, [this, read](const Got& got) { OnFirst(read, got.offset); });
+  AskInfo(read, "", [this, read](const Info& info) {
+    if (info.last >= read->head->offset) {
+      AskFirst(read);
+    } else {
+      Retry(read, [this, read] { CheckStart(read); });
+    }
+  });
+}
+
+void LogReader::AskFirst(const ReadPtr& read) {
+  AskLeader(Question({{"seq", 1}, {"next_by_subj", read->subject}}), [this, read](const Got* got) {
+    if (got != nullptr) {
+      OnFirst(read, got->offset);
+    } else {
+      Retry(read, [this, read] { AskFirst(read); });
+    }
+  });
 }
 
 // `first`: the group's oldest publication that is held now, 0 = none is. JetStream drops a group's
 // oldest publications first: after one that is held none is missing.
 void LogReader::OnFirst(const ReadPtr& read, uint64_t first) {
+  const uint64_t head = read->head->offset;
+  const bool contradicts = read->dropped && first != 0 && first <= head;
+  if (contradicts && HasTime(*read)) {
+    // Who said that the head was dropped was behind.
+    read->dropped = false;
+    Retry(read, [this, read] { Walk(read); });
+    return;
+  }
   const auto drop = [read](uint64_t oldest_held) {
     while (!read->walked.empty() &&
            (oldest_held == 0 || read->walked.front().offset < oldest_held)) {
@@ -276,10 +303,15 @@ void LogReader::OnFirst(const ReadPtr& read, uint64_t first) {
   if (!read->CatchesUp()) {
     drop(first);
     if (read->other_epoch) {
-      const uint64_t before =
-          read->walked.empty() ? read->result.head + 1 : read->walked.front().offset;
+      const uint64_t before = read->walked.empty() ? head + 1 : read->walked.front().offset;
       read->result.gap = GapInfo{read->since->offset, before, GapReason::kEpoch};
     }
+    Finish(read);
+    return;
+  }
+  if (contradicts) {  // somebody took the head out of the stream
+    read->walked.clear();
+    read->result.gap = GapInfo{read->since->offset, head + 1, GapReason::kRetention};
     Finish(read);
     return;
   }
@@ -287,7 +319,7 @@ void LogReader::OnFirst(const ReadPtr& read, uint64_t first) {
     Finish(read);
     return;
   }
-  AskInfo(read, [this, read, first, drop](const Info& info) {
+  AskInfo(read, read->subject, [this, read, first, drop](const Info& info) {
     const uint64_t since = read->since->offset;
     // What age or the stream's size dropped lies before its oldest publication; what the bound of
     // one group dropped, only in a group that is full.
@@ -295,7 +327,7 @@ void LogReader::OnFirst(const ReadPtr& read, uint64_t first) {
     const bool nothing_dropped = !read->dropped && since + 1 >= info.first && info.held < full;
     if (!nothing_dropped) {
       drop(first);
-      const uint64_t oldest = first != 0 ? first : std::max(info.first, read->result.head + 1);
+      const uint64_t oldest = first != 0 ? first : std::max(info.first, read->head->offset + 1);
       if (oldest > since + 1) {
         read->result.gap = GapInfo{since, oldest, GapReason::kRetention};
       }
@@ -330,30 +362,33 @@ void LogReader::Finish(const ReadPtr& read) {
   read->done(std::move(result));
 }
 
-void LogReader::AskInfo(const ReadPtr& read, absl::AnyInvocable<void(const Info&)> done) {
-  requests_.Ask(
-      "$JS.API.STREAM.INFO." + stream_, Question({{"subjects_filter", read->subject}}),
-      [this, read, done = std::move(done)](const NatsMessage* answer) mutable {
-        const json::value value = answer == nullptr ? json::value() : Parse(*answer);
-        const bool other = IsOtherStream(value);
-        if (other) on_other_stream_();
-        const auto first = NumberAt(value, "/state/first_seq");
-        const auto last = NumberAt(value, "/state/last_seq");
-        if (other || !first.has_value() || !last.has_value()) {
-          Retry(read,
-                [this, read, done = std::move(done)]() mutable { AskInfo(read, std::move(done)); });
-          return;
-        }
-        Info info{*first, *last, 0};
-        json::error_code error;
-        const json::value* const subjects = value.find_pointer("/state/subjects", error);
-        if (subjects != nullptr && subjects->is_object()) {
-          const json::value* const held = subjects->as_object().if_contains(ToJson(read->subject));
-          if (held != nullptr) info.held = held->to_number<uint64_t>(error);
-        }
-        Saw(info.last);
-        done(info);
-      });
+void LogReader::AskInfo(const ReadPtr& read, const std::string& subject,
+                        absl::AnyInvocable<void(const Info&)> done) {
+  requests_.Ask("$JS.API.STREAM.INFO." + stream_,
+                subject.empty() ? "" : Question({{"subjects_filter", subject}}),
+                [this, read, subject, done = std::move(done)](const NatsMessage* answer) mutable {
+                  const json::value value = answer == nullptr ? json::value() : Parse(*answer);
+                  const bool other = IsOtherStream(value);
+                  if (other) on_other_stream_();
+                  const auto first = NumberAt(value, "/state/first_seq");
+                  const auto last = NumberAt(value, "/state/last_seq");
+                  if (other || !first.has_value() || !last.has_value()) {
+                    Retry(read, [this, read, subject, done = std::move(done)]() mutable {
+                      AskInfo(read, subject, std::move(done));
+                    });
+                    return;
+                  }
+                  Info info{*first, *last, 0};
+                  json::error_code error;
+                  const json::value* const subjects = value.find_pointer("/state/subjects", error);
+                  if (subjects != nullptr && subjects->is_object()) {
+                    const json::value* const held =
+                        subjects->as_object().if_contains(ToJson(subject));
+                    if (held != nullptr) info.held = held->to_number<uint64_t>(error);
+                  }
+                  Saw(info.last);
+                  done(info);
+                });
 }
 
 bool LogReader::IsOtherStream(const json::value& info) {
@@ -384,18 +419,8 @@ void LogReader::AskNext(const ReadPtr& read, uint64_t from,
 }
 
 void LogReader::AskOne(std::string question, absl::AnyInvocable<void(const Got*)> done) {
-  const bool leader_only = clock_.Now() < leader_only_until_;
-  if (leader_only) {
-    requests_.Ask("$JS.API.STREAM.MSG.GET." + stream_, std::move(question),
-                  [done = std::move(done)](const NatsMessage* answer) mutable {
-                    const json::value value = answer == nullptr ? json::value() : Parse(*answer);
-                    const auto offset = NumberAt(value, "/message/seq");
-                    const std::string content = BytesAt(value, "/message/data");
-                    const Got got{offset.value_or(0), content};
-                    const bool known =
-                        offset.has_value() || NumberAt(value, "/error/err_code") == kNoMessage;
-                    done(known ? &got : nullptr);
-                  });
+  if (clock_.Now() < leader_only_until_) {
+    AskLeader(std::move(question), std::move(done));
     return;
   }
   requests_.Ask("$JS.API.DIRECT.GET." + stream_, std::move(question),
@@ -410,8 +435,25 @@ void LogReader::AskOne(std::string question, absl::AnyInvocable<void(const Got*)
                 });
 }
 
+void LogReader::AskLeader(std::string question, absl::AnyInvocable<void(const Got*)> done) {
+  requests_.Ask("$JS.API.STREAM.MSG.GET." + stream_, std::move(question),
+                [done = std::move(done)](const NatsMessage* answer) mutable {
+                  const json::value value = answer == nullptr ? json::value() : Parse(*answer);
+                  const auto offset = NumberAt(value, "/message/seq");
+                  const std::string content = BytesAt(value, "/message/data");
+                  const Got got{offset.value_or(0), content};
+                  const bool known =
+                      offset.has_value() || NumberAt(value, "/error/err_code") == kNoMessage;
+                  done(known ? &got : nullptr);
+                });
+}
+
+bool LogReader::HasTime(const Read& read) const {
+  return !stopped_ && clock_.Now() < read.started + kReadPatience;
+}
+
 void LogReader::Retry(const ReadPtr& read, absl::AnyInvocable<void()> step) {
-  if (!stopped_ && clock_.Now() < read->deadline) {
+  if (HasTime(*read)) {
     later_.push_back(std::move(step));
     return;
   }

@@ -1,9 +1,11 @@
 // Reads the log of one group out of its JetStream stream.
 //
-// Owned by the engine; loop thread only. The last offset of a group is asked of the stream's
-// leader; publications are got one by one from any replica (or the leader, if one is silent). A
-// read is tried again until kReadPatience is over. What was dropped while it was read is found out
-// at its end, so that no result has a hole that its gap does not name.
+// Owned by the engine; loop thread only. What a group's last and first offsets are is asked of the
+// stream's leader; publications are got one by one from any replica (or the leader, if one is
+// silent). Replicas may be behind, and who was the leader before a partition still believes it for
+// a moment: an answer that knows less than the read does is not believed. A read is tried again
+// until kReadPatience is over. What was dropped while it was read is found out at its end, so that
+// no result has a hole that its gap does not name.
 #pragma once
 
 #include <boost/json/fwd.hpp>
@@ -72,7 +74,7 @@ class LogReader {
   struct Info {
     uint64_t first = 0;  // offset of the oldest publication of any group
     uint64_t last = 0;
-    uint64_t held = 0;  // publications of the group
+    uint64_t held = 0;  // publications of the subject
   };
 
   struct Got {
@@ -89,14 +91,20 @@ class LogReader {
   void OnWalked(const ReadPtr& read, uint64_t offset, std::string_view content);
   // Finds out what the walk cannot have seen.
   void CheckStart(const ReadPtr& read);
+  void AskFirst(const ReadPtr& read);
   void OnFirst(const ReadPtr& read, uint64_t first);
   void Finish(const ReadPtr& read);
-  void AskInfo(const ReadPtr& read, absl::AnyInvocable<void(const Info&)> done);
+  // `subject`: whose publications are counted; empty: nobody's, which costs NATS less.
+  void AskInfo(const ReadPtr& read, const std::string& subject,
+               absl::AnyInvocable<void(const Info&)> done);
   bool IsOtherStream(const boost::json::value& info);
   void AskNext(const ReadPtr& read, uint64_t from, absl::AnyInvocable<void(const Got&)> done);
   void GetAt(const ReadPtr& read, uint64_t offset);
   // One publication, of any replica; null: no answer.
   void AskOne(std::string question, absl::AnyInvocable<void(const Got*)> done);
+  // The same of the stream's leader.
+  void AskLeader(std::string question, absl::AnyInvocable<void(const Got*)> done);
+  bool HasTime(const Read& read) const;
   // `step` again at the next tick, or the end of the read if its time is over.
   void Retry(const ReadPtr& read, absl::AnyInvocable<void()> step);
 

@@ -63,18 +63,24 @@ std::string LeaderIn(const std::string& jsz, const std::string& stream) {
   return "";
 }
 
-NatsServer::NatsServer() : NatsServer("alone", 0, "") { Start(); }
+NatsServer::NatsServer() : NatsServer("alone", true, "") { Start(); }
 
-NatsServer::NatsServer(std::string name, std::uint16_t cluster_port, const std::string& routes)
+std::unique_ptr<NatsServer> NatsServer::WithoutJetStream() {
+  std::unique_ptr<NatsServer> server(new NatsServer("alone", false, ""));
+  server->Start();
+  return server;
+}
+
+NatsServer::NatsServer(std::string name, bool jetstream, const std::string& more)
     : name_(std::move(name)), folder_(MakeFolder()), config_path_(folder_ + "/nats.conf") {
   std::ofstream config(config_path_);
   config << "server_name: " << name_ << "\nlisten: \"127.0.0.1:" << port_.number()
-         << "\"\nhttp: \"127.0.0.1:" << monitoring_.number() << "\"\njetstream {\n  store_dir: \""
-         << folder_ << "/data\"\n  max_memory_store: 256MB\n  max_file_store: 8GB\n}\n";
-  if (cluster_port != 0) {
-    config << "cluster {\n  name: test\n  listen: \"127.0.0.1:" << cluster_port << "\"\n  routes: ["
-           << routes << "]\n}\n";
+         << "\"\nhttp: \"127.0.0.1:" << monitoring_.number() << "\"\n";
+  if (jetstream) {
+    config << "jetstream {\n  store_dir: \"" << folder_
+           << "/data\"\n  max_memory_store: 256MB\n  max_file_store: 8GB\n}\n";
   }
+  config << more;
 }
 
 NatsServer::~NatsServer() {
@@ -137,8 +143,10 @@ NatsCluster::NatsCluster() {
     routes += "\"nats-route://127.0.0.1:" + std::to_string(routes_.back()->number()) + "\", ";
   }
   for (std::size_t i = 0; i < kServers; ++i) {
-    const auto port = routes_.at(i)->number();
-    servers_.emplace_back(new NatsServer("node" + std::to_string(i), port, routes));
+    const std::string cluster = "cluster {\n  name: test\n  listen: \"127.0.0.1:" +
+                                std::to_string(routes_.at(i)->number()) + "\"\n  routes: [" +
+                                routes + "]\n}\n";
+    servers_.emplace_back(new NatsServer("node" + std::to_string(i), true, cluster));
   }
   Start();
 }

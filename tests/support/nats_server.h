@@ -14,13 +14,15 @@ namespace support {
 // none.
 std::string LeaderIn(const std::string& jsz, const std::string& stream);
 
-// A real nats-server with JetStream on disk, on 127.0.0.1. It keeps its ports and its folder over
-// Kill and Start, and removes the folder when it is destroyed. For the test's main thread only (see
-// Process); what does not happen in time is a TestFailure.
+// A real nats-server on 127.0.0.1, with JetStream on disk unless it is made without. It keeps its
+// ports and its folder over Kill and Start, and removes the folder when it is destroyed. For the
+// test's main thread only (see Process); what does not happen in time is a TestFailure.
 class NatsServer {
  public:
   // Runs, and JetStream answers.
   NatsServer();
+  // Only brings messages from client to client.
+  static std::unique_ptr<NatsServer> WithoutJetStream();
   ~NatsServer();
   NatsServer(const NatsServer&) = delete;
   NatsServer& operator=(const NatsServer&) = delete;
@@ -40,7 +42,7 @@ class NatsServer {
 
  private:
   friend class NatsCluster;
-  NatsServer(std::string name, std::uint16_t cluster_port, const std::string& routes);
+  NatsServer(std::string name, bool jetstream, const std::string& more);
   void Launch();
   void AwaitAnswer() const;
 

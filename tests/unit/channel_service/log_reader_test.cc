@@ -1,0 +1,254 @@
+// Reads of a log whose servers do not all know the same: replicas that are behind, and who was the
+// leader before a partition and has not heard that there is another.
+#include "channel_service/engine/log_reader.h"
+
+#include <gtest/gtest.h>
+#include <nats/nats.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "channel_service/model/record.h"
+#include "tests/contract/engine_driver.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/nats_server.h"
+
+namespace channel {
+namespace {
+
+namespace json = boost::json;
+using Bodies = std::vector<std::string>;
+
+constexpr int kQuestionsOfALeader = 5;  // the most that the reads here ask
+constexpr unsigned kReplicaPatterns = 16;
+
+// What one server has of the log: publications of group "g", and others beside them.
+struct Server {
+  std::vector<uint64_t> held;  // offsets; the body is the offset in words
+  uint64_t last;               // of any group
+};
+
+// Answers JetStream's questions in the name of two servers, from a thread of libnats.
+class TwoServers {
+ public:
+  TwoServers(const std::string& url, Server behind, Server current)
+      : behind_(std::move(behind)), current_(std::move(current)) {
+    EXPECT_EQ(natsConnection_ConnectTo(&connection_, url.c_str()), NATS_OK);
+    EXPECT_EQ(natsConnection_Subscribe(&subscription_, connection_, "$JS.API.>", OnQuestion, this),
+              NATS_OK);
+    EXPECT_EQ(natsConnection_FlushTimeout(connection_, 5'000), NATS_OK);
+  }
+  ~TwoServers() {
+    natsSubscription_Destroy(subscription_);
+    natsConnection_Destroy(connection_);
+  }
+  TwoServers(const TwoServers&) = delete;
+  TwoServers& operator=(const TwoServers&) = delete;
+
+  // The first `leader` questions to the leader are answered by the server that is behind, and those
+  // to any replica whose bit is set in `replicas`.
+  void Script(int leader, unsigned replicas) {
+    const std::lock_guard lock(mutex_);
+    leader_ = leader;
+    replicas_ = replicas;
+  }
+
+ private:
+  static void OnQuestion(natsConnection* connection, natsSubscription*, natsMsg* question,
+                         void* self) {
+    natsMsg* const answer = static_cast<TwoServers*>(self)->Answer(
+        natsMsg_GetSubject(question), natsMsg_GetReply(question),
+        {natsMsg_GetData(question), static_cast<size_t>(natsMsg_GetDataLength(question))});
+    EXPECT_EQ(natsConnection_PublishMsg(connection, answer), NATS_OK);
+    natsMsg_Destroy(answer);
+    natsMsg_Destroy(question);
+  }
+
+  natsMsg* Answer(const std::string& subject, const char* reply, std::string_view data) {
+    const std::lock_guard lock(mutex_);
+    const json::value question =
+        data.empty() ? json::object() : json::parse(json::string_view(data.data(), data.size()));
+    if (subject == "$JS.API.DIRECT.GET.LOG") {
+      const Server& server = (replicas_ & 1) != 0 ? behind_ : current_;
+      replicas_ >>= 1;
+      return Direct(Find(server, question), reply);
+    }
+    const Server& server = leader_ > 0 ? behind_ : current_;
+    --leader_;
+    if (subject == "$JS.API.STREAM.INFO.LOG") return Plain(Info(server), reply);
+    EXPECT_EQ(subject, "$JS.API.STREAM.MSG.GET.LOG");
+    return Plain(Got(Find(server, question)), reply);
+  }
+
+  // 0: there is none.
+  static uint64_t Find(const Server& server, const json::value& question) {
+    if (question.as_object().contains("last_by_subj")) {
+      return server.held.empty() ? 0 : server.held.back();
+    }
+    const auto from = question.at("seq").to_number<uint64_t>();
+    const auto next = std::lower_bound(server.held.begin(), server.held.end(), from);
+    return next == server.held.end() ? 0 : *next;
+  }
+
+  static std::string Content(uint64_t offset) {
+    const std::string body = std::to_string(offset);
+    PublishInput input;
+    input.group_id = "g";
+    input.body = body;
+    return SerializeContent(input, 1'700'000'000'000);
+  }
+
+  static json::value Info(const Server& server) {
+    const auto first = server.held.empty() ? server.last + 1 : server.held.front();
+    return {{"config", {{"description", "The log of the channel service, epoch one"}}},
+            {"state",
+             {{"first_seq", first},
+              {"last_seq", server.last},
+              {"subjects", {{LogSubject("LOG", "g"), server.held.size()}}}}}};
+  }
+
+  static json::value Got(uint64_t offset) {
+    if (offset == 0) return {{"error", {{"code", 404}, {"err_code", 10037}}}};
+    return {{"message", {{"seq", offset}, {"data", absl::Base64Escape(Content(offset))}}}};
+  }
+
+  static natsMsg* Plain(const json::value& value, const char* reply) {
+    return Message(reply, json::serialize(value));
+  }
+
+  static natsMsg* Direct(uint64_t offset, const char* reply) {
+    natsMsg* const answer = Message(reply, offset == 0 ? "" : Content(offset));
+    if (offset == 0) {
+      natsMsgHeader_Set(answer, "Status", "404");
+    } else {
+      natsMsgHeader_Set(answer, "Nats-Sequence", std::to_string(offset).c_str());
+    }
+    return answer;
+  }
+
+  static natsMsg* Message(const char* subject, const std::string& data) {
+    natsMsg* message = nullptr;
+    EXPECT_EQ(
+        natsMsg_Create(&message, subject, nullptr, data.data(), static_cast<int>(data.size())),
+        NATS_OK);
+    return message;
+  }
+
+  const Server behind_;
+  const Server current_;
+  natsConnection* connection_ = nullptr;
+  natsSubscription* subscription_ = nullptr;
+  std::mutex mutex_;
+  int leader_ = 0;         // guarded by mutex_
+  unsigned replicas_ = 0;  // guarded by mutex_
+};
+
+class LogReaderTest : public ::testing::Test {
+ protected:
+  LogReaderTest() : nats_(support::NatsServer::WithoutJetStream()), link_({nats_->url()}, "test") {
+    EXPECT_TRUE(link_.Connect(support::kPatience).ok());
+    requests_ = std::make_unique<NatsRequests>(link_, clock_, "_INBOX.test");
+    reader_ = std::make_unique<LogReader>(*requests_, clock_, "LOG", StreamFacts{"one", 100},
+                                          [this] { ++other_streams_; });
+    link_.Start([this] { loop_.Post([this] { TakeAnswers(); }); });
+  }
+  ~LogReaderTest() override {
+    link_.Stop();
+    EXPECT_EQ(other_streams_, 0);
+  }
+
+  void TakeAnswers() {
+    for (const NatsMessage& message : link_.TakeArrived().messages) requests_->OnMessage(message);
+  }
+
+  std::string url() const { return nats_->url(); }
+
+  // What is asked again is asked with the next tick; time passes only while no answer is awaited.
+  ReadResult ReadSince(uint64_t since, uint64_t head) {
+    reader_->Saw(head);
+    std::optional<ReadResult> read;
+    reader_->StartRead({.group_id = "g", .since = StreamPosition{"one", since}},
+                       LogReader::Head{true, true, head},
+                       [&](ReadResult result) { read = std::move(result); });
+    for (int i = 0; i < 1'000 && !read.has_value(); ++i) {
+      if (!loop_.RunUntil([&] { return read.has_value() || requests_->size() == 0; })) break;
+      clock_.Step(NatsLink::kTick);
+      reader_->OnTick();
+    }
+    EXPECT_TRUE(read.has_value()) << "no end of the read";
+    return std::move(read).value_or(ReadResult());
+  }
+
+ private:
+  test::FakeClock clock_;
+  test::TaskLoop loop_;
+  std::unique_ptr<support::NatsServer> nats_;
+  NatsLink link_;
+  std::unique_ptr<NatsRequests> requests_;
+  std::unique_ptr<LogReader> reader_;
+  int other_streams_ = 0;
+};
+
+TEST_F(LogReaderTest, WhoeverIsBehindNothingIsLeftOutAndNoGapIsInvented) {
+  TwoServers servers(url(), {.held = {3, 5}, .last = 6}, {.held = {3, 5, 8, 9, 12}, .last = 13});
+  for (int leader = 0; leader <= kQuestionsOfALeader; ++leader) {
+    for (unsigned replicas = 0; replicas < kReplicaPatterns; ++replicas) {
+      SCOPED_TRACE("leader " + std::to_string(leader) + ", replicas " + std::to_string(replicas));
+      servers.Script(leader, replicas);
+      const ReadResult result = ReadSince(5, 12);
+      EXPECT_TRUE(result.available);
+      EXPECT_FALSE(result.gap.has_value());
+      EXPECT_EQ(test::BodiesOf(result.records), (Bodies{"8", "9", "12"}));
+    }
+  }
+}
+
+TEST_F(LogReaderTest, WhoeverIsBehindWhatWasDroppedIsAGap) {
+  TwoServers servers(url(), {.held = {3, 5}, .last = 6}, {.held = {9, 12}, .last = 13});
+  for (int leader = 0; leader <= kQuestionsOfALeader; ++leader) {
+    for (unsigned replicas = 0; replicas < kReplicaPatterns; ++replicas) {
+      SCOPED_TRACE("leader " + std::to_string(leader) + ", replicas " + std::to_string(replicas));
+      servers.Script(leader, replicas);
+      const ReadResult result = ReadSince(5, 12);
+      ASSERT_TRUE(result.gap.has_value());
+      EXPECT_EQ(result.gap->after, 5u);
+      EXPECT_EQ(result.gap->before, 9u);
+      EXPECT_EQ(test::BodiesOf(result.records), (Bodies{"9", "12"}));
+    }
+  }
+}
+
+TEST_F(LogReaderTest, APositionThatOnlyAnOldLeaderDoesNotKnowIsOfThisLog) {
+  TwoServers servers(url(), {.held = {3, 5}, .last = 6}, {.held = {3, 5, 8, 9, 12}, .last = 13});
+  servers.Script(3, 0);
+  const ReadResult result = ReadSince(13, 5);
+  EXPECT_FALSE(result.gap.has_value());
+  EXPECT_TRUE(result.records.empty());
+}
+
+TEST_F(LogReaderTest, APositionBeyondTheEndOfTheLogIsOfAnotherOne) {
+  TwoServers servers(url(), {.held = {3, 5}, .last = 6}, {.held = {3, 5, 8, 9, 12}, .last = 13});
+  const ReadResult result = ReadSince(14, 12);
+  ASSERT_TRUE(result.gap.has_value());
+  EXPECT_EQ(result.gap->reason, GapReason::kEpoch);
+  EXPECT_EQ(test::BodiesOf(result.records), (Bodies{"3", "5", "8", "9", "12"}));
+}
+
+TEST_F(LogReaderTest, WhatSomebodyTookOutOfTheStreamIsAGap) {
+  TwoServers servers(url(), {}, {.held = {3, 5, 8}, .last = 13});
+  const ReadResult result = ReadSince(5, 12);
+  ASSERT_TRUE(result.gap.has_value());
+  EXPECT_EQ(result.gap->after, 5u);
+  EXPECT_EQ(result.gap->before, 13u);
+  EXPECT_TRUE(result.records.empty());
+}
+
+}  // namespace
+}  // namespace channel
