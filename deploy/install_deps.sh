@@ -12,6 +12,11 @@ readonly TEST_PACKAGES=(clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-de
 readonly NATS_PACKAGES=(nats-server)
 readonly NODE_PACKAGES=(nodejs npm)
 readonly NODE_MAJOR_MIN=18 # Debian 12's own, and what the browser tests are written for
+# Debian 12 has no grpcurl, and a nats-server whose replicas may differ after the death of a machine.
+readonly GO_TOOLS=(github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
+  github.com/nats-io/nats-server/v2@v2.10.29)
+GO_TOOLS_DIR=$(realpath -m -- "$(dirname -- "${BASH_SOURCE[0]}")/../build/tools")
+readonly GO_TOOLS_DIR
 
 # What the build cannot do without, for systems where package names mean nothing to us.
 readonly BUILD_TOOLS=(g++ cmake ninja pkg-config protoc grpc_cpp_plugin curl)
@@ -31,7 +36,8 @@ Usage: install_deps.sh [--nats] [--tests]
 Installs what building Channel needs on Debian 12 and is not there yet, with apt-get (through sudo
 when not root). --nats adds nats-server; the service that its package starts is stopped and disabled,
 because channelctl starts a server of its own. --tests adds what the tests need (compiler checks,
-nats-server, Chromium, Valgrind, Node.js).
+nats-server, Chromium, Valgrind, Node.js; where Go is present, grpcurl and a newer nats-server in
+build/tools).
 Exit codes: 0 all is there, 64 bad usage, 69 something is missing and cannot be installed.
 HELP
 }
@@ -91,7 +97,26 @@ check_other_system() {
   ((${#missing[@]} == 0)) || die 69 "missing here: ${missing[*]}"
 }
 
+# Where there is no Go, or no network for it, the tests that need these say so.
+install_go_tools() {
+  local tool name
+  if ! command -v go >/dev/null; then
+    printf 'No Go here: grpcurl and a newer nats-server are not installed.\n'
+    return
+  fi
+  for tool in "${GO_TOOLS[@]}"; do
+    name=${tool%@*}
+    name=${name%/v[0-9]*}
+    name=${name##*/}
+    [[ ! -x $GO_TOOLS_DIR/$name ]] || continue
+    printf 'Installing %s with Go\n' "$tool"
+    GOBIN=$GO_TOOLS_DIR GOFLAGS='' go install "$tool" ||
+      printf 'install_deps.sh: Go could not install %s\n' "$tool" >&2
+  done
+}
+
 main() {
+  local with_go_tools=0
   local packages=("${BUILD_PACKAGES[@]}") tools=("${BUILD_TOOLS[@]}") missing word
   for word in "$@"; do
     case $word in
@@ -102,6 +127,7 @@ main() {
       --tests)
         packages+=("${TEST_PACKAGES[@]}")
         tools+=("${TEST_TOOLS[@]}")
+        with_go_tools=1
         has_node || packages+=("${NODE_PACKAGES[@]}")
         ;;
       -h | --help)
@@ -113,6 +139,7 @@ main() {
   done
   if ! is_debian_12; then
     check_other_system "${tools[@]}"
+    ((!with_go_tools)) || install_go_tools
     return
   fi
   mapfile -t missing < <(missing_packages "${packages[@]}")
@@ -121,6 +148,7 @@ main() {
   else
     printf 'All %d packages are there.\n' "${#packages[@]}"
   fi
+  ((!with_go_tools)) || install_go_tools
 }
 
 main "$@"

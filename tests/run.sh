@@ -15,7 +15,7 @@ Usage: tests/run.sh [--quick] [--asan] [--all] [-- CTEST_ARGUMENTS]
   --all       first the default run, then the --asan run
   --fuzz      each fuzz target on its corpus for so long (default 60 s); a crash's input is kept in build/fuzz
 
-Whatever is missing is installed (apt, npm; grpcurl by go where Go is present). What could not run
+Whatever is missing is installed (apt, npm; grpcurl and nats-server 2.10 where Go is present). What could not run
 here is listed at the end, with the reason. Examples:
   tests/run.sh --quick
   tests/run.sh -- -R seed_test

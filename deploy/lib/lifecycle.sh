@@ -16,9 +16,11 @@ check_programs() {
   for program in curl flock setsid; do
     command -v "$program" >/dev/null || die "$EXIT_UNAVAILABLE" "$program is missing; install it"
   done
-  ! starts_nats || nats_program >/dev/null ||
+  starts_nats || return 0
+  nats_program >/dev/null ||
     die "$EXIT_UNAVAILABLE" "no program ${nats_server:-nats-server}; install Debian's package" \
       "nats-server (${here}/install_deps.sh --nats), or name a NATS that runs with --nats_url"
+  warn_of_old_cluster
 }
 
 # The words to stop or look at this deployment.

@@ -23,6 +23,16 @@ nats_program() (
   type -P -- "${nats_server:-nats-server}"
 )
 
+# A cluster of older servers can lose or repeat what it acknowledged when one of them is lost.
+warn_of_old_cluster() {
+  local version
+  [[ -n $nats_cluster_listen ]] || return 0
+  version=$("$(nats_program)" --version)
+  [[ $version =~ v([0-9]+)\.([0-9]+) ]] || return 0
+  ((BASH_REMATCH[1] * 1000 + BASH_REMATCH[2] >= 2010)) ||
+    warn "$version: a cluster wants 2.10 or later (see deploy/README.md, --nats_server)"
+}
+
 # '"nats-route://A", "nats-route://B"' from "A,B".
 quote_routes() {
   local route routes text=''

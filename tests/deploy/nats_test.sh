@@ -46,6 +46,10 @@ taken_port_is_said() {
   eventually 10 listens_on "$other_port" || ok=1
   ctl start -d && exits 71 && one_line &&
     says "NATS monitoring port $other_port is in use by pid $foreign" || ok=1
+  # Nothing is started here either, but what is wrong with a cluster of old servers is said before.
+  printf '#!/bin/sh\necho nats-server: v2.9.10\n' >"$scratch/old-nats" && chmod +x "$scratch/old-nats"
+  ctl start -d --nats_server "$scratch/old-nats" --nats_cluster_listen 127.0.0.1:6222 && exits 71 &&
+    says 'v2.9.10: a cluster wants 2.10 or later' || ok=1
   end_foreign "$foreign"
   return "$ok"
 }
@@ -166,7 +170,7 @@ own() {
   use_nats
   it 'what cannot be is refused with one line and 64' bad_usage_is_refused
   it 'a missing nats-server is named, and its package' missing_server_is_named
-  it 'a taken port of NATS is said' taken_port_is_said
+  it 'a taken port of NATS is said, and an old nats-server of a cluster' taken_port_is_said
   it 'everything starts' starts
   it 'start prints every process' start_prints_every_process
   it 'status shows every process' status_shows_every_process

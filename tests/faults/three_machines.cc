@@ -9,7 +9,6 @@
 #include <boost/json.hpp>
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <filesystem>
@@ -85,24 +84,8 @@ std::string ThreeMachines::WhyNot() {
            !fs::exists("/sbin/" + std::string(program));
   };
   if (missing("ip")) return "ip is not installed (Debian's package iproute2)";
-  if (missing("nats-server")) return "nats-server is not installed";
   if (Run({"unshare", "--net", "true"}) != 0) return "network namespaces are not allowed here";
-  return "";
-}
-
-std::string ThreeMachines::WhyNotCut() {
-  const char* const other = std::getenv("CHANNEL_NATS_SERVER");
-  const std::string command = "PATH=$PATH:/usr/sbin; '" +
-                              std::string(other == nullptr ? "nats-server" : other) + "' --version";
-  std::FILE* const pipe = ::popen(command.c_str(), "re");
-  if (pipe == nullptr) Fail("popen");
-  int major = 0;
-  int minor = 0;
-  const int read = std::fscanf(pipe, "nats-server: v%d.%d", &major, &minor);
-  ::pclose(pipe);
-  if (read != 2) return "the version of nats-server is not known";
-  if (major > 2 || (major == 2 && minor >= 10)) return "";
-  return "nats-server is older than 2.10: its replicas differ after a partition";
+  return support::WhyNoLossOfNatsServers();
 }
 
 ThreeMachines::ThreeMachines(const std::string& service_flags, const std::string& edge_flags)
@@ -154,6 +137,7 @@ int ThreeMachines::RunScript(const std::string& script, int machine) {
   const std::string programs = fs::path(support::BinaryPath("ws_edge")).parent_path().string();
   return Run({"ip", "netns", "exec", Namespace(machine), "env",
               "CHANNEL_MACHINES=" + folder_ + "/machines.env", "CHANNEL_BIN_DIR=" + programs,
+              "CHANNEL_NATS_SERVER=" + support::NatsClusterProgram(),
               "CHANNEL_SERVICE_FLAGS=" + service_flags_, "CHANNEL_EDGE_FLAGS=" + edge_flags_,
               kSource + "/deploy/three_machines/" + script, std::to_string(machine)});
 }

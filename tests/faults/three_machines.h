@@ -27,11 +27,6 @@ class ThreeMachines {
   // Why there cannot be such machines here, in words; empty if there can be.
   static std::string WhyNot();
 
-  // Why no machine can be cut off: a leader of nats-server 2.9 that was cut off keeps entries that
-  // no majority had, and its replica stays different for ever (seen with 2.9.10; not with 2.10.29).
-  // CHANNEL_NATS_SERVER names another program. Empty if one can be cut off.
-  static std::string WhyNotCut();
-
   // More flags for the services, and for the edges, with spaces between them. Starts all machines
   // without waiting for them.
   ThreeMachines(const std::string& service_flags, const std::string& edge_flags);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include <boost/json.hpp>
+#include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -18,12 +20,17 @@ namespace json = boost::json;
 // One question to a server that may be away; a local server answers in a millisecond.
 constexpr Duration kQuestionPatience{1000};
 
-std::string FindProgram() {
-  for (const char* path : {"/usr/sbin/nats-server", "/usr/bin/nats-server"}) {
+// CHANNEL_NATS_SERVER, or the first of these that is there.
+std::string FindProgram(const std::vector<std::string>& paths) {
+  if (const char* const given = std::getenv("CHANNEL_NATS_SERVER")) return given;
+  for (const std::string& path : paths) {
     if (fs::exists(path)) return path;
   }
   throw TestFailure("nats-server is not installed");
 }
+
+const std::string kDebians = "/usr/sbin/nats-server";
+const std::string kInstalledWithGo = CHANNEL_SOURCE_DIR "/build/tools/nats-server";
 
 std::string MakeFolder() {
   std::string path = (fs::temp_directory_path() / "channel-test-nats-XXXXXX").string();
@@ -45,6 +52,22 @@ std::string Ask(std::uint16_t port, const std::string& path) {
 
 }  // namespace
 
+std::string NatsClusterProgram() { return FindProgram({kInstalledWithGo, kDebians}); }
+
+std::string WhyNoLossOfNatsServers() {
+  const std::string program = NatsClusterProgram();
+  std::FILE* const pipe = ::popen(("'" + program + "' --version").c_str(), "re");
+  if (pipe == nullptr) throw TestFailure("popen");
+  int major = 0;
+  int minor = 0;
+  const int read = std::fscanf(pipe, "nats-server: v%d.%d", &major, &minor);
+  ::pclose(pipe);
+  if (read != 2) return "the version of " + program + " is not known";
+  if (major > 2 || (major == 2 && minor >= 10)) return "";
+  return program + " is older than 2.10: its replicas may differ after the loss of a leader " +
+         "(tests/run.sh installs a newer one where Go is present)";
+}
+
 std::string LeaderIn(const std::string& jsz, const std::string& stream) {
   json::error_code error;
   const json::value said = json::parse(jsz, error);
@@ -63,16 +86,24 @@ std::string LeaderIn(const std::string& jsz, const std::string& stream) {
   return "";
 }
 
-NatsServer::NatsServer() : NatsServer("alone", true, "") { Start(); }
+NatsServer::NatsServer()
+    : NatsServer(FindProgram({kDebians, kInstalledWithGo}), "alone", true, "") {
+  Start();
+}
 
 std::unique_ptr<NatsServer> NatsServer::WithoutJetStream() {
-  std::unique_ptr<NatsServer> server(new NatsServer("alone", false, ""));
+  std::unique_ptr<NatsServer> server(
+      new NatsServer(FindProgram({kDebians, kInstalledWithGo}), "alone", false, ""));
   server->Start();
   return server;
 }
 
-NatsServer::NatsServer(std::string name, bool jetstream, const std::string& more)
-    : name_(std::move(name)), folder_(MakeFolder()), config_path_(folder_ + "/nats.conf") {
+NatsServer::NatsServer(std::string program, std::string name, bool jetstream,
+                       const std::string& more)
+    : program_(std::move(program)),
+      name_(std::move(name)),
+      folder_(MakeFolder()),
+      config_path_(folder_ + "/nats.conf") {
   std::ofstream config(config_path_);
   config << "server_name: " << name_ << "\nlisten: \"127.0.0.1:" << port_.number()
          << "\"\nhttp: \"127.0.0.1:" << monitoring_.number() << "\"\n";
@@ -100,7 +131,7 @@ void NatsServer::Start() {
 
 void NatsServer::Launch() {
   ProcessOptions options;
-  options.program = FindProgram();
+  options.program = program_;
   options.arguments = {"--config", config_path_};
   process_ = std::make_unique<Process>(std::move(options));
   frozen_ = false;
@@ -146,7 +177,8 @@ NatsCluster::NatsCluster() {
     const std::string cluster = "cluster {\n  name: test\n  listen: \"127.0.0.1:" +
                                 std::to_string(routes_.at(i)->number()) + "\"\n  routes: [" +
                                 routes + "]\n}\n";
-    servers_.emplace_back(new NatsServer("node" + std::to_string(i), true, cluster));
+    servers_.emplace_back(
+        new NatsServer(NatsClusterProgram(), "node" + std::to_string(i), true, cluster));
   }
   Start();
 }

@@ -10,6 +10,15 @@
 
 namespace support {
 
+// The nats-server of a cluster: CHANNEL_NATS_SERVER, or the newer one that tests/run.sh installed
+// where Go is present, or Debian's. (Of a server that is alone: Debian's before the newer one.)
+std::string NatsClusterProgram();
+
+// Why no machine with one of these may be lost in a test, in words; empty if one may. After the
+// loss of a leader 2.9.10 sometimes, after a partition always, keeps entries that no majority had,
+// and its replica stays different for ever. 2.10.29 does not.
+std::string WhyNoLossOfNatsServers();
+
 // The name of the server that leads `stream`, from an answer of /jsz?streams=true; empty if it says
 // none.
 std::string LeaderIn(const std::string& jsz, const std::string& stream);
@@ -42,10 +51,11 @@ class NatsServer {
 
  private:
   friend class NatsCluster;
-  NatsServer(std::string name, bool jetstream, const std::string& more);
+  NatsServer(std::string program, std::string name, bool jetstream, const std::string& more);
   void Launch();
   void AwaitAnswer() const;
 
+  const std::string program_;
   const std::string name_;
   ReservedPort port_;
   ReservedPort monitoring_;
