@@ -2,7 +2,6 @@
 
 #include <charconv>
 #include <utility>
-#include <vector>
 
 namespace channel {
 
@@ -11,10 +10,11 @@ NatsRequests::NatsRequests(NatsLink& link, const Clock& clock, std::string inbox
   link_.Subscribe(prefix_ + "*");
 }
 
-void NatsRequests::Ask(std::string subject, std::string data, Done done, std::string message_id) {
+void NatsRequests::Ask(std::string subject, std::string data, Done done, std::string message_id,
+                       SteadyTime::duration wait) {
   const uint64_t token = ++last_token_;
   asked_.emplace(token, std::move(done));
-  deadlines_.push_back({clock_.Now() + kAnswerTimeout, token});
+  deadlines_.emplace(clock_.Now() + wait, token);
   link_.Publish(std::move(subject), prefix_ + std::to_string(token), std::move(message_id),
                 std::move(data));
 }
@@ -34,9 +34,9 @@ bool NatsRequests::OnMessage(const NatsMessage& message) {
 
 void NatsRequests::OnTick() {
   const SteadyTime now = clock_.Now();
-  while (!deadlines_.empty() && deadlines_.front().at <= now) {
-    const auto found = asked_.find(deadlines_.front().token);
-    deadlines_.pop_front();
+  while (!deadlines_.empty() && deadlines_.top().first <= now) {
+    const auto found = asked_.find(deadlines_.top().second);
+    deadlines_.pop();
     if (found == asked_.end()) continue;
     Done done = std::move(found->second);
     asked_.erase(found);
@@ -45,7 +45,7 @@ void NatsRequests::OnTick() {
 }
 
 void NatsRequests::FailAll() {
-  deadlines_.clear();
+  deadlines_ = {};
   auto failed = std::exchange(asked_, {});
   for (auto& [token, done] : failed) done(nullptr);
 }

@@ -1,14 +1,17 @@
 // Questions to NATS: what is published with a reply subject, and waits for the one answer.
 //
 // Owned by the engine; loop thread only. Every question gets exactly one call of `done`: with the
-// answer, or with null when none came within kAnswerTimeout or the link was lost. Bounded by those
+// answer, or with null when none came within its time or the link was lost. Bounded by those
 // who ask.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
+#include <functional>
+#include <queue>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/any_invocable.h"
@@ -26,7 +29,9 @@ class NatsRequests {
   // `inbox`: a subject that is nobody else's; answers come to one token below it.
   NatsRequests(NatsLink& link, const Clock& clock, std::string inbox);
 
-  void Ask(std::string subject, std::string data, Done done, std::string message_id = {});
+  // `wait`: for the answer; what is over is found at a tick.
+  void Ask(std::string subject, std::string data, Done done, std::string message_id = {},
+           SteadyTime::duration wait = kAnswerTimeout);
 
   // True: it was an answer to a question, asked now or long ago.
   bool OnMessage(const NatsMessage& message);
@@ -37,17 +42,15 @@ class NatsRequests {
   size_t size() const { return asked_.size(); }
 
  private:
-  struct Deadline {
-    SteadyTime at;
-    uint64_t token;
-  };
+  using Deadline = std::pair<SteadyTime, uint64_t>;  // of a token
 
   NatsLink& link_;
   const Clock& clock_;
   const std::string prefix_;  // of the reply subjects
   uint64_t last_token_ = 0;
   absl::flat_hash_map<uint64_t, Done> asked_;  // by token
-  std::deque<Deadline> deadlines_;             // the oldest first
+  std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>>
+      deadlines_;  // earliest first
 };
 
 }  // namespace channel

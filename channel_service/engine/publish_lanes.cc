@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "channel_service/base/check.h"
@@ -56,8 +57,9 @@ void PublishLanes::Send(const std::string& group_id) {
   lane.asked = true;
   requests_.Ask(
       LogSubject(stream_, group_id), front.content,
-      [this, group_id](const NatsMessage* answer) { OnAnswer(group_id, answer); },
-      front.message_id);
+      [this, group_id](const NatsMessage* answer) { OnAnswer(group_id, answer); }, front.message_id,
+      std::min<SteadyTime::duration>(NatsRequests::kAnswerTimeout,
+                                     front.since + kPublishPatience - clock_.Now()));
 }
 
 void PublishLanes::OnAnswer(const std::string& group_id, const NatsMessage* answer) {

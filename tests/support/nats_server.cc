@@ -108,8 +108,8 @@ NatsServer::NatsServer(std::string program, std::string name, bool jetstream,
   config << "server_name: " << name_ << "\nlisten: \"127.0.0.1:" << port_.number()
          << "\"\nhttp: \"127.0.0.1:" << monitoring_.number() << "\"\n";
   if (jetstream) {
-    config << "jetstream {\n  store_dir: \"" << folder_
-           << "/data\"\n  max_memory_store: 256MB\n  max_file_store: 8GB\n}\n";
+    config << "jetstream {\n  store_dir: \"" << data_folder()
+           << "\"\n  max_memory_store: 256MB\n  max_file_store: 8GB\n}\n";
   }
   config << more;
 }
@@ -164,7 +164,7 @@ void NatsServer::Thaw() {
 
 void NatsServer::RemoveData() {
   if (process_->Running()) throw TestFailure("nats-server still uses its data");
-  fs::remove_all(folder_ + "/data");
+  fs::remove_all(data_folder());
 }
 
 NatsCluster::NatsCluster() {

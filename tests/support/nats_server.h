@@ -46,6 +46,7 @@ class NatsServer {
   void Kill();    // kill -9
   void Freeze();  // SIGSTOP: it is there, and says nothing …
   void Thaw();    // … SIGCONT: and goes on
+  std::string data_folder() const { return folder_ + "/data"; }
   // Its data is gone as with a new disk; while it does not run.
   void RemoveData();
 
