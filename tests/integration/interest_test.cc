@@ -1,9 +1,15 @@
 // Interest routing: an edge receives the publications of groups that it holds members of, and no
-// other.
+// other; so does a node of the channel service, where several share one log.
 
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
 #include "tests/support/deployment.h"
+#include "tests/support/nats_server.h"
 #include "tests/support/service_client.h"
 #include "tests/support/web_socket_client.h"
 
@@ -78,6 +84,44 @@ TEST_F(Interest, AfterTheLastMemberLeftTheEdgeReceivesNothingMore) {
   first.JoinAndWait("fence");
   // The marker of the fence, and nothing else.
   EXPECT_EQ(deployment_.edge(1).Metric(kReceived) - before, 1);
+}
+
+TEST(NodeInterest, ANodeReceivesTheGroupsOfItsOwnSubscribersAndNoOther) {
+  constexpr int kNodes = 3;
+  constexpr int kGroups = 10;  // of each node's subscriber, and nobody else's
+  constexpr int kEach = 20;    // publications
+  support::NatsServer nats;
+  support::DeploymentOptions options;
+  options.services = kNodes;
+  options.service_flags = {"--engine=nats", "--nats_url=" + nats.url()};
+  support::Deployment deployment(options);
+  const auto group = [](int node, int k) {
+    return "of node " + std::to_string(node) + ", " + std::to_string(k);
+  };
+  std::vector<std::unique_ptr<support::ServiceClient>> nodes;
+  std::vector<std::unique_ptr<support::Subscriber>> subscribers;
+  for (int node = 1; node <= kNodes; ++node) {
+    nodes.push_back(std::make_unique<support::ServiceClient>(deployment.service_port(node)));
+    subscribers.push_back(nodes.back()->OpenSubscriber());
+    for (int k = 0; k < kGroups; ++k) subscribers.back()->Subscribe(group(node, k));
+    for (int k = 0; k < kGroups; ++k) subscribers.back()->NextSubscribed();
+  }
+  // All of it through one node: whose edges hold a group does not depend on who publishes to it.
+  for (int i = 0; i < kEach; ++i) {
+    for (int node = 1; node <= kNodes; ++node) {
+      for (int k = 0; k < kGroups; ++k) nodes.front()->MustPublish(group(node, k), "x");
+    }
+  }
+  for (int node = 1; node <= kNodes; ++node) {
+    std::multiset<std::string> got;
+    for (int i = 0; i < kGroups * kEach; ++i) {
+      got.insert(subscribers.at(static_cast<size_t>(node) - 1)->NextPublication().group_id());
+    }
+    for (int k = 0; k < kGroups; ++k) EXPECT_EQ(got.count(group(node, k)), size_t{kEach});
+    const support::Metrics metrics = deployment.service(node).ReadMetrics();
+    EXPECT_EQ(metrics.Value("channel_engine_received_total"), kGroups * kEach) << "node " << node;
+    EXPECT_EQ(metrics.Value("channel_engine_foreign_total"), 0) << "node " << node;
+  }
 }
 
 }  // namespace
