@@ -34,6 +34,7 @@ FIGURES = {
     "hub": "CPU of the channel service per delivery, beside nats-server and Redis (row 4)",
     "publish": "unary Publish: latency of a lonely message, requests per CPU second (row 5)",
     "engine": "--engine=nats: CPU and latency of a publication, beside a plain JetStream client",
+    "nodes": "--engine=nats: CPU of a publication on one node, and on three with groups of their own",
     "system": "edges and service together, beside ws, socket.io and nats-server (rows 6, 6b)",
     "latency": "client to client through two edges at low load, beside peers (row 7)",
     "idle": "memory of idle sessions; --full: 100,000 sessions, one broadcast (row 8)",
@@ -41,7 +42,7 @@ FIGURES = {
     "scale": "CPU per delivery from few to many members and groups (row 10)",
     "micro": "the parts alone: frames, parsing, routing (Google Benchmark)",
 }
-WITH_PEERS = {"hub", "engine", "system", "latency", "connect"}
+WITH_PEERS = {"hub", "engine", "nodes", "system", "latency", "connect"}
 
 
 class Run:

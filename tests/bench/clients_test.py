@@ -159,7 +159,8 @@ class ClientsNotice(unittest.TestCase):
     def test_engine_load(self):
         def run(processes, fault):
             pid, address = self.service(processes, fault)
-            measure_once(processes, "bench_engine_load", address, 1, 16, 256, BYTES, 5000, 0, pid)
+            measure_once(processes, "bench_engine_load", address, 0, 1, 16, 256, BYTES, 5000, 0,
+                         pid)
         self.check(run, damaged="'damaged': 1", twice="'duplicated': 1", late="'reordered': 1",
                    closed="the stream ended")
 
@@ -167,8 +168,8 @@ class ClientsNotice(unittest.TestCase):
         def run(processes, fault):
             nats = peers.start_jetstream(processes)
             url = f"nats://127.0.0.1:{start_proxy(processes, nats.tcp_port, fault)}"
-            measure_once(processes, "bench_jetstream", "all", url, 1, 16, 256, BYTES, 5000, 0,
-                         *nats.pids)
+            measure_once(processes, "bench_jetstream", "all", url, 0, 1, 16, 256, BYTES, 5000,
+                         0, *nats.pids)
         self.check(run, damaged="'damaged': 1", twice="'duplicated': 1", late="'reordered': 1")
 
 

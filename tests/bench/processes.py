@@ -262,19 +262,28 @@ class LoadClient:
 def measure_once(processes, program, *args):
     """What a load client says that measures once and ends; any fault fails the run. The client
     bounds its own waits."""
-    client = processes.start(program, *args, stdout=subprocess.PIPE)
-    answer = client.stdout.readline()
-    if not answer:
-        client.wait(STOP_SECONDS)
-        processes.check()
-        raise RunFailed(f"{program} gave no answer")
-    processes.end(client)
+    return measure_together(processes, [(program, *args)])[0]
+
+
+def measure_together(processes, commands):
+    """The same of several load clients that run at the same time."""
+    clients = [processes.start(*command, stdout=subprocess.PIPE) for command in commands]
+    answers = [client.stdout.readline() for client in clients]
+    for client, answer in zip(clients, answers):
+        if answer:
+            processes.end(client)
+        else:
+            client.wait(STOP_SECONDS)  # and it is found by the check
     processes.check()
+    return [_read_result(answer, command) for answer, command in zip(answers, commands)]
+
+
+def _read_result(answer, command):
     result = json.loads(answer)
     try:
         check_faults(result)
     except RunFailed as failure:
-        raise RunFailed(f"{program} {' '.join(map(str, args))}: {failure}") from None
+        raise RunFailed(f"{' '.join(map(str, command))}: {failure}") from None
     return result
 
 

@@ -68,6 +68,13 @@ std::string ReadFile(const std::string& path) {
   return text.str();
 }
 
+// As much as a reader wants to see.
+std::string EndOf(const std::string& text) {
+  constexpr std::size_t kShownBytes = 4'000;
+  if (text.size() <= kShownBytes) return text;
+  return text.substr(text.find('\n', text.size() - kShownBytes) + 1);
+}
+
 std::string MakeFolder() {
   std::string path = (fs::temp_directory_path() / "channel-test-machines-XXXXXX").string();
   if (::mkdtemp(path.data()) == nullptr) Fail("cannot make " + path);
@@ -113,15 +120,19 @@ ThreeMachines::ThreeMachines(const std::string& service_flags, const std::string
 
 ThreeMachines::~ThreeMachines() {
   if (::testing::Test::HasFailure()) {
-    for (int machine = 1; machine <= kMachines; ++machine) {
-      std::cerr << "--- supervisor of machine " << machine << "\n"
-                << ReadFile(RunDirectory(machine) + "/logs/supervisor.log") << "---\n";
-    }
+    for (int machine = 1; machine <= kMachines; ++machine) ShowLogs(machine);
   }
   if (guard_ != nullptr) ::pclose(guard_);
   if (own_network_ < 0) return;
   if (::setns(own_network_, CLONE_NEWNET) != 0) ADD_FAILURE() << "setns: " << std::strerror(errno);
   ::close(own_network_);
+}
+
+void ThreeMachines::ShowLogs(int machine) const {
+  for (const char* const name : {"supervisor", "channel-1", "nats"}) {
+    std::cerr << "--- machine " << machine << ", the end of " << name << ".log\n"
+              << EndOf(ReadFile(RunDirectory(machine) + "/logs/" + name + ".log")) << "---\n";
+  }
 }
 
 std::vector<std::string> ThreeMachines::addresses(int first, std::uint16_t port) {

@@ -59,6 +59,7 @@ class ThreeMachines {
   std::string RunDirectory(int machine) const { return folder_ + "/" + std::to_string(machine); }
   // Runs a script of the example on a machine; its exit code.
   int RunScript(const std::string& script, int machine);
+  void ShowLogs(int machine) const;
   // Runs `work` on a thread that has the machine's network.
   void On(int machine, const std::function<void()>& work);
 

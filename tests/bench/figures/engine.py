@@ -52,7 +52,7 @@ def start_systems(run, processes):
 
     def ours(server, *pids):
         def measure_load(*load):
-            return measure_once(processes, "bench_engine_load", server.state["listen"], *load,
+            return measure_once(processes, "bench_engine_load", server.state["listen"], 0, *load,
                                 server.pid, *pids)
         return measure_load
 
@@ -61,7 +61,7 @@ def start_systems(run, processes):
         other = peers.start_jetstream(processes)
         systems[PEER] = lambda *load: measure_once(
             processes, "bench_jetstream", SUBSCRIPTIONS, f"nats://{peers.HOST}:{other.tcp_port}",
-            *load, *other.pids)
+            0, *load, *other.pids)
     return systems
 
 

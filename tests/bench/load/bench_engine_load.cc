@@ -2,7 +2,8 @@
 // one Subscribe stream holds all of them and checks every publication. Prints one line of JSON with
 // the CPU time that the processes PID used.
 //
-//   bench_engine_load HOST:PORT GROUPS TOGETHER IN_FLIGHT BYTES PUBLICATIONS INTERVAL_US PID...
+//   bench_engine_load HOST:PORT FIRST_GROUP GROUPS TOGETHER IN_FLIGHT BYTES PUBLICATIONS
+//   INTERVAL_US PID...
 //
 // See engine_run.h for the load. One thread on one completion queue.
 #include <grpcpp/grpcpp.h>
@@ -30,18 +31,12 @@ namespace {
   std::exit(1);
 }
 
-std::vector<std::string> GroupNames(uint32_t groups) {
-  std::vector<std::string> names;
-  for (uint32_t i = 0; i < groups; ++i) names.push_back(GroupName(i));
-  return names;
-}
-
 class Publisher final : public Call {
  public:
   Publisher(const std::string& address, grpc::CompletionQueue* queue, const EngineLoad& load,
             EngineLedger& ledger)
       : load_(load),
-        groups_(GroupNames(load.groups)),
+        groups_(GroupNames(load)),
         ledger_(ledger),
         stub_(v1::ChannelService::NewStub(ConnectAlone(address))) {
     // Unique: the stream remembers the sequences of the run before.
@@ -106,15 +101,14 @@ class ServiceLink {
  public:
   ServiceLink(const std::string& address, const EngineLoad& load, EngineLedger& ledger)
       : ledger_(ledger), publisher_(address, queue_.get(), load, ledger) {
-    for (uint32_t i = 0; i < load.groups; ++i) numbers_.emplace(GroupName(i), i);
-    subscriber_ =
-        std::make_unique<GrpcSubscriber>(address, GroupNames(load.groups), queue_.get(),
-                                         [this](std::string_view group, std::string_view message) {
-                                           const auto found = numbers_.find(std::string(group));
-                                           if (found == numbers_.end())
-                                             Die("a publication of another group");
-                                           ledger_.OnDelivered(found->second, message);
-                                         });
+    const std::vector<std::string> groups = GroupNames(load);
+    for (uint32_t i = 0; i < load.groups; ++i) numbers_.emplace(groups[i], i);
+    subscriber_ = std::make_unique<GrpcSubscriber>(
+        address, groups, queue_.get(), [this](std::string_view group, std::string_view message) {
+          const auto found = numbers_.find(std::string(group));
+          if (found == numbers_.end()) Die("a publication of another group");
+          ledger_.OnDelivered(found->second, message);
+        });
     while (!subscriber_->subscribed()) queue_.MustStep("subscriptions");
   }
 

@@ -4,8 +4,8 @@
 // live subject, or one for all (which costs less?), checks every publication. Prints one line of
 // JSON with the CPU time that this process and the processes PID used.
 //
-//   bench_jetstream each|all nats://HOST:PORT GROUPS TOGETHER IN_FLIGHT BYTES PUBLICATIONS
-//       INTERVAL_US PID...
+//   bench_jetstream each|all nats://HOST:PORT FIRST_GROUP GROUPS TOGETHER IN_FLIGHT BYTES
+//       PUBLICATIONS INTERVAL_US PID...
 //
 // See engine_run.h for the load. libnats as it comes, but for two things: one thread of its takes
 // all messages, and at low load it writes each publication at once. The main thread publishes.
@@ -61,9 +61,9 @@ class JetstreamLink {
     options.PublishAsync.AckHandler = &OnAnswer;
     options.PublishAsync.AckHandlerClosure = this;
     Must(natsConnection_JetStream(&context_, connection_, &options), "JetStream");
-    for (uint32_t i = 0; i < load.groups; ++i) {
-      subjects_.push_back(LogSubject(kStream, GroupName(i)));
-      numbers_.emplace(LiveSubject(kStream, GroupName(i)), i);
+    for (const std::string& group : GroupNames(load)) {
+      numbers_.emplace(LiveSubject(kStream, group), static_cast<uint32_t>(subjects_.size()));
+      subjects_.push_back(LogSubject(kStream, group));
     }
     if (subscription_for_each) {
       for (const auto& [subject, number] : numbers_) Subscribe(subject);

@@ -23,6 +23,7 @@ inline constexpr int64_t kEngineSilenceNs = 10'000'000'000;  // nothing for this
 inline constexpr int64_t kEngineGraceNs = 5'000'000;  // what comes after all has come is too much
 
 struct EngineLoad {
+  uint32_t first_group = 0;  // of those below
   uint32_t groups = 0;
   uint32_t together = 0;      // in a request; or sent when there is room for so many
   uint32_t in_flight = 0;     // sent, and not yet both acknowledged and delivered
@@ -31,24 +32,31 @@ struct EngineLoad {
   uint32_t interval_us = 0;   // not 0: one at a time, each so long after the one before
 
   static constexpr const char* kUsage =
-      "GROUPS TOGETHER IN_FLIGHT BYTES PUBLICATIONS INTERVAL_US PID...";
-  static constexpr int kArguments = 6;
+      "FIRST_GROUP GROUPS TOGETHER IN_FLIGHT BYTES PUBLICATIONS INTERVAL_US PID...";
+  static constexpr int kArguments = 7;
 
   // False if it is not a load.
   bool Read(char** argv) {
-    uint32_t* const fields[] = {&groups, &together,     &in_flight,
-                                &bytes,  &publications, &interval_us};
+    uint32_t* const fields[] = {&first_group, &groups,       &together,   &in_flight,
+                                &bytes,       &publications, &interval_us};
     for (int i = 0; i < kArguments; ++i) *fields[i] = static_cast<uint32_t>(std::atoi(argv[i]));
     return groups > 0 && together > 0 && in_flight >= together && bytes >= kSequenceBytes &&
            bytes <= kMessageBytesMax && publications > 0;
   }
 };
 
-// The group of publication `number`, which counts 1, 2, 3 … over all groups: they take turns.
+// The group of publication `number`, which counts 1, 2, 3 … over all groups: they take turns. It
+// counts from 0, whatever first_group is.
 inline uint32_t GroupOf(uint64_t number, uint32_t groups) {
   return static_cast<uint32_t>((number - 1) % groups);
 }
-inline std::string GroupName(uint32_t group) { return "bench-engine-" + std::to_string(group); }
+inline std::vector<std::string> GroupNames(const EngineLoad& load) {
+  std::vector<std::string> names;
+  for (uint32_t i = 0; i < load.groups; ++i) {
+    names.push_back("bench-engine-" + std::to_string(load.first_group + i));
+  }
+  return names;
+}
 
 // Every publication from its sending to its answer and its delivery. One thread sends; one thread,
 // the same or another, tells what has come.
