@@ -43,7 +43,8 @@ class Cluster : public Scenario {
     for (std::uint32_t i = 0; i < kBackEnds; ++i) {
       AddGrpcPublisher(kSendingClients + i, groups_, kPerSecond);
     }
-    AwaitAcknowledged(200);
+    AwaitAcknowledged(100);
+    Measure("500 publications are acknowledged", [&] { AwaitAcknowledged(500); });
   }
   ~Cluster() override { End(); }
 
