@@ -1,11 +1,11 @@
 // One channel_service and some ws_edge processes that share a port, as real processes.
 
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import fs from 'node:fs';
-import net from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { NatsServer } from './nats_server.mjs';
+import { freePort, isFree } from './ports.mjs';
 import { DEADLINE_MS, until } from './wait.mjs';
 
 export const BIN_DIR = path.resolve(
@@ -15,29 +15,6 @@ export const BIN_DIR = path.resolve(
 // Whatever ends the test run early must not leave processes behind.
 const running = new Set();
 process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
-
-// Whether nobody listens on the port, not even with SO_REUSEPORT, which node does not set.
-async function isFree(port) {
-  const probe = net.createServer();
-  try {
-    probe.listen({ port, host: '127.0.0.1', exclusive: true });
-    await once(probe, 'listening');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    probe.close();
-  }
-}
-
-// Below 32768, where the kernel takes no ports for outgoing connections.
-async function freePort() {
-  for (let i = 0; i < 100; i++) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
-    if (await isFree(port)) return port;
-  }
-  throw new Error('found no free port between 20000 and 32000');
-}
 
 // A process that has said in its state file that it is ready.
 class Part {
@@ -133,8 +110,8 @@ class Part {
 }
 
 export class System {
-  // options: edges (count), port (0 = any free one), edgeFlags
-  static async start(directory, { edges = 2, port = 0, edgeFlags = [] } = {}) {
+  // options: edges (count), port (0 = any free one), edgeFlags, nats (the log is in a nats-server)
+  static async start(directory, { edges = 2, port = 0, edgeFlags = [], nats = false } = {}) {
     if (port !== 0 && !(await isFree(port))) {
       throw new Error(
         `port ${port} of this machine is taken, and this test needs that very port: ` +
@@ -144,11 +121,16 @@ export class System {
     const system = new System();
     system.port = port || (await freePort());
     system.url = `http://127.0.0.1:${system.port}/`;
+    const engineFlags = [];
+    if (nats) {
+      system.nats = await NatsServer.start(directory);
+      engineFlags.push('--engine=nats', `--nats_url=${system.nats.url}`);
+    }
     const servicePort = await freePort();
     system.service = new Part(
       'channel_service',
       'service',
-      [`--listen=127.0.0.1:${servicePort}`, '--admin_listen=127.0.0.1:0'],
+      [`--listen=127.0.0.1:${servicePort}`, '--admin_listen=127.0.0.1:0', ...engineFlags],
       directory,
     );
     system.edges = Array.from(
@@ -200,6 +182,7 @@ export class System {
       const code = await part.stop();
       if (code !== 0) bad.push(`${part.name}: ${code}`);
     }
+    await this.nats?.kill();
     return bad;
   }
 

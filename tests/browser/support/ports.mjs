@@ -1,0 +1,27 @@
+// Ports for what the tests start.
+
+import { once } from 'node:events';
+import net from 'node:net';
+
+// Whether nobody listens on the port, not even with SO_REUSEPORT, which node does not set.
+export async function isFree(port) {
+  const probe = net.createServer();
+  try {
+    probe.listen({ port, host: '127.0.0.1', exclusive: true });
+    await once(probe, 'listening');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    probe.close();
+  }
+}
+
+// Below 32768, where the kernel takes no ports for outgoing connections.
+export async function freePort() {
+  for (let i = 0; i < 100; i++) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    if (await isFree(port)) return port;
+  }
+  throw new Error('found no free port between 20000 and 32000');
+}
