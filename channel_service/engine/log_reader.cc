@@ -1,60 +1,16 @@
 #include "channel_service/engine/log_reader.h"
 
-#include <boost/json.hpp>
+#include <algorithm>
 #include <deque>
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "channel_service/model/record.h"
 
 namespace channel {
 namespace {
 
-namespace json = boost::json;
-
-constexpr int kNotFound = 404;
-constexpr int kNoMessage = 10037;  // JSNoMessageFoundErr of nats-server
-
-// A replica that does not answer (frozen, not dead: NATS notices after minutes) is asked again and
-// again by NATS, which picks one for each question. For so long only the leader is asked.
-constexpr std::chrono::seconds kLeaderOnlyTime{30};
-
 // For so long who was the leader before a partition may still answer as one.
 constexpr std::chrono::seconds kOldLeaderTime{3};
-
-// A cluster that has just started says of streams that they are not there.
-constexpr std::chrono::seconds kMissingPatience{15};
-
-// The answer's object; null if it is none.
-json::value Parse(const NatsMessage& answer) {
-  json::error_code error;
-  const std::string_view data = answer.data();
-  json::value value = json::parse({data.data(), data.size()}, error);
-  return error || !value.is_object() ? json::value() : value;
-}
-
-// A number at a path of names; nothing if there is none.
-std::optional<uint64_t> NumberAt(const json::value& value, std::string_view path) {
-  json::error_code error;
-  const json::value* const found = value.find_pointer({path.data(), path.size()}, error);
-  if (found == nullptr || !found->is_number()) return std::nullopt;
-  return found->to_number<uint64_t>(error);
-}
-
-// Base64 at a path; NATS leaves out what is empty.
-std::string BytesAt(const json::value& value, std::string_view path) {
-  json::error_code error;
-  const json::value* const found = value.find_pointer({path.data(), path.size()}, error);
-  if (found == nullptr || !found->is_string()) return "";
-  const json::string& text = found->get_string();
-  std::string bytes;
-  absl::Base64Unescape(absl::string_view(text.data(), text.size()), &bytes);
-  return bytes;
-}
-
-std::string Question(const json::object& fields) { return json::serialize(fields); }
-
-json::string_view ToJson(std::string_view text) { return {text.data(), text.size()}; }
 
 }  // namespace
 
@@ -89,11 +45,10 @@ struct LogReader::Read {
 
 LogReader::LogReader(NatsRequests& requests, const Clock& clock, std::string stream,
                      StreamFacts facts, std::function<void()> on_other_stream)
-    : requests_(requests),
-      clock_(clock),
+    : clock_(clock),
       stream_(std::move(stream)),
       facts_(std::move(facts)),
-      on_other_stream_(std::move(on_other_stream)) {}
+      questions_(requests, clock, stream_, facts_, std::move(on_other_stream)) {}
 
 void LogReader::StartHead(const std::string& group_id, HeadDone done) {
   auto read = std::make_shared<Read>();
@@ -131,7 +86,7 @@ void LogReader::StartGet(uint64_t offset, ContentDone done) {
 }
 
 void LogReader::GetAt(const ReadPtr& read, uint64_t offset) {
-  AskOne(Question({{"seq", offset}}), [this, read, offset](const Got* got) {
+  questions_.GetAt(offset, [this, read, offset](const Got* got) {
     if (got == nullptr) {
       Retry(read, [this, read, offset] { GetAt(read, offset); });
     } else if (got->offset == 0) {
@@ -154,7 +109,7 @@ void LogReader::AskHead(const ReadPtr& read) {
     Retry(read, [] {});
     return;
   }
-  AskLeader(Question({{"last_by_subj", read->subject}}), [this, read](const Got* last) {
+  questions_.GetLast(read->subject, [this, read](const Got* last) {
     if (last == nullptr) {
       Retry(read, [this, read] { AskHead(read); });
     } else if (last->offset != 0) {
@@ -218,20 +173,22 @@ void LogReader::Walk(const ReadPtr& read) {
     CheckStart(read);
     return;
   }
-  AskNext(read, read->next, [this, read](const Got& got) {
-    if (got.offset == 0) {
+  questions_.GetNext(read->subject, read->next, [this, read](const Got* got) {
+    if (got == nullptr) {
+      Retry(read, [this, read] { Walk(read); });
+    } else if (got->offset == 0) {
       CheckEnd(read);
-    } else if (got.offset > read->head->offset) {
+    } else if (got->offset > read->head->offset) {
       read->dropped = true;
       CheckStart(read);
     } else {
-      OnWalked(read, got.offset, got.content);
+      OnWalked(read, got->offset, got->content);
     }
   });
 }
 
 void LogReader::CheckEnd(const ReadPtr& read) {
-  AskLeader(Question({{"last_by_subj", read->subject}}), [this, read](const Got* last) {
+  questions_.GetLast(read->subject, [this, read](const Got* last) {
     if (last == nullptr) {
       Retry(read, [this, read] { CheckEnd(read); });
     } else if (last->offset < read->next) {
@@ -273,7 +230,7 @@ void LogReader::CheckStart(const ReadPtr& read) {
 }
 
 void LogReader::AskFirst(const ReadPtr& read) {
-  AskLeader(Question({{"seq", 1}, {"next_by_subj", read->subject}}), [this, read](const Got* got) {
+  questions_.GetFirst(read->subject, [this, read](const Got* got) {
     if (got != nullptr) {
       OnFirst(read, got->offset);
     } else {
@@ -364,88 +321,17 @@ void LogReader::Finish(const ReadPtr& read) {
 
 void LogReader::AskInfo(const ReadPtr& read, const std::string& subject,
                         absl::AnyInvocable<void(const Info&)> done) {
-  requests_.Ask("$JS.API.STREAM.INFO." + stream_,
-                subject.empty() ? "" : Question({{"subjects_filter", subject}}),
-                [this, read, subject, done = std::move(done)](const NatsMessage* answer) mutable {
-                  const json::value value = answer == nullptr ? json::value() : Parse(*answer);
-                  const bool other = IsOtherStream(value);
-                  if (other) on_other_stream_();
-                  const auto first = NumberAt(value, "/state/first_seq");
-                  const auto last = NumberAt(value, "/state/last_seq");
-                  if (other || !first.has_value() || !last.has_value()) {
-                    Retry(read, [this, read, subject, done = std::move(done)]() mutable {
-                      AskInfo(read, subject, std::move(done));
-                    });
-                    return;
-                  }
-                  Info info{*first, *last, 0};
-                  json::error_code error;
-                  const json::value* const subjects = value.find_pointer("/state/subjects", error);
-                  if (subjects != nullptr && subjects->is_object()) {
-                    const json::value* const held =
-                        subjects->as_object().if_contains(ToJson(subject));
-                    if (held != nullptr) info.held = held->to_number<uint64_t>(error);
-                  }
-                  Saw(info.last);
-                  done(info);
-                });
-}
-
-bool LogReader::IsOtherStream(const json::value& info) {
-  json::error_code error;
-  if (info.find_pointer("/config", error) != nullptr) {
-    missing_since_.reset();
-    const json::value* const description = info.find_pointer("/config/description", error);
-    return description == nullptr || !description->is_string() ||
-           EpochIn(std::string(description->get_string())) != facts_.epoch;
-  }
-  if (NumberAt(info, "/error/code") != kNotFound) return false;
-  if (!missing_since_.has_value()) missing_since_ = clock_.Now();
-  return clock_.Now() - *missing_since_ >= kMissingPatience;
-}
-
-void LogReader::AskNext(const ReadPtr& read, uint64_t from,
-                        absl::AnyInvocable<void(const Got&)> done) {
-  AskOne(Question({{"seq", from}, {"next_by_subj", read->subject}}),
-         [this, read, from, done = std::move(done)](const Got* got) mutable {
-           if (got != nullptr) {
-             done(*got);
-             return;
-           }
-           Retry(read, [this, read, from, done = std::move(done)]() mutable {
-             AskNext(read, from, std::move(done));
-           });
-         });
-}
-
-void LogReader::AskOne(std::string question, absl::AnyInvocable<void(const Got*)> done) {
-  if (clock_.Now() < leader_only_until_) {
-    AskLeader(std::move(question), std::move(done));
-    return;
-  }
-  requests_.Ask("$JS.API.DIRECT.GET." + stream_, std::move(question),
-                [this, done = std::move(done)](const NatsMessage* answer) mutable {
-                  if (answer == nullptr) {
-                    leader_only_until_ = clock_.Now() + kLeaderOnlyTime;
-                    done(nullptr);
-                    return;
-                  }
-                  const Got got{answer->sequence, answer->data()};
-                  done(got.offset != 0 || answer->status == kNotFound ? &got : nullptr);
-                });
-}
-
-void LogReader::AskLeader(std::string question, absl::AnyInvocable<void(const Got*)> done) {
-  requests_.Ask("$JS.API.STREAM.MSG.GET." + stream_, std::move(question),
-                [done = std::move(done)](const NatsMessage* answer) mutable {
-                  const json::value value = answer == nullptr ? json::value() : Parse(*answer);
-                  const auto offset = NumberAt(value, "/message/seq");
-                  const std::string content = BytesAt(value, "/message/data");
-                  const Got got{offset.value_or(0), content};
-                  const bool known =
-                      offset.has_value() || NumberAt(value, "/error/err_code") == kNoMessage;
-                  done(known ? &got : nullptr);
-                });
+  questions_.GetInfo(subject,
+                     [this, read, subject, done = std::move(done)](const Info* info) mutable {
+                       if (info != nullptr) {
+                         Saw(info->last);
+                         done(*info);
+                         return;
+                       }
+                       Retry(read, [this, read, subject, done = std::move(done)]() mutable {
+                         AskInfo(read, subject, std::move(done));
+                       });
+                     });
 }
 
 bool LogReader::HasTime(const Read& read) const {

@@ -8,7 +8,6 @@
 // no result has a hole that its gap does not name.
 #pragma once
 
-#include <boost/json/fwd.hpp>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -22,6 +21,7 @@
 #include "channel_service/engine/engine.h"
 #include "channel_service/engine/jetstream_stream.h"
 #include "channel_service/engine/nats_requests.h"
+#include "channel_service/engine/stream_questions.h"
 
 namespace channel {
 
@@ -71,16 +71,8 @@ class LogReader {
  private:
   struct Read;
   using ReadPtr = std::shared_ptr<Read>;
-  struct Info {
-    uint64_t first = 0;  // offset of the oldest publication of any group
-    uint64_t last = 0;
-    uint64_t held = 0;  // publications of the subject
-  };
-
-  struct Got {
-    uint64_t offset = 0;  // 0: there is none
-    std::string_view content = {};
-  };
+  using Got = StreamQuestions::Got;
+  using Info = StreamQuestions::Info;
 
   void AskHead(const ReadPtr& read);
   void OnHead(const ReadPtr& read);
@@ -94,28 +86,19 @@ class LogReader {
   void AskFirst(const ReadPtr& read);
   void OnFirst(const ReadPtr& read, uint64_t first);
   void Finish(const ReadPtr& read);
-  // `subject`: whose publications are counted; empty: nobody's, which costs NATS less.
+  // As StreamQuestions::GetInfo, until there is an answer.
   void AskInfo(const ReadPtr& read, const std::string& subject,
                absl::AnyInvocable<void(const Info&)> done);
-  bool IsOtherStream(const boost::json::value& info);
-  void AskNext(const ReadPtr& read, uint64_t from, absl::AnyInvocable<void(const Got&)> done);
   void GetAt(const ReadPtr& read, uint64_t offset);
-  // One publication, of any replica; null: no answer.
-  void AskOne(std::string question, absl::AnyInvocable<void(const Got*)> done);
-  // The same of the stream's leader.
-  void AskLeader(std::string question, absl::AnyInvocable<void(const Got*)> done);
   bool HasTime(const Read& read) const;
   // `step` again at the next tick, or the end of the read if its time is over.
   void Retry(const ReadPtr& read, absl::AnyInvocable<void()> step);
 
-  NatsRequests& requests_;
   const Clock& clock_;
   const std::string stream_;
   const StreamFacts facts_;
-  const std::function<void()> on_other_stream_;
+  StreamQuestions questions_;
   uint64_t newest_ = 0;
-  std::optional<SteadyTime> missing_since_;  // NATS says that there is no such stream
-  SteadyTime leader_only_until_ = {};
   bool stopped_ = false;
   std::vector<absl::AnyInvocable<void()>> later_;
 };

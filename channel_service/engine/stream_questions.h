@@ -1,0 +1,65 @@
+// Questions about what the log's stream holds, one at a time, in the words of JetStream's API.
+//
+// Owned by the LogReader; loop thread only. Each has one call of `done`: with what NATS said, or
+// with null if it did not answer, or did not know; who asks may try again. What is handed over is
+// valid during the call only.
+#pragma once
+
+#include <boost/json/fwd.hpp>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/functional/any_invocable.h"
+#include "channel_service/base/clock.h"
+#include "channel_service/engine/jetstream_stream.h"
+#include "channel_service/engine/nats_requests.h"
+
+namespace channel {
+
+class StreamQuestions {
+ public:
+  // `on_other_stream`: the stream is gone, or another one has its name; maybe more than once.
+  StreamQuestions(NatsRequests& requests, const Clock& clock, std::string stream, StreamFacts facts,
+                  std::function<void()> on_other_stream);
+
+  struct Got {
+    uint64_t offset = 0;  // 0: there is none
+    std::string_view content = {};
+  };
+  using GotDone = absl::AnyInvocable<void(const Got*)>;
+  // Of any replica, which may be behind: what stands at an offset; the first of a subject from an
+  // offset on.
+  void GetAt(uint64_t offset, GotDone done);
+  void GetNext(const std::string& subject, uint64_t from, GotDone done);
+  // Of the stream's leader, or who believes to be that: a subject's first and last.
+  void GetFirst(const std::string& subject, GotDone done);
+  void GetLast(const std::string& subject, GotDone done);
+
+  struct Info {
+    uint64_t first = 0;  // offset of the oldest publication of any group
+    uint64_t last = 0;
+    uint64_t held = 0;  // publications of the subject
+  };
+  using InfoDone = absl::AnyInvocable<void(const Info*)>;
+  // Of the leader, too. `subject`: whose publications are counted; empty: nobody's, which costs
+  // NATS less. Also looks whether the stream is still the one of `facts`.
+  void GetInfo(const std::string& subject, InfoDone done);
+
+ private:
+  void AskReplica(std::string question, GotDone done);
+  void AskLeader(std::string question, GotDone done);
+  bool IsOtherStream(const boost::json::value& info);
+
+  NatsRequests& requests_;
+  const Clock& clock_;
+  const std::string stream_;
+  const StreamFacts facts_;
+  const std::function<void()> on_other_stream_;
+  std::optional<SteadyTime> missing_since_;  // NATS says that there is no such stream
+  SteadyTime leader_only_until_ = {};
+};
+
+}  // namespace channel
