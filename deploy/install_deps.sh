@@ -99,7 +99,7 @@ check_other_system() {
 
 # Where there is no Go, or no network for it, the tests that need these say so.
 install_go_tools() {
-  local tool name
+  local tool name file version
   if ! command -v go >/dev/null; then
     printf 'No Go here: grpcurl and a newer nats-server are not installed.\n'
     return
@@ -108,7 +108,9 @@ install_go_tools() {
     name=${tool%@*}
     name=${name%/v[0-9]*}
     name=${name##*/}
-    [[ ! -x $GO_TOOLS_DIR/$name ]] || continue
+    file=$GO_TOOLS_DIR/$name
+    version=${tool##*@}
+    [[ ! -x $file || $(go version -m "$file" 2>&1) != *$'\tmod\t'*$'\t'"$version"$'\t'* ]] || continue
     printf 'Installing %s with Go\n' "$tool"
     GOBIN=$GO_TOOLS_DIR GOFLAGS='' go install "$tool" ||
       printf 'install_deps.sh: Go could not install %s\n' "$tool" >&2

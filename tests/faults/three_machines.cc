@@ -13,6 +13,7 @@
 #include <exception>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <sstream>
 #include <thread>
 #include <utility>
@@ -33,6 +34,7 @@ using support::TestFailure;
 const std::string kSource = CHANNEL_SOURCE_DIR;
 const std::string kScript = kSource + "/tests/faults/three_machines.sh";
 constexpr std::uint16_t kNatsPort = 4222;
+constexpr std::uint16_t kNatsClusterPort = 6222;
 // start.sh and status.sh bound their own waits; this is for what they do not foresee.
 constexpr Duration kCommandPatience{20'000};
 
@@ -75,6 +77,11 @@ std::string EndOf(const std::string& text) {
   return text.substr(text.find('\n', text.size() - kShownBytes) + 1);
 }
 
+// As channelctl calls it.
+std::string NatsName(int machine) {
+  return "channel-" + ThreeMachines::address(machine) + ":" + std::to_string(kNatsClusterPort);
+}
+
 std::string MakeFolder() {
   std::string path = (fs::temp_directory_path() / "channel-test-machines-XXXXXX").string();
   if (::mkdtemp(path.data()) == nullptr) Fail("cannot make " + path);
@@ -113,9 +120,11 @@ ThreeMachines::ThreeMachines(const std::string& service_flags, const std::string
   }
   settings << "WS_PORT=" << kEdgePort << "\nGRPC_PORT=" << kServicePort
            << "\nADMIN_PORT=2207\nNATS_PORT=" << kNatsPort
-           << "\nNATS_CLUSTER_PORT=6222\nEDGES=" << kEdges << "\nRUN_DIR=" << folder_ << "\n";
+           << "\nNATS_CLUSTER_PORT=" << kNatsClusterPort << "\nEDGES=" << kEdges
+           << "\nRUN_DIR=" << folder_ << "\n";
   settings.close();
   for (int machine = 1; machine <= kMachines; ++machine) Start(machine);
+  AwaitCluster();
 }
 
 ThreeMachines::~ThreeMachines() {
@@ -191,21 +200,46 @@ void ThreeMachines::On(int machine, const std::function<void()>& work) {
   if (failure) std::rethrow_exception(failure);
 }
 
+std::string ThreeMachines::AskNats(int machine, const std::string& query) {
+  std::string said;
+  On(machine, [&] {
+    try {
+      said = support::HttpExchange(kNatsPort + 1, "GET /jsz" + query + " HTTP/1.0\r\n\r\n").body;
+    } catch (const TestFailure&) {  // not yet there
+    }
+  });
+  return said;
+}
+
+void ThreeMachines::AwaitCluster() {
+  bool mended = false;
+  support::Await("the nats-servers of the machines are one cluster", [&] {
+    for (int machine = 1; machine <= kMachines; ++machine) {
+      const support::ClusterView view = support::ClusterIn(AskNats(machine, ""));
+      if (view.IsWhole(kMachines)) return true;
+      for (int other = 1; other <= kMachines; ++other) {
+        if (mended || !view.LeavesOut(NatsName(other))) continue;
+        std::cerr << NatsName(other) << " was left out of the cluster and is started again\n";
+        RunScript("stop.sh", other);
+        Start(other);
+        mended = true;
+      }
+    }
+    return false;
+  });
+}
+
 int ThreeMachines::LeaderOf(const std::string& stream) {
   int leader = 0;
   support::Await("the machines agree on a leader of stream " + stream, [&] {
     std::string agreed;
     for (int machine = 1; machine <= kMachines; ++machine) {
-      support::HttpResponse said;
-      On(machine, [&] {
-        said = support::HttpExchange(kNatsPort + 1, "GET /jsz?streams=true HTTP/1.0\r\n\r\n");
-      });
-      const std::string named = support::LeaderIn(said.body, stream);
+      const std::string named = support::LeaderIn(AskNats(machine, "?streams=true"), stream);
       if (named.empty() || (!agreed.empty() && named != agreed)) return false;
       agreed = named;
     }
     for (int machine = 1; machine <= kMachines; ++machine) {
-      if (agreed.find("-" + address(machine) + ":") != std::string::npos) leader = machine;
+      if (agreed == NatsName(machine)) leader = machine;
     }
     return leader != 0;
   });

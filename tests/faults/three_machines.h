@@ -28,7 +28,7 @@ class ThreeMachines {
   static std::string WhyNot();
 
   // More flags for the services, and for the edges, with spaces between them. Starts all machines
-  // without waiting for them.
+  // and waits until their nats-servers are one cluster, but not until they are ready.
   ThreeMachines(const std::string& service_flags, const std::string& edge_flags);
   ~ThreeMachines();
   ThreeMachines(const ThreeMachines&) = delete;
@@ -62,6 +62,9 @@ class ThreeMachines {
   void ShowLogs(int machine) const;
   // Runs `work` on a thread that has the machine's network.
   void On(int machine, const std::function<void()>& work);
+  // The answer of its nats-server to /jsz with this query; empty if there is none.
+  std::string AskNats(int machine, const std::string& query);
+  void AwaitCluster();
 
   const std::string run_;
   const std::string service_flags_;

@@ -3,11 +3,13 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 
 #include "tests/support/http.h"
 
@@ -86,6 +88,32 @@ std::string LeaderIn(const std::string& jsz, const std::string& stream) {
   return "";
 }
 
+bool ClusterView::IsWhole(std::size_t servers) const {
+  return static_cast<std::size_t>(size) == servers && names.size() == servers;
+}
+
+bool ClusterView::LeavesOut(const std::string& name) const {
+  return names.size() > 1 && static_cast<std::size_t>(size) == names.size() &&
+         std::find(names.begin(), names.end(), name) == names.end();
+}
+
+ClusterView ClusterIn(const std::string& jsz) {
+  ClusterView view;
+  json::error_code error;
+  const json::value said = json::parse(jsz, error);
+  const json::value* const size = said.find_pointer("/meta_cluster/cluster_size", error);
+  const json::value* const leader = said.find_pointer("/meta_cluster/leader", error);
+  const json::value* const others = said.find_pointer("/meta_cluster/replicas", error);
+  if (size != nullptr && size->is_int64()) view.size = size->get_int64();
+  if (leader == nullptr || !leader->is_string()) return view;
+  view.names.emplace_back(leader->get_string());
+  if (others == nullptr || !others->is_array()) return view;
+  for (const json::value& other : others->get_array()) {
+    view.names.emplace_back(other.at("name").as_string());
+  }
+  return view;
+}
+
 NatsServer::NatsServer()
     : NatsServer(FindProgram({kDebians, kInstalledWithGo}), "alone", true, "") {
   Start();
@@ -139,6 +167,10 @@ void NatsServer::Launch() {
 
 void NatsServer::AwaitAnswer() const {
   Await(name_ + " answers", [this] { return !process_->Running() || Answers(); });
+  MustRun();
+}
+
+void NatsServer::MustRun() const {
   if (!process_->Running()) throw TestFailure("nats-server ended: " + process_->StderrText());
 }
 
@@ -188,17 +220,24 @@ void NatsCluster::Kill() {
 }
 
 void NatsCluster::Start() {
-  // One alone is not healthy: they are started together, then awaited.
   for (const auto& server : servers_) server->Launch();
-  for (const auto& server : servers_) server->AwaitAnswer();
-  Await("the cluster has a leader", [this] {
-    json::error_code error;
-    const json::value said = json::parse(Ask(servers_.front()->monitoring_port(), "/jsz"), error);
-    const json::value* const leader = said.find_pointer("/meta_cluster/leader", error);
-    const json::value* const size = said.find_pointer("/meta_cluster/cluster_size", error);
-    return leader != nullptr && leader->is_string() && !leader->get_string().empty() &&
-           size != nullptr && size->is_int64() && size->get_int64() == int64_t{kServers};
+  bool mended = false;
+  Await("the cluster is whole and has a leader", [&] {
+    for (const auto& server : servers_) {
+      server->MustRun();
+      const ClusterView view = ClusterIn(Ask(server->monitoring_port(), "/jsz"));
+      if (view.IsWhole(kServers)) return true;
+      for (const auto& other : servers_) {
+        if (mended || !view.LeavesOut(other->name())) continue;
+        std::cerr << other->name() << " was left out of the cluster and is started again\n";
+        other->Kill();
+        other->Launch();
+        mended = true;
+      }
+    }
+    return false;
   });
+  for (const auto& server : servers_) server->AwaitAnswer();
 }
 
 std::vector<std::string> NatsCluster::urls() const {
