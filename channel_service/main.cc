@@ -119,6 +119,7 @@ int ExitCodeOf(const absl::Status& status) {
 
 int Main(int argc, char** argv) {
   TuneLibraries();
+  ObeySignalsWhileStarting();
   ParseFlags(argc, argv,
              "The channel service: takes publications over gRPC, orders them, and streams them to\n"
              "the edges that hold members of their group. Example:\n"

@@ -99,6 +99,7 @@ size_t PlaceOf(std::string_view name) {
 
 int Main(int argc, char** argv) {
   channel::TuneLibraries();
+  channel::ObeySignalsWhileStarting();
   channel::ParseFlags(
       argc, argv,
       "A WebSocket edge: holds browsers' connections and delivers group messages to\n"

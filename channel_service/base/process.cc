@@ -27,6 +27,13 @@ void TuneLibraries() {
   mallopt(M_MMAP_THRESHOLD, 4 << 20);
 }
 
+void ObeySignalsWhileStarting() {
+  const auto end = [](int) { std::_Exit(0); };
+  std::signal(SIGTERM, end);
+  std::signal(SIGINT, end);
+  std::signal(SIGHUP, SIG_IGN);
+}
+
 int Fail(int exit_code, const absl::Status& status) {
   spdlog::error("{}", MessageOf(status));
   return exit_code;

@@ -21,6 +21,10 @@ namespace channel {
 // First of all in main: defaults of libraries that would cost something with every message.
 void TuneLibraries();
 
+// Early in main: until there are ProcessSignals, SIGTERM and SIGINT end the process with 0 (there
+// is nothing yet to drain) and SIGHUP does nothing.
+void ObeySignalsWhileStarting();
+
 // Logs why the process does not start; returns `exit_code`.
 int Fail(int exit_code, const absl::Status& status);
 

@@ -157,7 +157,7 @@ absl::StatusOr<StreamFacts> OpenLogStream(natsConnection* connection,
   }
   const std::unique_ptr<jsCtx, ContextDeleter> context(raw_context);
   const auto deadline = std::chrono::steady_clock::now() + patience;
-  while (true) {
+  for (bool told = false; true; told = true) {
     jsStreamInfo* raw_info = nullptr;
     auto error = static_cast<jsErrCode>(0);
     natsStatus status =
@@ -169,6 +169,7 @@ absl::StatusOr<StreamFacts> OpenLogStream(natsConnection* connection,
     }
     const InfoPtr info(raw_info);
     if (status == NATS_OK) return CheckStream(*info, settings);
+    if (!told) spdlog::info("waiting for stream {}", settings.name);
     if (std::chrono::steady_clock::now() + kPause > deadline) {
       return absl::UnavailableError(fmt::format("JetStream does not give stream {}: {} (error {})",
                                                 settings.name, nats_GetLastError(nullptr),

@@ -101,9 +101,10 @@ absl::Status NatsLink::Connect(std::chrono::milliseconds patience) {
   natsOptions_SetClosedCB(options_, closed, this);
 
   const auto deadline = std::chrono::steady_clock::now() + patience;
-  while (true) {
+  for (bool told = false; true; told = true) {
     const natsStatus status = natsConnection_Connect(&connection_, options_);
     if (status == NATS_OK) break;
+    if (!told) spdlog::info("waiting for NATS at {}", servers_.front());
     if (std::chrono::steady_clock::now() + kConnectPause > deadline) {
       return absl::UnavailableError(std::string("NATS cannot be reached at ") + servers_.front() +
                                     ": " + natsStatus_GetText(status));

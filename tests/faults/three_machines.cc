@@ -212,21 +212,15 @@ std::string ThreeMachines::AskNats(int machine, const std::string& query) {
 }
 
 void ThreeMachines::AwaitCluster() {
-  bool mended = false;
-  support::Await("the nats-servers of the machines are one cluster", [&] {
-    for (int machine = 1; machine <= kMachines; ++machine) {
-      const support::ClusterView view = support::ClusterIn(AskNats(machine, ""));
-      if (view.IsWhole(kMachines)) return true;
-      for (int other = 1; other <= kMachines; ++other) {
-        if (mended || !view.LeavesOut(NatsName(other))) continue;
-        std::cerr << NatsName(other) << " was left out of the cluster and is started again\n";
-        RunScript("stop.sh", other);
-        Start(other);
-        mended = true;
-      }
-    }
-    return false;
-  });
+  std::vector<std::string> names;
+  for (int machine = 1; machine <= kMachines; ++machine) names.push_back(NatsName(machine));
+  const auto machine = [](std::size_t index) { return static_cast<int>(index) + 1; };
+  support::AwaitCluster(
+      names, [&](std::size_t index) { return AskNats(machine(index), ""); },
+      [&](std::size_t index) {
+        RunScript("stop.sh", machine(index));
+        Start(machine(index));
+      });
 }
 
 int ThreeMachines::LeaderOf(const std::string& stream) {

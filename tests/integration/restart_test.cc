@@ -8,6 +8,8 @@
 #include <optional>
 
 #include "tests/support/deployment.h"
+#include "tests/support/process.h"
+#include "tests/support/reserved_port.h"
 #include "tests/support/service_client.h"
 #include "tests/support/web_socket_client.h"
 
@@ -308,6 +310,23 @@ TEST(Stop, ASecondSignalEndsTheDrainAtOnce) {
   support::Await("draining is not ready", [&] { return deployment.edge(1).Readiness() == 503; });
   deployment.edge(1).process->Signal(SIGTERM);
   EXPECT_EQ(deployment.edge(1).process->WaitForExit(), 0);
+}
+
+TEST(Stop, AServiceThatStillWaitsForNatsIgnoresAReloadAndExitsWith0) {
+  const support::ReservedPort nobody;
+  support::Process service(
+      {.program = support::BinaryPath("channel_service"),
+       .arguments = {"--listen=127.0.0.1:0", "--admin_listen=127.0.0.1:0", "--engine=nats",
+                     "--nats_patience=10m",
+                     "--nats_url=nats://127.0.0.1:" + std::to_string(nobody.number())},
+       .descriptors_max = {}});
+  support::Await("the service waits", [&] {
+    return service.StderrText().find("waiting for NATS") != std::string::npos;
+  });
+  service.Signal(SIGHUP);
+  EXPECT_EQ(service.WaitForExit(support::Duration{500}), std::nullopt);
+  service.Signal(SIGTERM);
+  EXPECT_EQ(service.WaitForExit(), 0);
 }
 
 TEST(Stop, TheServiceEndsItsStreamsWithUnavailableAndExitsWith0) {

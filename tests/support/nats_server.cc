@@ -40,6 +40,40 @@ std::string MakeFolder() {
   return path;
 }
 
+// Longer than servers of a cluster need to find each other.
+constexpr Duration kClusterPatience{6000};
+
+// What an answer of /jsz says of the cluster's servers.
+struct ClusterView {
+  std::int64_t size = 0;                // how many it has, as far as the server knows
+  std::vector<std::string> names = {};  // the leader's, and from the leader also the others'
+
+  bool IsWhole(std::size_t servers) const {
+    return static_cast<std::size_t>(size) == servers && names.size() == servers;
+  }
+  bool LeavesOut(const std::string& name) const {
+    return names.size() > 1 && static_cast<std::size_t>(size) == names.size() &&
+           std::find(names.begin(), names.end(), name) == names.end();
+  }
+};
+
+ClusterView ClusterIn(const std::string& jsz) {
+  ClusterView view;
+  json::error_code error;
+  const json::value said = json::parse(jsz, error);
+  const json::value* const size = said.find_pointer("/meta_cluster/cluster_size", error);
+  const json::value* const leader = said.find_pointer("/meta_cluster/leader", error);
+  const json::value* const others = said.find_pointer("/meta_cluster/replicas", error);
+  if (size != nullptr && size->is_int64()) view.size = size->get_int64();
+  if (leader == nullptr || !leader->is_string()) return view;
+  view.names.emplace_back(leader->get_string());
+  if (others == nullptr || !others->is_array()) return view;
+  for (const json::value& other : others->get_array()) {
+    view.names.emplace_back(other.at("name").as_string());
+  }
+  return view;
+}
+
 // The body of a good answer; empty if there is none.
 std::string Ask(std::uint16_t port, const std::string& path) {
   try {
@@ -88,30 +122,25 @@ std::string LeaderIn(const std::string& jsz, const std::string& stream) {
   return "";
 }
 
-bool ClusterView::IsWhole(std::size_t servers) const {
-  return static_cast<std::size_t>(size) == servers && names.size() == servers;
-}
-
-bool ClusterView::LeavesOut(const std::string& name) const {
-  return names.size() > 1 && static_cast<std::size_t>(size) == names.size() &&
-         std::find(names.begin(), names.end(), name) == names.end();
-}
-
-ClusterView ClusterIn(const std::string& jsz) {
-  ClusterView view;
-  json::error_code error;
-  const json::value said = json::parse(jsz, error);
-  const json::value* const size = said.find_pointer("/meta_cluster/cluster_size", error);
-  const json::value* const leader = said.find_pointer("/meta_cluster/leader", error);
-  const json::value* const others = said.find_pointer("/meta_cluster/replicas", error);
-  if (size != nullptr && size->is_int64()) view.size = size->get_int64();
-  if (leader == nullptr || !leader->is_string()) return view;
-  view.names.emplace_back(leader->get_string());
-  if (others == nullptr || !others->is_array()) return view;
-  for (const json::value& other : others->get_array()) {
-    view.names.emplace_back(other.at("name").as_string());
-  }
-  return view;
+void AwaitCluster(const std::vector<std::string>& names,
+                  const std::function<std::string(std::size_t index)>& ask,
+                  const std::function<void(std::size_t index)>& start_again) {
+  const Deadline judged = After(kClusterPatience);
+  bool mended = false;
+  const auto whole = [&] {
+    for (std::size_t asked = 0; asked < names.size(); ++asked) {
+      const ClusterView view = ClusterIn(ask(asked));
+      if (view.IsWhole(names.size())) return true;
+      for (std::size_t other = 0; other < names.size(); ++other) {
+        if (mended || MillisecondsLeft(judged) > 0 || !view.LeavesOut(names[other])) continue;
+        std::cerr << names[other] << " was left out of the cluster and is started again\n";
+        start_again(other);
+        mended = true;
+      }
+    }
+    return false;
+  };
+  Await("the nats-servers are one cluster and have a leader", whole, 2 * kPatience);
 }
 
 NatsServer::NatsServer()
@@ -221,21 +250,15 @@ void NatsCluster::Kill() {
 
 void NatsCluster::Start() {
   for (const auto& server : servers_) server->Launch();
-  bool mended = false;
-  Await("the cluster is whole and has a leader", [&] {
-    for (const auto& server : servers_) {
-      server->MustRun();
-      const ClusterView view = ClusterIn(Ask(server->monitoring_port(), "/jsz"));
-      if (view.IsWhole(kServers)) return true;
-      for (const auto& other : servers_) {
-        if (mended || !view.LeavesOut(other->name())) continue;
-        std::cerr << other->name() << " was left out of the cluster and is started again\n";
-        other->Kill();
-        other->Launch();
-        mended = true;
-      }
-    }
-    return false;
+  std::vector<std::string> names;
+  for (const auto& server : servers_) names.push_back(server->name());
+  const auto ask = [this](std::size_t index) {
+    server(index).MustRun();
+    return Ask(server(index).monitoring_port(), "/jsz");
+  };
+  AwaitCluster(names, ask, [this](std::size_t index) {
+    server(index).Kill();
+    server(index).Launch();
   });
   for (const auto& server : servers_) server->AwaitAnswer();
 }

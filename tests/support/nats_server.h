@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,17 +24,13 @@ std::string WhyNoLossOfNatsServers();
 // none.
 std::string LeaderIn(const std::string& jsz, const std::string& stream);
 
-// What an answer of /jsz says of the cluster's servers.
-struct ClusterView {
-  std::int64_t size = 0;                // how many it has, as far as the server knows
-  std::vector<std::string> names = {};  // the leader's, and from the leader also the others'
-
-  bool IsWhole(std::size_t servers) const;
-  // When three of 2.10.29 begin a cluster at the same moment, sometimes (12 of 400 times) two of
-  // them count each other only, for ever, until the third, which they do not name, starts again.
-  bool LeavesOut(const std::string& name) const;
-};
-ClusterView ClusterIn(const std::string& jsz);
+// Waits until servers that were just started are one cluster, `names` are what they call each
+// other. `ask` gives the answer of one of them to /jsz, empty if there is none.
+// When three of 2.10.29 begin a cluster at the same moment, sometimes (12 of 400 times) two of them
+// count each other only, for ever, until the third starts again: `start_again` is called for it.
+void AwaitCluster(const std::vector<std::string>& names,
+                  const std::function<std::string(std::size_t index)>& ask,
+                  const std::function<void(std::size_t index)>& start_again);
 
 // A real nats-server on 127.0.0.1, with JetStream on disk unless it is made without. It keeps its
 // ports and its folder over Kill and Start, and removes the folder when it is destroyed. For the
