@@ -396,17 +396,20 @@ void JetstreamEngine::OnOtherStream() {
 
 // Readiness is a publication that was stored, came back, and can be read.
 void JetstreamEngine::Probe() {
-  requests_.Ask(
-      options_.stream.name + ".log.probe." + options_.node, "", [this](const NatsMessage* answer) {
-        // What is stored is brought before it is acknowledged; an error says "seq", too.
-        if (answer == nullptr || !ParseStoreAnswer(*answer).stored || probe_live_ == 0) {
-          OnProbed(false);
-          return;
-        }
-        reader_.StartGet(std::exchange(probe_live_, 0), [this](const LogReader::Content& stored) {
-          OnProbed(stored.held.has_value());
-        });
-      });
+  const SteadyTime asked = clock_.Now();
+  const auto on_answer = [this, asked](const NatsMessage* answer) {
+    const StoreAnswer parsed = answer == nullptr ? StoreAnswer{} : ParseStoreAnswer(*answer);
+    if (parsed.stored) reader_.Stored(asked, parsed.offset);
+    // What is stored is brought before it is acknowledged.
+    if (!parsed.stored || probe_live_ == 0) {
+      OnProbed(false);
+      return;
+    }
+    reader_.StartGet(
+        std::exchange(probe_live_, 0), clock_.Now() + LogReader::kReadPatience,
+        [this](const LogReader::Content& stored) { OnProbed(stored.held.has_value()); });
+  };
+  requests_.Ask(options_.stream.name + ".log.probe." + options_.node, "", on_answer);
 }
 
 void JetstreamEngine::OnProbed(bool worked) {

@@ -7,12 +7,6 @@
 #include "channel_service/model/record.h"
 
 namespace channel {
-namespace {
-
-// For so long who was the leader before a partition may still answer as one.
-constexpr std::chrono::seconds kOldLeaderTime{3};
-
-}  // namespace
 
 struct LogReader::Read {
   struct Walked {
@@ -29,6 +23,7 @@ struct LogReader::Read {
   size_t count_max = SIZE_MAX;
   size_t bytes_max = SIZE_MAX;
   SteadyTime started = {};
+  SteadyTime until = {};
   std::optional<Head> head = std::nullopt;
   HeadDone head_done = {};    // only the head is wanted
   ContentDone get_done = {};  // only one publication is
@@ -51,42 +46,52 @@ LogReader::LogReader(NatsRequests& requests, const Clock& clock, std::string str
       questions_(requests, clock, stream_, facts_, std::move(on_other_stream)) {}
 
 void LogReader::StartHead(const std::string& group_id, HeadDone done) {
-  auto read = std::make_shared<Read>();
+  const ReadPtr read = NewRead(clock_.Now() + kReadPatience);
   read->group_id = group_id;
   read->subject = LogSubject(stream_, group_id);
-  read->started = clock_.Now();
   read->head_done = std::move(done);
   AskHead(read);
 }
 
 void LogReader::StartRead(const ReadRequest& request, std::optional<Head> head,
                           Engine::ReadDone done) {
-  auto read = std::make_shared<Read>();
+  const ReadPtr read = NewRead(clock_.Now() + kReadPatience);
   read->group_id = request.group_id;
   read->subject = LogSubject(stream_, request.group_id);
   read->since = request.since;
   read->last = request.since.has_value() ? 0 : request.last;
   read->count_max = request.count_max;
   read->bytes_max = request.bytes_max;
-  read->started = clock_.Now();
   read->done = std::move(done);
   read->head = head;
-  if (head.has_value() && !stopped_) {
-    OnHead(read);
+  if (stopped_) {
+    Retry(read, [] {});
+  } else if (read->since.has_value()) {
+    CheckPosition(read);
   } else {
-    AskHead(read);
+    Begin(read);
   }
 }
 
-void LogReader::StartGet(uint64_t offset, ContentDone done) {
-  auto read = std::make_shared<Read>();
-  read->started = clock_.Now();
+void LogReader::StartGet(uint64_t offset, SteadyTime until, ContentDone done) {
+  const ReadPtr read = NewRead(until);
   read->get_done = std::move(done);
   GetAt(read, offset);
 }
 
+LogReader::ReadPtr LogReader::NewRead(SteadyTime until) const {
+  auto read = std::make_shared<Read>();
+  read->started = clock_.Now();
+  read->until = until;
+  return read;
+}
+
 void LogReader::GetAt(const ReadPtr& read, uint64_t offset) {
-  questions_.GetAt(offset, [this, read, offset](const Got* got) {
+  if (!HasTime(*read)) {
+    Retry(read, [] {});
+    return;
+  }
+  const auto done = [this, read, offset](const Got* got) {
     if (got == nullptr) {
       Retry(read, [this, read, offset] { GetAt(read, offset); });
     } else if (got->offset == 0) {
@@ -94,14 +99,42 @@ void LogReader::GetAt(const ReadPtr& read, uint64_t offset) {
     } else {
       read->get_done({.available = true, .held = std::string(got->content)});
     }
-  });
+  };
+  questions_.GetAt(offset, read->until - clock_.Now(), done);
 }
 
 void LogReader::CheckIdentity() {
-  auto read = std::make_shared<Read>();
-  read->started = clock_.Now();
+  const ReadPtr read = NewRead(clock_.Now() + kReadPatience);
   read->head_done = [](Head) {};
   AskInfo(read, "", [](const Info&) {});
+}
+
+void LogReader::CheckPosition(const ReadPtr& read) {
+  read->other_epoch = read->since->epoch != facts_.epoch;
+  if (read->other_epoch || read->since->offset <= newest_) {
+    Begin(read);
+    return;
+  }
+  AskInfo(read, "", [this, read](const Info&) { JudgePosition(read); });
+}
+
+void LogReader::JudgePosition(const ReadPtr& read) {
+  if (read->since->offset > newest_) {
+    if (stored_asked_ < read->started) {
+      Retry(read, [this, read] { JudgePosition(read); });
+      return;
+    }
+    read->other_epoch = true;
+  }
+  Begin(read);
+}
+
+void LogReader::Begin(const ReadPtr& read) {
+  if (read->head.has_value()) {
+    OnHead(read);
+  } else {
+    AskHead(read);
+  }
 }
 
 void LogReader::AskHead(const ReadPtr& read) {
@@ -117,7 +150,12 @@ void LogReader::AskHead(const ReadPtr& read) {
       read->head = Head{true, true, last->offset};
       OnHead(read);
     } else {
-      AskInfo(read, "", [this, read](const Info& info) {
+      // Asked together: one may have come since the answer before.
+      AskInfo(read, read->subject, [this, read](const Info& info) {
+        if (info.held != 0) {
+          Retry(read, [this, read] { AskHead(read); });
+          return;
+        }
         read->head = Head{true, false, info.last};
         OnHead(read);
       });
@@ -133,29 +171,12 @@ void LogReader::OnHead(const ReadPtr& read) {
   ReadResult& result = read->result;
   result.head = read->head->offset;
   if (read->since.has_value()) {
-    const StreamPosition& since = *read->since;
-    read->other_epoch = since.epoch != facts_.epoch;
-    if (!read->other_epoch && since.offset > newest_) {
-      // Newer than anything that was seen here: is it of this stream at all?
-      AskInfo(read, "", [this, read](const Info& info) {
-        Saw(std::min(read->since->offset, info.last));
-        if (read->since->offset > info.last) {
-          if (clock_.Now() < read->started + kOldLeaderTime) {
-            Retry(read, [this, read] { OnHead(read); });
-            return;
-          }
-          read->since->epoch.clear();
-        }
-        OnHead(read);
-      });
-      return;
-    }
     if (!read->other_epoch) {
-      if (read->head->own && since.offset >= read->head->offset) {
+      if (read->head->own && read->since->offset >= read->head->offset) {
         Finish(read);
         return;
       }
-      read->next = since.offset + 1;
+      read->next = read->since->offset + 1;
     }
   } else if (read->count_max == 0) {
     Finish(read);
@@ -220,13 +241,7 @@ void LogReader::OnWalked(const ReadPtr& read, uint64_t offset, std::string_view 
 }
 
 void LogReader::CheckStart(const ReadPtr& read) {
-  AskInfo(read, "", [this, read](const Info& info) {
-    if (info.last >= read->head->offset) {
-      AskFirst(read);
-    } else {
-      Retry(read, [this, read] { CheckStart(read); });
-    }
-  });
+  AskInfo(read, "", [this, read](const Info&) { AskFirst(read); });
 }
 
 void LogReader::AskFirst(const ReadPtr& read) {
@@ -321,22 +336,22 @@ void LogReader::Finish(const ReadPtr& read) {
 
 void LogReader::AskInfo(const ReadPtr& read, const std::string& subject,
                         absl::AnyInvocable<void(const Info&)> done) {
-  questions_.GetInfo(subject,
-                     [this, read, subject, done = std::move(done)](const Info* info) mutable {
-                       if (info != nullptr) {
-                         Saw(info->last);
-                         done(*info);
-                         return;
-                       }
-                       Retry(read, [this, read, subject, done = std::move(done)]() mutable {
-                         AskInfo(read, subject, std::move(done));
-                       });
-                     });
+  questions_.GetInfo(
+      subject, [this, read, subject, done = std::move(done)](const Info* info) mutable {
+        const bool behind =
+            info != nullptr && read->head.has_value() && info->last < read->head->offset;
+        if (info != nullptr && !behind) {
+          Saw(info->last);
+          done(*info);
+          return;
+        }
+        Retry(read, [this, read, subject, done = std::move(done)]() mutable {
+          AskInfo(read, subject, std::move(done));
+        });
+      });
 }
 
-bool LogReader::HasTime(const Read& read) const {
-  return !stopped_ && clock_.Now() < read.started + kReadPatience;
-}
+bool LogReader::HasTime(const Read& read) const { return !stopped_ && clock_.Now() < read.until; }
 
 void LogReader::Retry(const ReadPtr& read, absl::AnyInvocable<void()> step) {
   if (HasTime(*read)) {

@@ -3,9 +3,9 @@
 // Owned by the engine; loop thread only. What a group's last and first offsets are is asked of the
 // stream's leader; publications are got one by one from any replica (or the leader, if one is
 // silent). Replicas may be behind, and who was the leader before a partition still believes it for
-// a moment: an answer that knows less than the read does is not believed. A read is tried again
-// until kReadPatience is over. What was dropped while it was read is found out at its end, so that
-// no result has a hole that its gap does not name.
+// 10 to 20 s: an answer that is seen to know less than the read does is not believed. A read is
+// tried again until kReadPatience is over. What was dropped while it was read is found out at its
+// end, so that no result has a hole that its gap does not name.
 #pragma once
 
 #include <chrono>
@@ -52,7 +52,8 @@ class LogReader {
     std::optional<std::string> held = std::nullopt;
   };
   using ContentDone = absl::AnyInvocable<void(Content)>;
-  void StartGet(uint64_t offset, ContentDone done);
+  // Of one that is or was there; not available when `until` is over.
+  void StartGet(uint64_t offset, SteadyTime until, ContentDone done);
 
   // Looks whether the stream is still the one of `facts`.
   void CheckIdentity();
@@ -62,6 +63,12 @@ class LogReader {
     if (offset > newest_) newest_ = offset;
   }
   uint64_t newest() const { return newest_; }
+  // A publication that was sent to NATS at `asked` was stored at `offset`: whatever had been
+  // acknowledged at that time has a lower one.
+  void Stored(SteadyTime asked, uint64_t offset) {
+    Saw(offset);
+    stored_asked_ = asked;
+  }
 
   // Tries again what failed.
   void OnTick();
@@ -74,6 +81,13 @@ class LogReader {
   using Got = StreamQuestions::Got;
   using Info = StreamQuestions::Info;
 
+  ReadPtr NewRead(SteadyTime until) const;
+  // Is `since` a position of this stream? One that is newer than anything that was seen here, and
+  // that the leader does not know, is judged by the next publication that is stored: an old leader
+  // stores none.
+  void CheckPosition(const ReadPtr& read);
+  void JudgePosition(const ReadPtr& read);
+  void Begin(const ReadPtr& read);
   void AskHead(const ReadPtr& read);
   void OnHead(const ReadPtr& read);
   void Walk(const ReadPtr& read);
@@ -86,7 +100,7 @@ class LogReader {
   void AskFirst(const ReadPtr& read);
   void OnFirst(const ReadPtr& read, uint64_t first);
   void Finish(const ReadPtr& read);
-  // As StreamQuestions::GetInfo, until there is an answer.
+  // As StreamQuestions::GetInfo, until there is an answer that knows the read's head.
   void AskInfo(const ReadPtr& read, const std::string& subject,
                absl::AnyInvocable<void(const Info&)> done);
   void GetAt(const ReadPtr& read, uint64_t offset);
@@ -99,6 +113,7 @@ class LogReader {
   const StreamFacts facts_;
   StreamQuestions questions_;
   uint64_t newest_ = 0;
+  SteadyTime stored_asked_ = {};
   bool stopped_ = false;
   std::vector<absl::AnyInvocable<void()>> later_;
 };

@@ -97,7 +97,7 @@ void PublishLanes::OnDuplicate(const std::string& group_id, uint64_t offset) {
     return;
   }
   lane.asked = true;
-  reader_.StartGet(offset, [this, group_id, offset, same](const LogReader::Content& stored) {
+  const auto compare = [this, group_id, offset, same](const LogReader::Content& stored) {
     Lane& waiting = lanes_.find(group_id)->second;
     waiting.asked = false;
     if (!stored.available) {
@@ -109,7 +109,8 @@ void PublishLanes::OnDuplicate(const std::string& group_id, uint64_t offset) {
         stored.held.has_value() && !HaveSameBody(*stored.held, waiting.waiting.front().content);
     if (!conflict && same == PublishCode::kAccepted) on_stored_(group_id, offset);
     Answer(group_id, {conflict ? PublishCode::kKeyConflict : same, conflict ? 0 : offset});
-  });
+  };
+  reader_.StartGet(offset, front.since + kPublishPatience, compare);
 }
 
 void PublishLanes::Answer(const std::string& group_id, PublishOutcome outcome) {

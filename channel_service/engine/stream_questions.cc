@@ -1,5 +1,6 @@
 #include "channel_service/engine/stream_questions.h"
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <utility>
 
@@ -61,12 +62,13 @@ StreamQuestions::StreamQuestions(NatsRequests& requests, const Clock& clock, std
       facts_(std::move(facts)),
       on_other_stream_(std::move(on_other_stream)) {}
 
-void StreamQuestions::GetAt(uint64_t offset, GotDone done) {
-  AskReplica(Question({{"seq", offset}}), std::move(done));
-}
-
 void StreamQuestions::GetNext(const std::string& subject, uint64_t from, GotDone done) {
   AskReplica(Question({{"seq", from}, {"next_by_subj", subject}}), std::move(done));
+}
+
+void StreamQuestions::GetAt(uint64_t offset, SteadyTime::duration wait, GotDone done) {
+  AskLeader(Question({{"seq", offset}}), std::move(done),
+            std::min<SteadyTime::duration>(wait, NatsRequests::kAnswerTimeout));
 }
 
 void StreamQuestions::GetFirst(const std::string& subject, GotDone done) {
@@ -94,17 +96,18 @@ void StreamQuestions::AskReplica(std::string question, GotDone done) {
                 });
 }
 
-void StreamQuestions::AskLeader(std::string question, GotDone done) {
-  requests_.Ask("$JS.API.STREAM.MSG.GET." + stream_, std::move(question),
-                [done = std::move(done)](const NatsMessage* answer) mutable {
-                  const json::value value = answer == nullptr ? json::value() : Parse(*answer);
-                  const auto offset = NumberAt(value, "/message/seq");
-                  const std::string content = BytesAt(value, "/message/data");
-                  const Got got{offset.value_or(0), content};
-                  const bool known =
-                      offset.has_value() || NumberAt(value, "/error/err_code") == kNoMessage;
-                  done(known ? &got : nullptr);
-                });
+void StreamQuestions::AskLeader(std::string question, GotDone done, SteadyTime::duration wait) {
+  requests_.Ask(
+      "$JS.API.STREAM.MSG.GET." + stream_, std::move(question),
+      [done = std::move(done)](const NatsMessage* answer) mutable {
+        const json::value value = answer == nullptr ? json::value() : Parse(*answer);
+        const auto offset = NumberAt(value, "/message/seq");
+        const std::string content = BytesAt(value, "/message/data");
+        const Got got{offset.value_or(0), content};
+        const bool known = offset.has_value() || NumberAt(value, "/error/err_code") == kNoMessage;
+        done(known ? &got : nullptr);
+      },
+      {}, wait);
 }
 
 void StreamQuestions::GetInfo(const std::string& subject, InfoDone done) {

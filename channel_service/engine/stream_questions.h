@@ -30,11 +30,11 @@ class StreamQuestions {
     std::string_view content = {};
   };
   using GotDone = absl::AnyInvocable<void(const Got*)>;
-  // Of any replica, which may be behind: what stands at an offset; the first of a subject from an
-  // offset on.
-  void GetAt(uint64_t offset, GotDone done);
+  // Of any replica, which may be behind: the first of a subject from an offset on.
   void GetNext(const std::string& subject, uint64_t from, GotDone done);
-  // Of the stream's leader, or who believes to be that: a subject's first and last.
+  // Of the stream's leader, or who believes to be that: what stands at an offset, known after
+  // `wait` at the latest; a subject's first and last.
+  void GetAt(uint64_t offset, SteadyTime::duration wait, GotDone done);
   void GetFirst(const std::string& subject, GotDone done);
   void GetLast(const std::string& subject, GotDone done);
 
@@ -50,7 +50,8 @@ class StreamQuestions {
 
  private:
   void AskReplica(std::string question, GotDone done);
-  void AskLeader(std::string question, GotDone done);
+  void AskLeader(std::string question, GotDone done,
+                 SteadyTime::duration wait = NatsRequests::kAnswerTimeout);
   bool IsOtherStream(const boost::json::value& info);
 
   NatsRequests& requests_;

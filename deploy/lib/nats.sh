@@ -27,10 +27,10 @@ nats_program() (
 warn_of_old_cluster() {
   local version
   [[ -n $nats_cluster_listen ]] || return 0
-  version=$("$(nats_program)" --version)
+  version=$("$(nats_program)" --version) || return 0
   [[ $version =~ v([0-9]+)\.([0-9]+) ]] || return 0
   ((BASH_REMATCH[1] * 1000 + BASH_REMATCH[2] >= 2010)) ||
-    warn "$version: a cluster wants 2.10 or later (see deploy/README.md, --nats_server)"
+    warn "$version: a cluster wants 2.10 (see deploy/README.md, --nats_server)"
 }
 
 # '"nats-route://A", "nats-route://B"' from "A,B".

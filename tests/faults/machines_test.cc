@@ -46,6 +46,7 @@ class Machines : public Scenario {
         "--history_publications_max=4000 --nats_bytes_max=268435456",
         // Who is cut off is noticed in seconds by both sides.
         "--ping_interval=3s --pong_timeout=2s");
+    machines_->AwaitCluster();
     for (int machine = 1; machine <= kMachines; ++machine) {
       machines_->AwaitReady(machine, kReadyWithin);
     }

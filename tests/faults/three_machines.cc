@@ -124,7 +124,6 @@ ThreeMachines::ThreeMachines(const std::string& service_flags, const std::string
            << "\nRUN_DIR=" << folder_ << "\n";
   settings.close();
   for (int machine = 1; machine <= kMachines; ++machine) Start(machine);
-  AwaitCluster();
 }
 
 ThreeMachines::~ThreeMachines() {

@@ -27,8 +27,8 @@ class ThreeMachines {
   // Why there cannot be such machines here, in words; empty if there can be.
   static std::string WhyNot();
 
-  // More flags for the services, and for the edges, with spaces between them. Starts all machines
-  // and waits until their nats-servers are one cluster, but not until they are ready.
+  // More flags for the services, and for the edges, with spaces between them. Starts all
+  // machines.
   ThreeMachines(const std::string& service_flags, const std::string& edge_flags);
   ~ThreeMachines();
   ThreeMachines(const ThreeMachines&) = delete;
@@ -39,6 +39,8 @@ class ThreeMachines {
   // Addresses of all, that of `first` first; each with ":port" unless port is 0.
   static std::vector<std::string> addresses(int first, std::uint16_t port = 0);
 
+  // After the first start: until the nats-servers of all are one cluster.
+  void AwaitCluster();
   void Start(int machine);  // start.sh
   // Until status.sh says that everything on this machine is ready.
   void AwaitReady(int machine, support::Duration wait);
@@ -64,7 +66,6 @@ class ThreeMachines {
   void On(int machine, const std::function<void()>& work);
   // The answer of its nats-server to /jsz with this query; empty if there is none.
   std::string AskNats(int machine, const std::string& query);
-  void AwaitCluster();
 
   const std::string run_;
   const std::string service_flags_;

@@ -28,11 +28,11 @@ std::string FindProgram(const std::vector<std::string>& paths) {
   for (const std::string& path : paths) {
     if (fs::exists(path)) return path;
   }
-  throw TestFailure("nats-server is not installed");
+  throw TestFailure("nats-server is not installed (tests/run.sh does it)");
 }
 
-const std::string kDebians = "/usr/sbin/nats-server";
-const std::string kInstalledWithGo = CHANNEL_SOURCE_DIR "/build/tools/nats-server";
+constexpr const char* kDebians = "/usr/sbin/nats-server";
+constexpr const char* kInstalledWithGo = CHANNEL_SOURCE_DIR "/build/tools/nats-server";
 
 std::string MakeFolder() {
   std::string path = (fs::temp_directory_path() / "channel-test-nats-XXXXXX").string();

@@ -183,7 +183,8 @@ TEST_F(JetstreamEngineTest, AGroupIsComparedWithTheStreamOnceAMinute) {
   test::FakeClock clock;
   test::JetstreamNode b(Options("b"), clock);
   support::NatsClient watcher(nats_.url());
-  watcher.Watch("$JS.API.STREAM.MSG.GET.LOG");  // how the engine asks for the last offset
+  // How the engine asks for the head of a group of which nothing is held.
+  watcher.Watch("$JS.API.STREAM.INFO.LOG");
   const auto run = [&] {
     for (int i = 0; i < 10; ++i) {
       clock.Step(std::chrono::milliseconds(100));

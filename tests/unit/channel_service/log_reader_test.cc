@@ -26,8 +26,10 @@ namespace {
 namespace json = boost::json;
 using Bodies = std::vector<std::string>;
 
-constexpr int kQuestionsOfALeader = 5;  // the most that the reads here ask
-constexpr unsigned kReplicaPatterns = 16;
+constexpr unsigned kLeaderPatterns = 32;
+constexpr unsigned kReplicaPatterns = 8;
+constexpr int kTicksUntilStored = 20;
+constexpr uint64_t kStoredMeanwhile = 14;  // what is stored next
 
 // What one server has of the log: publications of group "g", and others beside them.
 struct Server {
@@ -52,9 +54,10 @@ class TwoServers {
   TwoServers(const TwoServers&) = delete;
   TwoServers& operator=(const TwoServers&) = delete;
 
-  // The first `leader` questions to the leader are answered by the server that is behind, and those
-  // to any replica whose bit is set in `replicas`.
-  void Script(int leader, unsigned replicas) {
+  // Questions to the leader, and to any replica, whose bit is set are answered by the server that
+  // is behind; the first one has bit 0. Not so that for the oldest publication: its answer does not
+  // tell how much the server knows.
+  void Script(unsigned leader, unsigned replicas) {
     const std::lock_guard lock(mutex_);
     leader_ = leader;
     replicas_ = replicas;
@@ -80,11 +83,16 @@ class TwoServers {
       replicas_ >>= 1;
       return Direct(Find(server, question), reply);
     }
-    const Server& server = leader_ > 0 ? behind_ : current_;
-    --leader_;
+    if (IsForOldest(question)) return Plain(Got(Find(current_, question)), reply);
+    const Server& server = (leader_ & 1) != 0 ? behind_ : current_;
+    leader_ >>= 1;
     if (subject == "$JS.API.STREAM.INFO.LOG") return Plain(Info(server), reply);
     EXPECT_EQ(subject, "$JS.API.STREAM.MSG.GET.LOG");
     return Plain(Got(Find(server, question)), reply);
+  }
+
+  static bool IsForOldest(const json::value& question) {
+    return question.as_object().contains("next_by_subj");
   }
 
   // 0: there is none.
@@ -146,7 +154,7 @@ class TwoServers {
   natsConnection* connection_ = nullptr;
   natsSubscription* subscription_ = nullptr;
   std::mutex mutex_;
-  int leader_ = 0;         // guarded by mutex_
+  unsigned leader_ = 0;    // guarded by mutex_
   unsigned replicas_ = 0;  // guarded by mutex_
 };
 
@@ -171,19 +179,40 @@ class LogReaderTest : public ::testing::Test {
   std::string url() const { return nats_->url(); }
 
   // What is asked again is asked with the next tick; time passes only while no answer is awaited.
+  void Await(const std::function<bool()>& happened) {
+    for (int i = 0; i < 1'000 && !happened(); ++i) {
+      if (!loop_.RunUntil([&] { return happened() || requests_->size() == 0; })) break;
+      clock_.Step(NatsLink::kTick);
+      // Others publish, too.
+      if (i == kTicksUntilStored) reader_->Stored(clock_.Now(), kStoredMeanwhile);
+      reader_->OnTick();
+    }
+    ASSERT_TRUE(happened());
+  }
+
   ReadResult ReadSince(uint64_t since, uint64_t head) {
     reader_->Saw(head);
     std::optional<ReadResult> read;
     reader_->StartRead({.group_id = "g", .since = StreamPosition{"one", since}},
                        LogReader::Head{true, true, head},
                        [&](ReadResult result) { read = std::move(result); });
-    for (int i = 0; i < 1'000 && !read.has_value(); ++i) {
-      if (!loop_.RunUntil([&] { return read.has_value() || requests_->size() == 0; })) break;
-      clock_.Step(NatsLink::kTick);
-      reader_->OnTick();
-    }
-    EXPECT_TRUE(read.has_value()) << "no end of the read";
+    Await([&] { return read.has_value(); });
     return std::move(read).value_or(ReadResult());
+  }
+
+  LogReader::Head AskHead() {
+    std::optional<LogReader::Head> head;
+    reader_->StartHead("g", [&](LogReader::Head found) { head = found; });
+    Await([&] { return head.has_value(); });
+    return head.value_or(LogReader::Head());
+  }
+
+  LogReader::Content Get(uint64_t offset) {
+    std::optional<LogReader::Content> content;
+    reader_->StartGet(offset, clock_.Now() + LogReader::kReadPatience,
+                      [&](LogReader::Content got) { content = std::move(got); });
+    Await([&] { return content.has_value(); });
+    return std::move(content).value_or(LogReader::Content());
   }
 
  private:
@@ -198,7 +227,7 @@ class LogReaderTest : public ::testing::Test {
 
 TEST_F(LogReaderTest, WhoeverIsBehindNothingIsLeftOutAndNoGapIsInvented) {
   TwoServers servers(url(), {.held = {3, 5}, .last = 6}, {.held = {3, 5, 8, 9, 12}, .last = 13});
-  for (int leader = 0; leader <= kQuestionsOfALeader; ++leader) {
+  for (unsigned leader = 0; leader < kLeaderPatterns; ++leader) {
     for (unsigned replicas = 0; replicas < kReplicaPatterns; ++replicas) {
       SCOPED_TRACE("leader " + std::to_string(leader) + ", replicas " + std::to_string(replicas));
       servers.Script(leader, replicas);
@@ -212,7 +241,7 @@ TEST_F(LogReaderTest, WhoeverIsBehindNothingIsLeftOutAndNoGapIsInvented) {
 
 TEST_F(LogReaderTest, WhoeverIsBehindWhatWasDroppedIsAGap) {
   TwoServers servers(url(), {.held = {3, 5}, .last = 6}, {.held = {9, 12}, .last = 13});
-  for (int leader = 0; leader <= kQuestionsOfALeader; ++leader) {
+  for (unsigned leader = 0; leader < kLeaderPatterns; ++leader) {
     for (unsigned replicas = 0; replicas < kReplicaPatterns; ++replicas) {
       SCOPED_TRACE("leader " + std::to_string(leader) + ", replicas " + std::to_string(replicas));
       servers.Script(leader, replicas);
@@ -227,7 +256,7 @@ TEST_F(LogReaderTest, WhoeverIsBehindWhatWasDroppedIsAGap) {
 
 TEST_F(LogReaderTest, APositionThatOnlyAnOldLeaderDoesNotKnowIsOfThisLog) {
   TwoServers servers(url(), {.held = {3, 5}, .last = 6}, {.held = {3, 5, 8, 9, 12}, .last = 13});
-  servers.Script(3, 0);
+  servers.Script(7, 0);
   const ReadResult result = ReadSince(13, 5);
   EXPECT_FALSE(result.gap.has_value());
   EXPECT_TRUE(result.records.empty());
@@ -235,10 +264,35 @@ TEST_F(LogReaderTest, APositionThatOnlyAnOldLeaderDoesNotKnowIsOfThisLog) {
 
 TEST_F(LogReaderTest, APositionBeyondTheEndOfTheLogIsOfAnotherOne) {
   TwoServers servers(url(), {.held = {3, 5}, .last = 6}, {.held = {3, 5, 8, 9, 12}, .last = 13});
-  const ReadResult result = ReadSince(14, 12);
+  const ReadResult result = ReadSince(20, 12);
   ASSERT_TRUE(result.gap.has_value());
   EXPECT_EQ(result.gap->reason, GapReason::kEpoch);
   EXPECT_EQ(test::BodiesOf(result.records), (Bodies{"3", "5", "8", "9", "12"}));
+}
+
+TEST_F(LogReaderTest, AFirstPublicationBetweenTwoQuestionsIsNotTakenForNone) {
+  TwoServers servers(url(), {.held = {}, .last = 11}, {.held = {12}, .last = 13});
+  servers.Script(1, 0);
+  const LogReader::Head head = AskHead();
+  EXPECT_TRUE(head.own);
+  EXPECT_EQ(head.offset, 12u);
+}
+
+TEST_F(LogReaderTest, AGroupOfWhichNothingIsHeldHasTheNewestOffsetAsHead) {
+  TwoServers servers(url(), {}, {.held = {}, .last = 13});
+  servers.Script(0, 0);
+  const LogReader::Head head = AskHead();
+  EXPECT_TRUE(head.available);
+  EXPECT_FALSE(head.own);
+  EXPECT_EQ(head.offset, 13u);
+}
+
+TEST_F(LogReaderTest, AReplicaThatIsBehindIsNotAskedWhatStandsAtAnOffset) {
+  TwoServers servers(url(), {.held = {3, 5}, .last = 6}, {.held = {3, 5, 8, 9, 12}, .last = 13});
+  servers.Script(0, kReplicaPatterns - 1);
+  const LogReader::Content content = Get(12);
+  ASSERT_TRUE(content.held.has_value());
+  EXPECT_TRUE(IsContentOf("g", *content.held));
 }
 
 TEST_F(LogReaderTest, WhatSomebodyTookOutOfTheStreamIsAGap) {
