@@ -119,13 +119,13 @@ void LogReader::CheckPosition(const ReadPtr& read) {
 }
 
 void LogReader::JudgePosition(const ReadPtr& read) {
-  if (read->since->offset > newest_) {
-    if (stored_asked_ < read->started) {
-      Retry(read, [this, read] { JudgePosition(read); });
-      return;
-    }
-    read->other_epoch = true;
+  const uint64_t offset = read->since->offset;
+  if (offset > newest_ && stored_.asked < read->started) {
+    Retry(read, [this, read] { JudgePosition(read); });
+    return;
   }
+  read->other_epoch = offset > std::max(newest_, stored_.offset);
+  if (!read->other_epoch) Saw(offset);
   Begin(read);
 }
 

@@ -65,10 +65,7 @@ class LogReader {
   uint64_t newest() const { return newest_; }
   // A publication that was sent to NATS at `asked` was stored at `offset`: whatever had been
   // acknowledged at that time has a lower one.
-  void Stored(SteadyTime asked, uint64_t offset) {
-    Saw(offset);
-    stored_asked_ = asked;
-  }
+  void Stored(SteadyTime asked, uint64_t offset) { stored_ = {asked, offset}; }
 
   // Tries again what failed.
   void OnTick();
@@ -113,7 +110,10 @@ class LogReader {
   const StreamFacts facts_;
   StreamQuestions questions_;
   uint64_t newest_ = 0;
-  SteadyTime stored_asked_ = {};
+  struct {
+    SteadyTime asked = {};
+    uint64_t offset = 0;
+  } stored_;  // the last that Stored was told
   bool stopped_ = false;
   std::vector<absl::AnyInvocable<void()>> later_;
 };

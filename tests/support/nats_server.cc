@@ -140,6 +140,7 @@ void AwaitCluster(const std::vector<std::string>& names,
     }
     return false;
   };
+  // Twice as long: one may have to start again.
   Await("the nats-servers are one cluster and have a leader", whole, 2 * kPatience);
 }
 

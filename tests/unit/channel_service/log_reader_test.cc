@@ -27,7 +27,7 @@ namespace json = boost::json;
 using Bodies = std::vector<std::string>;
 
 constexpr unsigned kLeaderPatterns = 32;
-constexpr unsigned kReplicaPatterns = 8;
+constexpr unsigned kReplicaPatterns = 16;
 constexpr int kTicksUntilStored = 20;
 constexpr uint64_t kStoredMeanwhile = 14;  // what is stored next
 
@@ -42,7 +42,12 @@ class TwoServers {
  public:
   TwoServers(const std::string& url, Server behind, Server current)
       : behind_(std::move(behind)), current_(std::move(current)) {
-    EXPECT_EQ(natsConnection_ConnectTo(&connection_, url.c_str()), NATS_OK);
+    natsOptions* options = nullptr;
+    EXPECT_EQ(natsOptions_Create(&options), NATS_OK);
+    natsOptions_SetURL(options, url.c_str());
+    natsOptions_SetSendAsap(options, true);  // or each answer waits a millisecond
+    EXPECT_EQ(natsConnection_Connect(&connection_, options), NATS_OK);
+    natsOptions_Destroy(options);
     EXPECT_EQ(natsConnection_Subscribe(&subscription_, connection_, "$JS.API.>", OnQuestion, this),
               NATS_OK);
     EXPECT_EQ(natsConnection_FlushTimeout(connection_, 5'000), NATS_OK);
@@ -207,10 +212,11 @@ class LogReaderTest : public ::testing::Test {
     return head.value_or(LogReader::Head());
   }
 
-  LogReader::Content Get(uint64_t offset) {
+  SteadyTime now() const { return clock_.Now(); }
+
+  LogReader::Content Get(uint64_t offset, SteadyTime until) {
     std::optional<LogReader::Content> content;
-    reader_->StartGet(offset, clock_.Now() + LogReader::kReadPatience,
-                      [&](LogReader::Content got) { content = std::move(got); });
+    reader_->StartGet(offset, until, [&](LogReader::Content got) { content = std::move(got); });
     Await([&] { return content.has_value(); });
     return std::move(content).value_or(LogReader::Content());
   }
@@ -290,9 +296,17 @@ TEST_F(LogReaderTest, AGroupOfWhichNothingIsHeldHasTheNewestOffsetAsHead) {
 TEST_F(LogReaderTest, AReplicaThatIsBehindIsNotAskedWhatStandsAtAnOffset) {
   TwoServers servers(url(), {.held = {3, 5}, .last = 6}, {.held = {3, 5, 8, 9, 12}, .last = 13});
   servers.Script(0, kReplicaPatterns - 1);
-  const LogReader::Content content = Get(12);
+  const LogReader::Content content = Get(12, now() + LogReader::kReadPatience);
   ASSERT_TRUE(content.held.has_value());
   EXPECT_TRUE(IsContentOf("g", *content.held));
+}
+
+TEST_F(LogReaderTest, WithoutALeaderWhatStandsAtAnOffsetIsAskedUntilTheTimeGiven) {
+  const SteadyTime until = now() + std::chrono::seconds(2);
+  EXPECT_FALSE(Get(12, until).available);
+  EXPECT_GE(now(), until);
+  EXPECT_LE(now(), until + NatsLink::kTick);
+  EXPECT_FALSE(Get(12, until - std::chrono::seconds(1)).available) << "too late for a question";
 }
 
 TEST_F(LogReaderTest, WhatSomebodyTookOutOfTheStreamIsAGap) {
