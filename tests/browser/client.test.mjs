@@ -125,6 +125,8 @@ for (const code of [4500, 4503, 4999]) {
     world.socket.drop(code, 'no');
     await settled();
     assert.deepEqual(world.states.at(-1), { state: 'stopped', code, reason: 'no' });
+    const text = `the server closed with ${code} no`;
+    assert.deepEqual(world.errors, [{ code: 'stopped', message: text }]);
     assert.equal(sending.error.code, 'stopped');
     assert.equal(sending.error.maybePublished, true);
     assert.equal(joined.error.code, 'stopped');
@@ -137,7 +139,7 @@ for (const code of [4500, 4503, 4999]) {
     await world.time.advance(3_600_000);
     assert.equal(world.sockets.length, 1);
     assert.equal(world.time.pending, 0);
-    const ended = { code: 'stopped', message: `the server closed with ${code} no` };
+    const ended = { code: 'stopped', message: text };
     assert.throws(() => world.client.join('456'), ended);
     await assert.rejects(world.client.send('456', 'x'), ended);
   });
@@ -150,10 +152,10 @@ test('an attempt without a welcome in 10 s is given up and not heard any more', 
   assert.equal(frozen.closedWith, null);
   await world.time.advance(1);
   assert.notEqual(frozen.closedWith, null);
-  assert.equal(world.client.state, 'reconnecting');
+  assert.equal(world.client.state, 'unreachable');
   frozen.welcome();
   frozen.drop(4500);
-  assert.equal(world.client.state, 'reconnecting');
+  assert.equal(world.client.state, 'unreachable');
   await world.time.advance(600);
   world.open();
   assert.equal(world.client.state, 'open');

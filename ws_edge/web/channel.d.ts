@@ -47,7 +47,9 @@ export interface History<Message = unknown> extends Position {
  *   surrogate), JSON nested deeper than 31 levels.
  * - `queue_full`: too much waits for an answer already; nothing was sent.
  * - `timeout`: no answer in time, to a send (see `maybePublished`) or to a join.
- * - `closed`, `stopped`: the connection has ended, by this page or by the server (4500-4999).
+ * - `closed`, `stopped`: the connection has ended, by this page or by the server (4500-4999); the
+ *   message has the server's code and reason.
+ * - `unreachable`: the first attempt to connect has failed (an event of the client).
  * - `already_joined`, `left`: of a group.
  * - `hole`: messages were missing, and are asked for again (an event, never a rejection).
  */
@@ -106,15 +108,30 @@ export interface SubscriptionStateEvent extends Event {
   error?: ChannelError;
 }
 
-export type ClientState = 'connecting' | 'open' | 'reconnecting' | 'stopped';
+/**
+ * - `connecting`: the first attempt runs.
+ * - `unreachable`: no attempt has got through so far; it tries again (see `delayMs`).
+ * - `open`: connected.
+ * - `unavailable`: connected, but the edge has lost its channel service. Nothing comes and nothing
+ *   is taken; sends wait in the queue, at most their time. `open` follows when it is back.
+ * - `reconnecting`: the connection was lost; it tries again (see `delayMs`).
+ * - `stopped`: an end, by `close()` or by the server (4500-4999).
+ */
+export type ClientState =
+  | 'connecting'
+  | 'unreachable'
+  | 'open'
+  | 'unavailable'
+  | 'reconnecting'
+  | 'stopped';
 
 export interface ClientStateEvent extends Event {
-  /** `connecting` → `open` ⇄ `reconnecting`; `stopped` is an end. Told again for each attempt. */
+  /** `unreachable` and `reconnecting` are told again for each attempt that failed. */
   state: ClientState;
-  /** Close code and reason of what was lost. 1006: it broke off. */
+  /** Close code and reason of what was lost. 1006: it broke off, or was refused. */
   code?: number;
   reason?: string;
-  /** With `reconnecting`: how long until the next attempt. */
+  /** With `unreachable` and `reconnecting`: how long until the next attempt. */
   delayMs?: number;
 }
 
@@ -201,7 +218,10 @@ export interface ConnectOptions {
   queueMessagesMax?: number;
   /** How many bytes of them; default 4 MiB. */
   queueBytesMax?: number;
-  /** Replaces parts of the platform, for tests: setTimeout, clearTimeout, now, random, page. */
+  /**
+   * Replaces parts of the platform, for tests: setTimeout, clearTimeout, now (of durations),
+   * wallNow, random, page.
+   */
   environment?: Record<string, unknown>;
 }
 
@@ -222,7 +242,8 @@ export interface Counters {
 
 /**
  * One connection for any number of groups. It connects again by itself, inside the window that the
- * server gives, and stops only if the server says so (4500-4999).
+ * server gives, and stops only if the server says so (4500-4999). Durations are not judged by the
+ * clock that a person can set.
  */
 export class ChannelClient {
   constructor(url?: string | URL | null, options?: ConnectOptions);
@@ -250,7 +271,9 @@ export class ChannelClient {
 export interface ChannelClient extends TypedTarget<ClientEvents> {}
 
 /**
- * Connects to an edge; without an address to the one that served this file.
+ * Connects to an edge; without an address to the one that served this file, at the path that it was
+ * served from: `https://host/chat/channel.js` connects to `wss://host/chat/`. A bundle is served by
+ * something else, so there the address must be given.
  *
  * @example
  * const channel = connect();

@@ -30,6 +30,7 @@ const ANSWER_TIMEOUT_MS = 15_000; // no sign of life for so long while we wait: 
 const PING_INTERVAL_MS = 25_000; // the edge's own, until a welcome gives another
 const PROBE_TIMEOUT_MS = 10_000; // as the edge gives its clients
 const ASLEEP_MS = 2000; // a timer that is later than this: the tab was throttled, or slept
+const WAKE_SPACING_MS = 1000; // behind an attempt, however many signs of a network come
 
 // Messages
 const DEPTH_MAX = 32; // of arrays and objects that an edge reads; the frame is one itself
@@ -411,6 +412,8 @@ class Outbox {
       const entry = { ...request, id, text, bytes, resolve, reject, sent: false, unsure: false };
       entry.expires = this.#core.env.now() + timeoutMs;
       entry.timer = this.#core.env.setTimeout(() => this.#expire(entry), timeoutMs);
+      entry.firstSentAt = undefined; // by the wall clock
+      entry.isRepeat = false; // a connection was lost since
       this.#requests.set(id, entry);
       this.#transmit(entry);
     });
@@ -426,6 +429,7 @@ class Outbox {
     this.#holds.clear();
     for (const entry of this.#requests.values()) {
       entry.unsure ||= entry.sent;
+      entry.isRepeat ||= entry.unsure;
       entry.sent = false;
     }
   }
@@ -456,18 +460,27 @@ class Outbox {
   }
 
   #transmit(entry) {
-    if (entry.sent || this.#core.state !== 'open' || this.#holds.has(this.#lane(entry))) return;
-    if (entry.needs && entry.needs.state !== 'joined') return;
+    if (entry.sent || !this.#core.isOpen || this.#holds.has(this.#lane(entry))) return;
+    if (entry.needs ? entry.needs.state !== 'joined' : this.#core.state === 'unavailable') return;
     if (!this.#core.hasAsked(entry.group)) return; // a member gets what it sends
-    // The timer may be late (a laptop that slept), and sending late could publish twice.
-    if (this.#core.env.now() >= entry.expires) {
+    if (this.#isTooOld(entry)) {
       this.#expire(entry);
     } else if (entry.bytes > this.#core.messageBytesMax) {
       this.#fail(entry, 'too_large', this.#tooLargeText(entry.bytes));
     } else {
       entry.sent = true;
+      entry.firstSentAt ??= this.#core.env.wallNow();
       this.#core.transmit(entry.id, entry.text);
     }
+  }
+
+  // The timer may be late (a tab that slept), and sending late could publish twice. While a laptop
+  // sleeps, performance.now() stands still in some browsers. So before anything is sent again on
+  // another connection the wall clock is asked, too: if it was only set forward, a send is given up
+  // that could have been tried once more, which is the lesser harm.
+  #isTooOld({ expires, isRepeat, firstSentAt }) {
+    const { now, wallNow } = this.#core.env;
+    return now() >= expires || (isRepeat && wallNow() - firstSentAt >= SEND_TIMEOUT_MAX_MS);
   }
 
   // What waits together: the sends of a group keep their order, a history has none.
@@ -518,7 +531,9 @@ class Outbox {
 // that wait is late, the tab has slept, and it waits once more; frames are never held back as
 // timers are, so that is enough.
 class Connection {
-  state = 'connecting'; // → open ⇄ reconnecting; stopped: for good
+  // connecting → open ⇄ unavailable (the edge has lost the service) → reconnecting; unreachable:
+  // never open so far, and an attempt has failed; stopped: for good
+  state = 'connecting';
   #env;
   #url;
   #on;
@@ -530,18 +545,26 @@ class Connection {
   #waitedAnew = false; // for the answer to this probe
   #quietSince = 0; // when something was heard last, or when we began to wait for an answer
   #awaited = new Set(); // ids of commands without an answer
+  #wasEverOpen = false;
   #attempts = 0; // since a connection that was stable
+  #attemptDue = 0;
+  #triedAgainAt = -Infinity;
   #openedAt = 0;
   #window = RECONNECT_WINDOW_MS;
   #byeWindow = null;
   #pingIntervalMs = PING_INTERVAL_MS;
 
-  // on: {opened(welcome), frame(frame), lost(), stopped(code, reason), state({state, …})}
+  // on: {opened(welcome), frame(frame), lost(), stopped(code, reason), unreachable(text),
+  // state({state, …})}
   constructor(url, environment, on) {
     this.#url = url;
     this.#env = environment;
     this.#on = on;
     this.#attempt();
+  }
+
+  get isOpen() {
+    return this.state === 'open' || this.state === 'unavailable';
   }
 
   // A command that will be answered.
@@ -554,12 +577,27 @@ class Connection {
 
   // Ends the wait between two attempts.
   retryNow() {
-    if (this.state !== 'stopped' && !this.#socket) this.#attempt();
+    if (this.state !== 'stopped' && !this.#socket) this.#attemptAgain();
+  }
+
+  // The browser has a sign that the network may be back: the wait ends, or the edge is asked.
+  wake() {
+    this.probe();
+    if (this.state === 'stopped' || this.#socket) return;
+    const now = this.#env.now();
+    const soonest = this.#triedAgainAt + WAKE_SPACING_MS;
+    if (now >= soonest) this.#attemptAgain();
+    else if (soonest < this.#attemptDue) this.#attemptIn(soonest - now);
+  }
+
+  // The browser has no network any more: nothing would come, and nothing would tell.
+  offline() {
+    if (this.#socket) this.#abandon('the browser is offline');
   }
 
   // Asks whether the edge is still there.
   probe() {
-    if (this.state !== 'open' || this.#probing) return;
+    if (!this.isOpen || this.#probing) return;
     this.#probing = true;
     this.#waitedAnew = false;
     this.#socket.send('{"cmd":"ping"}');
@@ -596,6 +634,7 @@ class Connection {
     if (frame.id !== undefined) this.#awaited.delete(frame.id);
     if (frame.event === 'welcome') this.#opened(frame);
     else if (frame.event === 'bye') this.#byeWindow = frame.reconnect_ms;
+    else if (frame.event === 'service') this.#serviceIs(frame.available ? 'open' : 'unavailable');
     else if (frame.event !== 'pong') this.#on.frame(frame);
   }
 
@@ -604,10 +643,17 @@ class Connection {
     this.#openedAt = this.#env.now();
     this.#window = welcome.reconnect_ms ?? this.#window;
     this.#pingIntervalMs = welcome.ping_interval_ms || PING_INTERVAL_MS;
+    this.#wasEverOpen = true;
     this.state = 'open';
     this.#watch();
     this.#on.opened(welcome);
     this.#on.state({ state: 'open' });
+  }
+
+  #serviceIs(state) {
+    if (!this.isOpen || this.state === state) return;
+    this.state = state;
+    this.#on.state({ state });
   }
 
   // A socket whose peer does not answer closes late or never, so nobody waits for that.
@@ -618,7 +664,7 @@ class Connection {
   }
 
   #lost(code, reason) {
-    const wasOpen = this.state === 'open';
+    const wasOpen = this.isOpen;
     if (wasOpen && this.#env.now() - this.#openedAt >= STABLE_MS) this.#attempts = 0;
     this.#detach();
     if (code >= 4500 && code <= 4999) {
@@ -627,11 +673,31 @@ class Connection {
     }
     const delayMs = this.#delay(code);
     this.#attempts++;
-    this.#timer = this.#env.setTimeout(() => this.#attempt(), delayMs);
-    this.state = 'reconnecting';
+    this.#attemptIn(delayMs);
+    const isNews = this.state === 'connecting';
+    const state = this.#wasEverOpen ? 'reconnecting' : 'unreachable';
+    this.state = state;
     if (wasOpen) this.#on.lost();
-    if (this.state !== 'reconnecting') return; // a listener has closed us
-    this.#on.state({ state: 'reconnecting', code, reason, delayMs });
+    if (this.state !== state) return; // a listener has closed us
+    this.#on.state({ state, code, reason, delayMs });
+    if (isNews && this.state === state) this.#on.unreachable(this.#whyNot(code, reason, delayMs));
+  }
+
+  #attemptIn(ms) {
+    this.#env.clearTimeout(this.#timer);
+    this.#attemptDue = this.#env.now() + ms;
+    this.#timer = this.#env.setTimeout(() => this.#attemptAgain(), ms);
+  }
+
+  #attemptAgain() {
+    this.#triedAgainAt = this.#env.now();
+    this.#attempt();
+  }
+
+  #whyNot(code, reason, delayMs) {
+    const why = reason || 'no connection came about, and the platform does not tell why';
+    const next = `trying again in ${(delayMs / 1000).toFixed(1)} s`;
+    return `cannot reach ${speakable(this.#url)}: ${why} (close code ${code}); ${next}`;
   }
 
   // Full jitter: the clients of an edge that went away must not come back at one moment.
@@ -712,7 +778,8 @@ class Core {
       WebSocket: options.WebSocket ?? globalThis.WebSocket,
       setTimeout: (run, ms) => setTimeout(run, ms),
       clearTimeout: (timer) => clearTimeout(timer),
-      now: () => Date.now(), // it goes on while a laptop sleeps, unlike performance.now()
+      now: () => performance.now(), // of every duration; nobody can set it
+      wallNow: () => Date.now(),
       random: () => Math.random(),
       page: globalThis,
       ...options.environment,
@@ -731,13 +798,21 @@ class Core {
       frame: (frame) => this.#received(frame),
       lost: () => this.#lost(),
       stopped: (code, reason) => this.#stopped(code, reason),
-      state: (fields) => tell(client, 'state', fields),
+      unreachable: (message) => tell(client, 'error', { code: 'unreachable', message }),
+      state: (fields) => {
+        tell(client, 'state', fields);
+        this.#outbox.pump(); // the service may be back
+      },
     });
     this.#unwatchPage = this.#watchPage(this.env.page);
   }
 
   get state() {
     return this.#connection.state;
+  }
+
+  get isOpen() {
+    return this.#connection.isOpen;
   }
 
   retryNow() {
@@ -757,12 +832,12 @@ class Core {
     }
     const subscription = new Subscription(this, group, options);
     this.#subscriptions.set(group, subscription);
-    if (this.state === 'open') subscription[start]();
+    if (this.isOpen) subscription[start]();
     return subscription;
   }
 
   leave(subscription) {
-    if (this.state === 'open') this.command('leave_group', subscription.group);
+    if (this.isOpen) this.command('leave_group', subscription.group);
     this.#forget(subscription);
   }
 
@@ -876,20 +951,22 @@ class Core {
     for (const subscription of subscriptions) {
       subscription[end](byUs ? 'left' : 'failed', new ChannelError(word, text));
     }
+    if (!byUs) tell(this.#client, 'error', { code: word, message: text });
   }
 
-  // Signs that the network is back, or that the page was asleep: do not wait for a timer.
+  // Signs that the network went or is back, or that the page was asleep: do not wait for a timer.
   #watchPage(page) {
-    const wake = () => {
-      this.#connection.retryNow();
-      this.#connection.probe();
+    const connection = this.#connection;
+    const on = {
+      online: () => connection.wake(),
+      offline: () => connection.offline(),
     };
-    const wakeIfShown = () => page.document.hidden || wake();
-    page.addEventListener?.('online', wake);
-    page.document?.addEventListener('visibilitychange', wakeIfShown);
+    const onShown = () => page.document.hidden || connection.wake();
+    for (const [type, heed] of Object.entries(on)) page.addEventListener?.(type, heed);
+    page.document?.addEventListener('visibilitychange', onShown);
     return () => {
-      page.removeEventListener?.('online', wake);
-      page.document?.removeEventListener('visibilitychange', wakeIfShown);
+      for (const [type, heed] of Object.entries(on)) page.removeEventListener?.(type, heed);
+      page.document?.removeEventListener('visibilitychange', onShown);
     };
   }
 }
@@ -931,10 +1008,20 @@ export class ChannelClient extends EventTarget {
   }
 }
 
-// The edge that served this file.
+// The edge that served this file, also behind a proxy that serves it under a path.
 function defaultUrl() {
-  const url = new URL('/', import.meta.url);
+  const url = new URL('.', import.meta.url);
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
   if (!url.host) throw new TypeError('the address of an edge is needed, such as ws://host:1234/');
   return url;
+}
+
+// An address as it may stand in a log: what could be a secret is left out.
+function speakable(address) {
+  try {
+    const { protocol, host, pathname } = new URL(address, globalThis.location?.href);
+    return `${protocol}//${host}${pathname}`;
+  } catch {
+    return 'the edge';
+  }
 }

@@ -5,6 +5,18 @@ import { connect } from './channel.js';
 import { Group, STATE_TEXT } from './group.js';
 
 const GROUPS_MAX = 128; // an edge takes so many for one connection
+// What a person should know when nothing works, by the state of the connection.
+const BANNER = {
+  unavailable: () =>
+    'The server has lost its message service. Nothing comes through at the moment; ' +
+    'what you send waits here for up to a minute.',
+  unreachable: ({ reason, delayMs }) =>
+    `This page cannot reach its server${reason && ` (${reason})`}. ` +
+    `It tries again in ${Math.ceil(delayMs / 1000)} s.`,
+  stopped: ({ code, reason }) =>
+    `The server ended the connection: ${reason ? `${reason} (${code})` : code}. ` +
+    'Reload the page to try again.',
+};
 const ADDRESS_CHARS_MAX = 2000; // the address is in the request header, and the edge takes 8 KiB
 
 const ui = Object.fromEntries(
@@ -98,7 +110,7 @@ function render() {
   // Only a change: this is read aloud.
   if (ui.chatState.textContent !== STATE_TEXT[state]) ui.chatState.textContent = STATE_TEXT[state];
   ui.chat.dataset.state = state;
-  ui.retry.hidden = state !== 'reconnecting' && state !== 'failed';
+  ui.retry.hidden = !['unreachable', 'reconnecting', 'failed'].includes(state);
   ui.retry.textContent = state === 'failed' ? 'Try again' : 'Connect now';
   ui.newest.hidden = !current.newBelow;
   sendButton.disabled = !current.canSend;
@@ -148,11 +160,8 @@ ui.retry.addEventListener('click', () => {
 });
 ui.newest.addEventListener('click', () => current.scrollToEnd());
 
-channel.addEventListener('state', ({ state, code, reason }) => {
-  if (state === 'stopped') {
-    const why = reason || code;
-    ui.joinProblem.textContent = `The server ended the connection (${why}). Reload the page.`;
-  }
+channel.addEventListener('state', (event) => {
+  ui.banner.textContent = BANNER[event.state]?.(event) ?? '';
   render();
 });
 document.addEventListener('visibilitychange', render);

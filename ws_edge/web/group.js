@@ -10,8 +10,18 @@ const GAPS_MAX = 100; // told in channelCounters
 const SEND_TIMEOUT_MS = 60_000;
 const SAFE_MS = 110_000; // the service knows a key for 2 minutes, and the edge has 10 s of them
 
+// Returns a function that tells how many milliseconds have passed since. When the two clocks differ
+// it believes the greater: one stands still in some browsers while a laptop sleeps, and the other
+// can be set.
+function agesFrom() {
+  const start = { monotonic: performance.now(), wall: Date.now() };
+  return () => Math.max(performance.now() - start.monotonic, Date.now() - start.wall);
+}
+
 export const STATE_TEXT = {
   connecting: 'Connecting…',
+  unreachable: 'Cannot connect yet…',
+  unavailable: 'Waiting for the service…',
   open: 'Connected',
   resuming: 'Catching up…',
   reconnecting: 'Reconnecting…',
@@ -111,7 +121,7 @@ export class Group {
 
   send(text, typed) {
     const key = randomKey();
-    const own = { text, typed, line: messageLine(text), since: Date.now() };
+    const own = { text, typed, line: messageLine(text), since: agesFrom() };
     own.line.classList.add('mine');
     this.#own.set(key, own);
     this.#transmit(key, own, SEND_TIMEOUT_MS);
@@ -197,8 +207,8 @@ export class Group {
       this.#head = head;
       this.#recovered = recovered;
       this.#proceeded();
-    } else if (state === 'resuming' && this.#client.state !== 'open' && !this.#lostAt) {
-      this.#lostAt = Date.now();
+    } else if (state === 'resuming' && this.#client.state === 'reconnecting' && !this.#lostAt) {
+      this.#lostAt = performance.now();
       const text = 'Connection lost. It comes back by itself.';
       this.#lostNote = this.#talk.note(text, 'info', 'connection');
     } else if (state === 'failed') {
@@ -212,7 +222,7 @@ export class Group {
   // The note of the loss becomes one of what came of it.
   #found() {
     if (!this.#lostAt) return;
-    const seconds = Math.max(1, Math.round((Date.now() - this.#lostAt) / 1000));
+    const seconds = Math.max(1, Math.round((performance.now() - this.#lostAt) / 1000));
     this.#lostAt = 0;
     const lossText = 'Not all of what was sent is still there.';
     const end = this.#recovered ? 'Nothing was missed.' : lossText;
@@ -220,8 +230,10 @@ export class Group {
   }
 
   #reported({ code, message }) {
-    // It is being repaired; if that fails a gap follows. A refused join is told as the state.
+    // It is being repaired; if that fails a gap follows. A refused join is told as the state, and
+    // that the service is away by the page.
     if (code === 'hole' || this.#subscription.state === 'failed') return;
+    if (code === 'unavailable' && this.#client.state === 'unavailable') return;
     this.#note(`The server says: ${message} (${code})`, 'error');
   }
 
@@ -304,7 +316,7 @@ export class Group {
   }
 
   #safeMs({ since }) {
-    return since + SAFE_MS - Date.now();
+    return SAFE_MS - since();
   }
 
   // If the message is in the log it comes by itself, so nothing is offered before.

@@ -81,6 +81,16 @@ export class ChatPage {
     await this.page.locator('#chatState').getByText(text, { exact: true }).waitFor();
   }
 
+  // What is told about all groups; empty if nothing is.
+  banner() {
+    return this.page.locator('#banner').textContent();
+  }
+
+  async waitForBanner(pattern) {
+    await this.page.locator('#banner').getByText(pattern).waitFor();
+    return this.banner();
+  }
+
   async connected() {
     await this.waitForState('Connected');
   }

@@ -7,7 +7,8 @@ import { connect } from '../../../ws_edge/web/channel.js';
 globalThis.crypto ??= webcrypto; // Node 18 has it only there
 
 class FakeTime {
-  now = 1_800_000_000_000;
+  now = 1_000_000; // as performance.now()
+  wallOffset = 1_800_000_000_000; // of Date.now() to it; a test that changes it sets the clock
   #timers = new Map(); // id → {due, run}
   #lastId = 0;
 
@@ -35,6 +36,10 @@ class FakeTime {
       await settled();
     }
     this.now = end;
+  }
+
+  get wall() {
+    return this.now + this.wallOffset;
   }
 
   // As a tab that sleeps: no timer runs on the way, what is due runs when it wakes up.
@@ -129,14 +134,15 @@ class FakeSocket {
   }
 }
 
-// A client with all that it stands on faked. random: what the client gets for random().
+// A client with all that it stands on faked, but for the clocks if they are to be the platform's.
+// random: what the client gets for random().
 export class FakeWorld {
   time = new FakeTime();
   sockets = [];
   page = Object.assign(new EventTarget(), { document: new EventTarget() });
   random = 0.5;
 
-  constructor(options = {}) {
+  constructor({ platformClocks = false, ...options } = {}) {
     const world = this;
     class Socket extends FakeSocket {
       constructor(url, protocol) {
@@ -149,9 +155,9 @@ export class FakeWorld {
       environment: {
         setTimeout: this.time.setTimeout,
         clearTimeout: this.time.clearTimeout,
-        now: () => this.time.now,
         random: () => this.random,
         page: this.page,
+        ...(!platformClocks && { now: () => this.time.now, wallNow: () => this.time.wall }),
       },
       ...options,
     });
@@ -181,7 +187,7 @@ export class FakeWorld {
   // Joins group 123 and confirms it.
   joined(options, ok = { offset: 0, recovered: true }) {
     const subscription = this.client.join('123', options);
-    if (this.client.state !== 'open') this.open();
+    if (this.client.state === 'connecting') this.open();
     this.socket.ok(this.socket.take('add_group'), ok);
     return subscription;
   }

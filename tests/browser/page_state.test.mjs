@@ -1,0 +1,92 @@
+// What the page says of its connection: when the service is away, when it is refused, when it never
+// gets through, when the network is gone; and that it works under a path of a proxy.
+
+import assert from 'node:assert/strict';
+import { ChatPage } from './support/chat_page.mjs';
+import { PlayedEdge } from './support/played_edge.mjs';
+import { PrefixProxy } from './support/prefix_proxy.mjs';
+import { scenario } from './support/scenario.mjs';
+import { until } from './support/wait.mjs';
+
+scenario('that the service is away is told in words', { edges: 1 }, async ({ open }) => {
+  const { chat, edge } = await PlayedEdge.open(open);
+  edge.ok(await edge.take('add_group'), 0);
+  await chat.connected();
+  assert.equal(await chat.banner(), '');
+  edge.tell({ event: 'service', available: false });
+  await chat.waitForState('Waiting for the service…');
+  await chat.waitForBanner(/has lost its message service/);
+  await chat.send('hello?');
+  assert.deepEqual(await chat.pending(), ['hello?']);
+  edge.tell({ event: 'service', available: true });
+  await chat.connected();
+  assert.equal(await chat.banner(), '');
+  assert.equal((await edge.take('send_to_group')).message, 'hello?');
+  assert.deepEqual(await chat.notes('info'), [], 'no connection was lost');
+  assert.deepEqual(chat.problems, []);
+});
+
+scenario('a page that is refused for good says why, and stops', { edges: 1 }, async ({ open }) => {
+  const reason = 'the Origin http://evil.test is not allowed; see --allowed_origins';
+  const refusal = { code: 4507, reason };
+  const { chat, edge } = await PlayedEdge.open(open, { clock: true, isAway: true, refusal });
+  assert.ok((await chat.waitForBanner(/4507/)).includes(reason));
+  await chat.waitForState('Disconnected');
+  await chat.page.clock.runFor(3_600_000);
+  assert.equal(edge.refused, 1);
+  assert.ok(await chat.page.getByRole('button', { name: 'Send' }).isDisabled());
+});
+
+scenario('a page that never gets through says so', { edges: 1 }, async ({ open }) => {
+  const { chat, edge } = await PlayedEdge.open(open, { isAway: true });
+  await chat.waitForState('Cannot connect yet…');
+  await chat.waitForBanner(/^This page cannot reach its server\. It tries again in \d+ s\.$/);
+  edge.isAway = false;
+  await chat.page.getByRole('button', { name: 'Connect now' }).click({ noWaitAfter: true });
+  edge.ok(await edge.take('add_group'), 0);
+  await chat.connected();
+  assert.equal(await chat.banner(), '');
+  await edge.leave();
+  await chat.waitForState('Reconnecting…');
+});
+
+scenario('a network that is gone is told at once', { edges: 1 }, async ({ open }) => {
+  const chat = await open();
+  await chat.page.clock.install(); // stands still: no ping and no answer is waited for
+  await chat.join('123');
+  await chat.connected();
+  await chat.context.setOffline(true);
+  await chat.waitForState('Reconnecting…');
+  await chat.send('from the tunnel');
+  await chat.context.setOffline(false);
+  assert.deepEqual(await chat.waitForMessages(1), ['from the tunnel']);
+  await chat.connected();
+});
+
+scenario(
+  'page and client work under a path of a proxy that takes it off',
+  { edges: 1 },
+  async ({ system, open }) => {
+    const proxy = await PrefixProxy.start('/chat/', system.port);
+    const direct = await open('?group=123');
+    const chat = await ChatPage.open(direct.context.browser(), `${proxy.url}?group=123`);
+    try {
+      await chat.connected();
+      await chat.send('from under a path');
+      assert.deepEqual(await direct.waitForMessages(1), ['from under a path']);
+      const elsewhere = proxy.paths.filter((path) => !path.startsWith('/chat/'));
+      assert.deepEqual(elsewhere, []);
+      assert.deepEqual(chat.problems, []);
+      // An application of another path that imports the client gets the client's edge.
+      await chat.page.evaluate(async (url) => {
+        const { connect } = await import(url);
+        await connect().send('123', 'by the client alone');
+      }, `${proxy.url}channel.js`);
+      await direct.waitForMessages(2);
+      await until('the upgrades', () => proxy.paths.filter((path) => path === '/chat/').length >= 2);
+    } finally {
+      await chat.close();
+      await proxy.stop();
+    }
+  },
+);
