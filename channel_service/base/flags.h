@@ -1,4 +1,4 @@
-// Command line: Abseil flags with the exit codes of this project (sysexits.h: 64 usage).
+// Command line: Abseil's flags with the exit codes of this project (sysexits.h: 64 usage).
 #pragma once
 
 #include <string_view>
@@ -10,9 +10,12 @@ inline constexpr int kExitUnavailable = 69;  // EX_UNAVAILABLE: what it depends 
 inline constexpr int kExitSystem = 71;       // EX_OSERR: cannot bind, cannot open
 inline constexpr int kExitConfig = 78;       // EX_CONFIG: flags that contradict each other
 
-// Parses all flags. A flag that is unknown, or has a bad value, or an argument that is not a flag
-// ends the process with one line and exit code 64. `--help` lists the flags whose source file has
-// `source_folder` in its path, and ends the process with 0.
+// Sets all flags: --name=value, --name value, --name and --noname of a boolean. `--flagfile=FILE`
+// (several with commas) stands for the flags in that file, one on a line; later flags win. A flag
+// that is unknown or has a bad value, an argument that is not a flag, or a file that cannot be read
+// ends the process with one line on standard error and exit code 64. `--help` lists --flagfile and
+// the flags whose source file has `source_folder` in its path; `--help` and `--version` end the
+// process with 0. Only for the start of main: no other thread may read flags meanwhile.
 void ParseFlags(int argc, char** argv, std::string_view usage, std::string_view source_folder);
 
 }  // namespace channel
