@@ -1,26 +1,29 @@
 #!/usr/bin/env bash
-# Installs the Debian 12 packages that building Channel needs; --nats adds the server of --engine nats,
-# --tests what the tests need.
+# Installs the packages of Debian 12 or 13 that building Channel needs; --nats adds the server of
+# --engine nats, --tests what the tests need.
 # What is there already is left alone, so a second run is instant and needs no network.
 set -euo pipefail
 
-readonly BUILD_PACKAGES=(g++ cmake ninja-build pkg-config libboost1.81-dev libboost-json1.81-dev
-  libgrpc++-dev protobuf-compiler-grpc protobuf-compiler libprotobuf-dev libabsl-dev libspdlog-dev
-  prometheus-cpp-dev libnats-dev libssl-dev libgtest-dev libgmock-dev curl procps)
-readonly TEST_PACKAGES=(clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev chromium
-  libbenchmark-dev iproute2 nats-server valgrind)
+readonly BUILD_PACKAGES=(g++ cmake ninja-build pkg-config libgrpc++-dev protobuf-compiler-grpc
+  protobuf-compiler libprotobuf-dev libabsl-dev libspdlog-dev prometheus-cpp-dev libnats-dev libssl-dev
+  libgtest-dev libgmock-dev curl procps)
+readonly TEST_PACKAGES=(clang clang-tidy libclang-rt-dev chromium libbenchmark-dev iproute2
+  nats-server python3 valgrind)
 readonly NATS_PACKAGES=(nats-server)
 readonly NODE_PACKAGES=(nodejs npm)
 readonly NODE_MAJOR_MIN=18 # Debian 12's own, and what the browser tests are written for
-# Debian 12 has no grpcurl, and a nats-server whose replicas may differ after the death of a machine.
+# Other versions of clang-format write the same code in other ways, so it is this one everywhere:
+# Debian 12's own, elsewhere that of PyPI.
+readonly CLANG_FORMAT=clang-format==14.0.6
+# Debian has no grpcurl, and Debian 12 a nats-server whose replicas may differ after the death of a machine.
 readonly GO_TOOLS=(github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
   github.com/nats-io/nats-server/v2@v2.10.29)
-GO_TOOLS_DIR=$(realpath -m -- "$(dirname -- "${BASH_SOURCE[0]}")/../build/tools")
-readonly GO_TOOLS_DIR
+TOOLS_DIR=$(realpath -m -- "$(dirname -- "${BASH_SOURCE[0]}")/../build/tools")
+readonly TOOLS_DIR
 
 # What the build cannot do without, for systems where package names mean nothing to us.
 readonly BUILD_TOOLS=(g++ cmake ninja pkg-config protoc grpc_cpp_plugin curl)
-readonly TEST_TOOLS=(clang++-14 clang-format-14 clang-tidy-14 chromium nats-server valgrind node npm)
+readonly TEST_TOOLS=(clang++ clang-tidy chromium nats-server valgrind node npm python3)
 
 die() {
   local code=$1
@@ -33,22 +36,23 @@ usage() {
   cat <<HELP
 Usage: install_deps.sh [--nats] [--tests]
 
-Installs what building Channel needs on Debian 12 and is not there yet, with apt-get (through sudo
-when not root). --nats adds nats-server; the service that its package starts is stopped and disabled,
-because channelctl starts a server of its own. --tests adds what the tests need (compiler checks,
-nats-server, Chromium, Valgrind, Node.js; where Go is present, grpcurl and a newer nats-server in
-build/tools).
+Installs what building Channel needs on Debian 12 or 13 and is not there yet, with apt-get (through
+sudo when not root). --nats adds nats-server; the service that its package starts is stopped and
+disabled, because channelctl starts a server of its own. --tests adds what the tests need (compiler
+checks, nats-server, Chromium, Valgrind, Node.js; in build/tools: clang-format 14 where there is none,
+and where Go is present grpcurl and a newer nats-server).
+On other systems it lists what is needed and not there.
 Exit codes: 0 all is there, 64 bad usage, 69 something is missing and cannot be installed.
 HELP
 }
 
-is_debian_12() {
-  [[ -r /etc/os-release ]] && (
-    # shellcheck source=/dev/null
-    . /etc/os-release
-    [[ ${ID-} == debian && ${VERSION_ID-} == 12 ]]
-  )
-}
+# Prints the number of the Debian release; fails when it is none that we know.
+known_debian() (
+  [[ -r /etc/os-release ]] || exit 1
+  # shellcheck source=/dev/null
+  . /etc/os-release
+  [[ ${ID-} == debian && ${VERSION_ID-} =~ ^1[23]$ ]] && printf '%s' "$VERSION_ID"
+)
 
 # A newer Node.js from elsewhere conflicts with Debian's npm, and does the same work.
 has_node() {
@@ -92,9 +96,23 @@ install_packages() {
 # Elsewhere the packages have other names: say what is needed, and go on only if it is there.
 check_other_system() {
   local missing
-  printf 'This is not Debian 12. Needed: a C++20 compiler, CMake 3.25, Ninja, Boost 1.81, gRPC 1.51, protobuf 3.21, Abseil, spdlog, prometheus-cpp, libnats, OpenSSL, GoogleTest, curl.\n' >&2
+  printf 'This is neither Debian 12 nor 13. Needed: a C++20 compiler, CMake 3.25, Ninja, Boost 1.81, gRPC 1.51, protobuf 3.21, Abseil, spdlog, prometheus-cpp, libnats, OpenSSL, GoogleTest, curl.\n' >&2
   mapfile -t missing < <(missing_tools "$@")
   ((${#missing[@]} == 0)) || die 69 "missing here: ${missing[*]}"
+}
+
+# Prints nothing and fails when there is no clang-format of the right version.
+has_clang_format() {
+  command -v clang-format-14 >/dev/null || [[ -x $TOOLS_DIR/clang-format-14 ]]
+}
+
+install_clang_format() {
+  local python=$TOOLS_DIR/python
+  ! has_clang_format || return 0
+  printf 'Installing %s with pip\n' "$CLANG_FORMAT"
+  python3 -m venv "$python" && "$python/bin/pip" install --quiet "$CLANG_FORMAT" &&
+    ln -sf python/bin/clang-format "$TOOLS_DIR/clang-format-14" ||
+    die 69 "pip could not install $CLANG_FORMAT (it needs https://pypi.org)"
 }
 
 # Where there is no Go, or no network for it, the tests that need these say so.
@@ -108,18 +126,24 @@ install_go_tools() {
     name=${tool%@*}
     name=${name%/v[0-9]*}
     name=${name##*/}
-    file=$GO_TOOLS_DIR/$name
+    file=$TOOLS_DIR/$name
     version=${tool##*@}
     [[ ! -x $file || $(go version -m "$file" 2>&1) != *$'\tmod\t'*$'\t'"$version"$'\t'* ]] || continue
     printf 'Installing %s with Go\n' "$tool"
-    GOBIN=$GO_TOOLS_DIR GOFLAGS='' go install "$tool" ||
+    GOBIN=$TOOLS_DIR GOFLAGS='' go install "$tool" ||
       printf 'install_deps.sh: Go could not install %s\n' "$tool" >&2
   done
 }
 
+# What is not in a package of the system.
+install_test_tools() {
+  install_clang_format
+  install_go_tools
+}
+
 main() {
-  local with_go_tools=0
-  local packages=("${BUILD_PACKAGES[@]}") tools=("${BUILD_TOOLS[@]}") missing word
+  local with_tests=0
+  local packages=("${BUILD_PACKAGES[@]}") tools=("${BUILD_TOOLS[@]}") missing word debian boost
   for word in "$@"; do
     case $word in
       --nats)
@@ -129,7 +153,7 @@ main() {
       --tests)
         packages+=("${TEST_PACKAGES[@]}")
         tools+=("${TEST_TOOLS[@]}")
-        with_go_tools=1
+        with_tests=1
         has_node || packages+=("${NODE_PACKAGES[@]}")
         ;;
       -h | --help)
@@ -139,10 +163,16 @@ main() {
       *) die 64 "unknown argument $word; try --help" ;;
     esac
   done
-  if ! is_debian_12; then
+  if ! debian=$(known_debian); then
     check_other_system "${tools[@]}"
-    ((!with_go_tools)) || install_go_tools
+    ((!with_tests)) || install_test_tools
     return
+  fi
+  boost=1.81
+  [[ $debian == 12 ]] || boost=1.83
+  packages+=("libboost$boost-dev" "libboost-json$boost-dev")
+  if ((with_tests)) && ! has_clang_format; then
+    if [[ $debian == 12 ]]; then packages+=(clang-format-14); else packages+=(python3-venv); fi
   fi
   mapfile -t missing < <(missing_packages "${packages[@]}")
   if ((${#missing[@]} > 0)); then
@@ -150,7 +180,7 @@ main() {
   else
     printf 'All %d packages are there.\n' "${#packages[@]}"
   fi
-  ((!with_go_tools)) || install_go_tools
+  ((!with_tests)) || install_test_tools
 }
 
 main "$@"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# From a fresh Debian 12 to a running pair that has carried a real message: packages, build, start,
+# From a fresh Debian 12 or 13 to a running pair that has carried a real message: packages, build, start,
 # proof. Every step is quick when its work is done already.
 set -euo pipefail
 

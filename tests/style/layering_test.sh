@@ -3,12 +3,22 @@
 # client of channel_service, and nothing but tests uses ws_edge.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# shellcheck source=sources.sh
+source tests/style/sources.sh
 failed=0
 
-# forbid FOLDER PATTERN WHY: no file below FOLDER includes what matches PATTERN.
+# forbid FOLDER PATTERN WHY: no file below FOLDER includes what matches PATTERN, "FOLDER/" or
+# "FOLDER/(NAME|NAME…)". All names must exist: a rule about a folder that has moved says nothing.
 forbid() {
-  local found
-  found=$(grep -rnE "#include \"($2)" "$1" --include='*.h' --include='*.cc' || true)
+  local found name names
+  find_sources "$1"
+  IFS='()|' read -ra names <<<"$2"
+  for name in "${names[@]:1}"; do
+    compgen -G "${names[0]}$name*" >/dev/null && continue
+    echo "the rule '$3' names ${names[0]}$name, which does not exist"
+    failed=1
+  done
+  found=$(grep -nE "#include \"($2)" "${files[@]}" || true)
   if [[ -n $found ]]; then
     printf '%s\n%s\n' "$3:" "$found"
     failed=1

@@ -4,24 +4,27 @@
 set -euo pipefail
 build=$1
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-tidy=$(command -v clang-tidy-14 || true)
+# shellcheck source=sources.sh
+source tests/style/sources.sh
+tidy=$(command -v clang-tidy || true)
 if [[ -z $tidy ]]; then
-  echo "NOT RUN: clang-tidy-14 is not installed (deploy/install_deps.sh --tests installs it)"
+  echo "NOT RUN: clang-tidy is not installed (deploy/install_deps.sh --tests installs it)"
   exit 77
 fi
 cache=$build/tidy-cache
 mkdir -p "$cache"
-# A file is clean until it, a header of ours, or the configuration changes.
-headers=$(git ls-files 'channel_service/*.h' 'ws_edge/*.h' 'proto/*.proto' .clang-tidy | xargs cat | sha256sum)
+find_sources channel_service ws_edge
+mapfile -t sources < <(printf '%s\n' "${files[@]}" | grep '\.cc$')
+# A file is clean until it, a header of ours, the configuration, or clang-tidy changes.
+common=$({ printf '%s\n' "${files[@]}" | grep '\.h$' | xargs cat .clang-tidy proto/*/*/*.proto && "$tidy" --version; } | sha256sum)
 check() {
   local file=$1 stamp
-  stamp=$cache/$( (cat "$file" && printf '%s' "$headers $file") | sha256sum | cut -d' ' -f1)
+  stamp=$cache/$( (cat "$file" && printf '%s' "$common $file") | sha256sum | cut -d' ' -f1)
   [[ -e $stamp ]] && return 0
   # GCC's flags are not all known to clang.
   "$tidy" -p "$build" --quiet --extra-arg=-Wno-unknown-warning-option "$file" 2>/dev/null && touch "$stamp"
 }
 export -f check
-export tidy build cache headers
-mapfile -t files < <(git ls-files 'channel_service/*.cc' 'ws_edge/*.cc')
-printf '%s\n' "${files[@]}" | xargs -P "$(nproc)" -I{} bash -c 'check {}'
-echo "${#files[@]} files are clean"
+export tidy build cache common
+printf '%s\n' "${sources[@]}" | xargs -P "$(nproc)" -I{} bash -c 'check {}'
+echo "${#sources[@]} files are clean"
