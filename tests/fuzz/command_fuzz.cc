@@ -1,5 +1,7 @@
 // ParseCommand in both dialects: what it takes is within the limits and can be told to others as
 // JSON; what it refuses is refused in words. The first byte chooses the dialect.
+#include <absl/strings/escaping.h>
+
 #include <boost/json.hpp>
 #include <cstddef>
 #include <cstdint>
@@ -57,6 +59,7 @@ void CheckId(const std::string& id) {
 void CheckNoEnvelope(const Command& command) {
   const bool plain = command.id.empty() && command.key.empty() && !command.since &&
                      command.last == 0 && command.limit == 0 &&
+                     command.message_kind != channel::BodyKind::kData &&
                      command.kind != CommandKind::kHistory && command.kind != CommandKind::kPing;
   if (!plain) Fail("the plain dialect has no such fields");
 }
@@ -75,16 +78,28 @@ void CheckPositions(const Command& command) {
 void CheckMessage(const Command& command) {
   if (command.key.size() > edge::kKeyBytesMax) Fail("a key over the limit");
   const bool is_json = command.message_kind == channel::BodyKind::kJson;
+  const bool is_data = command.message_kind == channel::BodyKind::kData;
   channel::v1::Publication publication;
   publication.set_group_id(command.group_id);
-  publication.set_message(command.message);
+  if (is_data) {
+    publication.set_data(command.message);
+  } else {
+    publication.set_message(command.message);
+  }
   publication.set_json(is_json);
   publication.set_key(command.key);
   const json::value event =
       Parse(edge::EncodeMessage(publication, "epoch")->payload(), "the message event");
-  const json::value& message = event.at("message");
-  if (is_json ? message != Parse(command.message, "the message")
-              : message.as_string() != command.message) {
+  const json::value& message = event.at(is_data ? "data" : "message");
+  if (is_data) {
+    std::string bytes;
+    const json::string& text = message.as_string();
+    if (!absl::Base64Unescape(absl::string_view(text.data(), text.size()), &bytes) ||
+        bytes != command.message) {
+      Fail("other bytes came out");
+    }
+  } else if (is_json ? message != Parse(command.message, "the message")
+                     : message.as_string() != command.message) {
     Fail("another message came out: " + command.message);
   }
   if (event.at("group_id").as_string() != command.group_id) Fail("another group came out");

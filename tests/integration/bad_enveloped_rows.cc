@@ -175,6 +175,17 @@ void AddCommands(Rows& rows) {
                          R"({"id":7,"cmd":"add_group","group_id":)" +
                              Quote(std::string(kGroupIdBytesMax + 1, 'g')) + "}",
                          "7", "256 bytes; allowed are 1 to 255"));
+  const auto bad_data = [&](const std::string& name, const std::string& body,
+                            const std::string& words) {
+    rows.push_back(Refused("Data" + name, Command("send_to_group", body), "7", words));
+  };
+  const std::string base64 = "data must be a string of base64 with padding";
+  bad_data("IsNotBase64", R"("data":"!")", base64);
+  bad_data("HasNoPadding", R"("data":"AA")", base64);
+  bad_data("IsBase64Url", R"("data":"_-__")", base64);
+  bad_data("IsANumber", R"("data":5)", base64);
+  bad_data("AndMessage", R"("data":"AAAA","message":"m")",
+           "message and data exclude each other; data is for bytes");
   rows.push_back(Refused("MissingMessage", R"({"id":7,"cmd":"send_to_group","group_id":"1"})", "7",
                          "message is missing; it may be any JSON value"));
   rows.push_back(Refused("HistoryWithoutId", R"({"cmd":"history","group_id":"1"})", "",

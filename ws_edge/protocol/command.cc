@@ -1,5 +1,6 @@
 #include "ws_edge/protocol/command.h"
 
+#include <absl/strings/escaping.h>
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
@@ -80,6 +81,29 @@ bool ReadMessage(std::string_view frame, const json::object& object, Command* co
   } else {
     command->message = json::serialize(*value);  // the member's name was written with escapes
   }
+  return true;
+}
+
+// "data":"<base64>". False for what RFC 4648, section 4, does not write so: bytes have one text.
+bool DecodeBase64(std::string_view text, std::string* bytes) {
+  const absl::string_view view(text.data(), text.size());
+  return absl::Base64Unescape(view, bytes) && absl::Base64Escape(*bytes) == view;
+}
+
+// The body of a send: a message, or bytes as data.
+bool ReadBody(std::string_view frame, const json::object& object, Command* command,
+              CommandError* error) {
+  const json::value* value = object.if_contains("data");
+  if (value == nullptr || value->is_null()) return ReadMessage(frame, object, command, error);
+  if (object.contains("message")) {
+    return Refuse(error, ErrorCode::kBadRequest,
+                  "message and data exclude each other; data is for bytes, message for the rest");
+  }
+  if (!value->is_string() || !DecodeBase64(View(value->get_string()), &command->message)) {
+    return Refuse(error, ErrorCode::kBadRequest,
+                  "data must be a string of base64 with padding (RFC 4648, section 4)");
+  }
+  command->message_kind = channel::BodyKind::kData;
   return true;
 }
 
@@ -196,8 +220,8 @@ bool ReadFields(Dialect dialect, std::string_view frame, const json::object& obj
     case CommandKind::kAddGroup:
       return !enveloped || ReadSince(object, command, error);
     case CommandKind::kSendToGroup:
-      return ReadMessage(frame, object, command, error) &&
-             (!enveloped || ReadKey(object, &command->key, error));
+      if (!enveloped) return ReadMessage(frame, object, command, error);
+      return ReadBody(frame, object, command, error) && ReadKey(object, &command->key, error);
     case CommandKind::kHistory:
       if (command->id.empty()) {
         return Refuse(error, ErrorCode::kBadRequest, "history needs an id, for its answer");

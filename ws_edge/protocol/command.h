@@ -36,7 +36,8 @@ bool IsRetryable(ErrorCode code);
 struct Command {
   CommandKind kind = CommandKind::kAddGroup;
   std::string group_id = {};
-  std::string message = {};  // kSendToGroup: the text, or compact JSON for what is not a string
+  // kSendToGroup: the text, compact JSON for what is not a string, or the bytes of `data`
+  std::string message = {};
   channel::BodyKind message_kind = channel::BodyKind::kText;
 
   // Enveloped dialect only.

@@ -180,6 +180,50 @@ TEST(EnvelopedCommandTest, ASendSaysWhatItsMessageIsAndMayHaveAKey) {
   }
 }
 
+TEST(EnvelopedCommandTest, BytesComeAsBase64) {
+  const auto parse = [](const std::string& more) {
+    return ParseEnveloped(R"({"cmd":"send_to_group","group_id":1,)" + more + "}");
+  };
+  const Parsed bytes = parse(R"("data":"AP8Q","key":"k")");
+  ASSERT_TRUE(bytes.ok);
+  EXPECT_EQ(bytes.command.message_kind, channel::BodyKind::kData);
+  EXPECT_EQ(bytes.command.message, std::string("\x00\xff\x10", 3));
+  EXPECT_EQ(bytes.command.key, "k");
+  const Parsed none = parse(R"("data":"")");
+  EXPECT_TRUE(none.ok);
+  EXPECT_EQ(none.command.message_kind, channel::BodyKind::kData);
+  EXPECT_EQ(none.command.message, "");
+  EXPECT_EQ(parse(R"("data":null,"message":"text")").command.message, "text");
+  for (const char* more : {
+           R"("data":"AP8Q","message":"text")",
+           R"("data":"AP8Q","message":null)",
+           R"("data":[0,255])",
+           R"("data":"AP8")",       // no padding
+           R"("data":"AP8Q=")",     // too much of it
+           R"("data":"A")",         // half a byte
+           R"("data":"AP 8Q")",     // a space
+           R"("data":"AP8Q\n")",    // a line break
+           R"("data":"AP8R_-__")",  // base64url
+           R"("data":"AB==")",      // bits that no byte has
+           R"("data":"=AP8")",
+           R"("data":"ş")",
+       }) {
+    const Parsed parsed = parse(more);
+    EXPECT_FALSE(parsed.ok) << more;
+    EXPECT_EQ(parsed.error.code, ErrorCode::kBadRequest) << more;
+    EXPECT_NE(parsed.error.message.find("data"), std::string::npos) << more;
+  }
+}
+
+TEST(CommandTest, ThePlainDialectKnowsNoData) {
+  const Parsed both = Parse(R"({"cmd":"send_to_group","group_id":1,"message":"a","data":"!"})");
+  EXPECT_TRUE(both.ok);
+  EXPECT_EQ(both.command.message, "a");
+  const Parsed data = Parse(R"({"cmd":"send_to_group","group_id":1,"data":"AP8Q"})");
+  EXPECT_FALSE(data.ok);
+  EXPECT_NE(data.error.message.find("message is missing"), std::string::npos);
+}
+
 TEST(EnvelopedCommandTest, AHistoryNeedsAnId) {
   EXPECT_FALSE(ParseEnveloped(R"({"cmd":"history","group_id":1})").ok);
   EXPECT_EQ(ParseEnveloped(R"({"id":1,"cmd":"history","group_id":1,"limit":5})").command.limit, 5u);
