@@ -270,32 +270,6 @@ test('after a long sleep an old message is given up, not sent late', async () =>
   assert.equal(sending.error.maybePublished, true);
 });
 
-test('what is not JSON is refused', async () => {
-  const world = new FakeWorld();
-  const circle = {};
-  circle.circle = circle;
-  for (const value of [undefined, () => {}, 10n, circle]) {
-    await assert.rejects(world.client.send('123', value), TypeError);
-  }
-  assert.equal(world.time.pending, 1, 'only the attempt to connect waits');
-});
-
-test('what no server could read is refused, not sent', async () => {
-  const world = new FakeWorld();
-  world.open();
-  const nested = (levels) => JSON.parse('['.repeat(levels) + ']'.repeat(levels));
-  const refused = { name: 'ChannelError', code: 'bad_request', maybePublished: false };
-  for (const message of ['half \ud83d', '\udc4b half', { '\ud83d': 1 }, nested(32)]) {
-    await assert.rejects(world.client.send('123', message), refused);
-  }
-  await assert.rejects(world.client.send('123', 'x', { key: 'k\ud83d' }), refused);
-  await assert.rejects(world.client.send('g\ud83d', 'x'), refused);
-  assert.deepEqual(world.socket.sent, []);
-  const fine = ['👋', 'the text \\ud83d and \\\\ud83d', '[{'.repeat(40), nested(31), '"\\"[{'];
-  for (const message of fine) world.client.send('123', message);
-  assert.deepEqual(texts(world.socket.takeAll()), fine);
-});
-
 test('a key that is null is a key of its own', () => {
   const world = new FakeWorld();
   world.open();

@@ -19,9 +19,12 @@ export interface Publication<Message = unknown> {
   key?: string;
   /** The JSON value that was sent. Not there if bytes were published. */
   message: Message;
-  /** The bytes that a back end published; then there is no `message`. */
+  /** The bytes that were published; then there is no `message`. */
   data?: Uint8Array;
 }
+
+/** What is sent as bytes, and arrives as `data`: of a view the bytes that it shows. */
+export type Bytes = ArrayBuffer | ArrayBufferView;
 
 /** What a send resolves with: the message is in the log. */
 export interface Sent extends Position {
@@ -50,7 +53,7 @@ export interface History<Message = unknown> extends Position {
  * - `closed`, `stopped`: the connection has ended, by this page or by the server (4500-4999); the
  *   message has the server's code and reason.
  * - `unreachable`: the first attempt to connect has failed (an event of the client).
- * - `already_joined`, `left`: of a group.
+ * - `left`: the group was left before it was joined.
  * - `hole`: messages were missing, and are asked for again (an event, never a rejection).
  */
 export class ChannelError extends Error {
@@ -147,19 +150,20 @@ interface ClientEvents {
   error: ChannelErrorEvent;
 }
 
-/** An EventTarget that knows its events, and no others. */
-interface TypedTarget<Events> {
+type Listener<E> = ((event: E) => void) | { handleEvent(event: E): void } | null;
+
+/** An EventTarget that knows its events, and no others. Only a type: no such class is exported. */
+declare class TypedTarget<Events extends Record<keyof Events, Event>> extends EventTarget {
   addEventListener<Type extends keyof Events & string>(
     type: Type,
-    listener: (event: Events[Type]) => void,
+    listener: Listener<Events[Type]>,
     options?: boolean | AddEventListenerOptions,
   ): void;
   removeEventListener<Type extends keyof Events & string>(
     type: Type,
-    listener: (event: Events[Type]) => void,
+    listener: Listener<Events[Type]>,
     options?: boolean | EventListenerOptions,
   ): void;
-  dispatchEvent(event: Event): boolean;
 }
 
 export interface JoinOptions {
@@ -179,8 +183,12 @@ export interface SendOptions {
   timeoutMs?: number;
 }
 
-/** One joined group. It stays joined over lost connections and resumes from its position. */
-export class Subscription<Message = unknown> {
+/**
+ * What one caller of `join` has of a group. It stays joined over lost connections and resumes from
+ * its position. All that join one group share one membership at the server, and each gets its own
+ * events.
+ */
+export class Subscription<Message = unknown> extends TypedTarget<SubscriptionEvents<Message>> {
   private constructor();
   readonly group: string;
   readonly state: SubscriptionState;
@@ -195,16 +203,15 @@ export class Subscription<Message = unknown> {
    */
   readonly joined: Promise<Position>;
   /** As ChannelClient.send, to this group. */
-  send(message: unknown, options?: SendOptions): Promise<Sent>;
+  send(message: Message | Bytes, options?: SendOptions): Promise<Sent>;
   /**
    * Messages that the service still holds: after `since`, or the `last` ones, `limit` at most.
    * Waits until the group is joined. It does not change what the message events bring.
    */
   history(options?: JoinOptions & { limit?: number }): Promise<History<Message>>;
-  /** Ends it. The group can be joined anew afterwards. */
+  /** Ends it. The server is told when the last subscription of the group has left. */
   leave(): void;
 }
-export interface Subscription<Message> extends TypedTarget<SubscriptionEvents<Message>> {}
 
 export interface ConnectOptions {
   /**
@@ -245,30 +252,45 @@ export interface Counters {
  * server gives, and stops only if the server says so (4500-4999). Durations are not judged by the
  * clock that a person can set.
  */
-export class ChannelClient {
+export class ChannelClient extends TypedTarget<ClientEvents> {
   constructor(url?: string | URL | null, options?: ConnectOptions);
   readonly state: ClientState;
   /** Name of the edge of the newest connection; null before the first. */
   readonly server: string | null;
   readonly counters: Readonly<Counters>;
-  /** Throws if the group is joined already, is no valid text, or the connection has ended. */
+  /**
+   * Joins a group. If it is joined already, this gives another subscription of the same membership,
+   * with the same `since` or `last`: what that asks for is fetched from the history first, as
+   * message and gap events in order, then it goes on with what comes live. Without both it begins
+   * with what comes after this call.
+   *
+   * Throws if the group is no valid text, or the connection has ended.
+   */
   join<Message = unknown>(group: string | number, options?: JoinOptions): Subscription<Message>;
   /**
-   * Sends a JSON value to a group, joined or not, and resolves when it is in the log. Until it is
-   * answered it is sent again after losses and retryable errors, always with its key, so it is
-   * published once. Rejects with a ChannelError, or a TypeError if the value is not JSON.
+   * Sends a JSON value or bytes to a group, joined or not, and resolves when it is in the log. Until
+   * it is answered it is sent again after losses and retryable errors, always with its key, so it is
+   * published once. Rejects with a ChannelError.
+   *
+   * What JSON would leave out or make null or {} of rejects with a TypeError that says where it is
+   * and what is allowed: Map, Set, BigInt, NaN, functions, instances without fields, bytes inside
+   * of something else, undefined but for a member of an object (that is left out), what contains
+   * itself. What has toJSON is sent as what it returns.
    *
    * Sends to one group keep the order of the calls, also over lost connections. One exception: if
    * the server answers a send with a retryable error while later ones are on their way already,
    * those may come before it. Await each one where even that matters.
    */
-  send(group: string | number, message: unknown, options?: SendOptions): Promise<Sent>;
+  send<Message = unknown>(
+    group: string | number,
+    message: Message | Bytes,
+    options?: SendOptions,
+  ): Promise<Sent>;
   /** Ends the wait between two attempts. */
   retryNow(): void;
   /** Leaves all groups and closes with 1000. What waits is rejected. */
   close(): void;
 }
-export interface ChannelClient extends TypedTarget<ClientEvents> {}
 
 /**
  * Connects to an edge; without an address to the one that served this file, at the path that it was
@@ -285,3 +307,5 @@ export function connect(url?: string | URL | null, options?: ConnectOptions): Ch
 
 /** A new random key for a send, for those who want to know it before. */
 export function randomKey(): string;
+
+export {}; // what is not marked is not exported

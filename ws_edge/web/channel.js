@@ -14,9 +14,9 @@
 // channel.d.ts describes every call, event and promise. It is one file on purpose, longer than the
 // others here: a page, a bundler or Node (18 and later) takes it alone.
 //
-// From the inside out: Chain decides what is new, twice or missing; Subscription is one group;
-// Outbox keeps what was sent until it is answered; Connection keeps a WebSocket open; Core joins
-// them. Everywhere the own state is brought up to date first and listeners are told last: a
+// From the inside out: Chain decides what is new, twice or missing; Membership is one joined group,
+// Subscription what each caller of join has of it; Outbox keeps what was sent until it is answered;
+// Connection keeps a WebSocket open; Core joins them. Everywhere the own state is brought up to date first and listeners are told last: a
 // listener may call anything here, and one that throws stops nothing.
 
 const PROTOCOL = 'channel.v1.json';
@@ -72,26 +72,97 @@ function tell(target, type, fields) {
 const encoder = new TextEncoder();
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
-// Why an edge could not read this text of JSON.stringify; undefined if it can. What it cannot read
-// it answers without the id, so nobody would learn of it.
-function unreadableBecause(text) {
-  let depth = 0;
-  let inString = false;
-  for (let i = 0; i < text.length; i++) {
-    const char = text[i];
-    if (char === '\\') {
-      i++;
-      // A surrogate is escaped only if it has no other half.
-      if (text.startsWith('ud', i)) return 'it has half of a character, a lone surrogate';
-    } else if (char === '"') {
-      inString = !inString;
-    } else if (!inString && (char === '{' || char === '[')) {
-      if (++depth > DEPTH_MAX) return `it is nested deeper than ${DEPTH_MAX - 1} levels`;
-    } else if (!inString && (char === '}' || char === ']')) {
-      depth--;
-    }
+// In a text of JSON.stringify a surrogate is escaped only if it has no other half.
+const HALF_CHARACTER = /[^\\](?:\\\\)*\\ud/;
+
+// What is often tried, and what to send in its place.
+const INSTEAD = {
+  Map: 'Object.fromEntries(map)',
+  Set: '[...set]',
+  Promise: 'what it resolves with: await it',
+  Error: 'its message',
+  Blob: 'await blob.arrayBuffer()',
+  File: 'await file.arrayBuffer()',
+  SharedArrayBuffer: 'a Uint8Array of it',
+};
+const ALLOWED =
+  'Allowed are null, booleans, finite numbers, strings, arrays, plain objects and what has toJSON; ' +
+  'and bytes, alone: an ArrayBuffer or a view of one';
+
+const builtInName = (value) => Object.prototype.toString.call(value).slice(8, -1);
+
+// The bytes of an ArrayBuffer or of a view of one; undefined for anything else.
+function bytesOf(value) {
+  if (ArrayBuffer.isView(value)) {
+    return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
   }
-  return undefined;
+  return builtInName(value) === 'ArrayBuffer' ? new Uint8Array(value) : undefined;
+}
+
+function toBase64(bytes) {
+  let text = '';
+  const step = 8192; // as many arguments as a call surely takes
+  for (let i = 0; i < bytes.length; i += step) {
+    text += String.fromCharCode(...bytes.subarray(i, i + step));
+  }
+  return btoa(text);
+}
+
+// What JSON would make of it in silence: nothing, null or {}. original: before its toJSON.
+function unsendableBecause(value, original, isMember) {
+  if (bytesOf(original)) return 'bytes inside of something else; send them alone, or as a string';
+  if (value === null) return builtInName(original) === 'Date' ? 'an invalid Date' : undefined;
+  switch (typeof value) {
+    case 'number':
+      return Number.isFinite(value) ? undefined : String(value);
+    case 'undefined':
+      return isMember ? undefined : 'undefined'; // a member without a value is none
+    case 'bigint':
+      return 'a BigInt; send String(it)';
+    case 'function':
+    case 'symbol':
+      return `a ${typeof value}`;
+    case 'object':
+      break;
+    default:
+      return undefined;
+  }
+  const name = builtInName(value);
+  if (['Array', 'Number', 'String', 'Boolean'].includes(name)) return undefined;
+  if (name !== 'Object') return `a ${name}${INSTEAD[name] ? `; send ${INSTEAD[name]}` : ''}`;
+  const prototype = Object.getPrototypeOf(value);
+  const isPlain = prototype === null || Object.getPrototypeOf(prototype) === null;
+  if (isPlain || Object.keys(value).length > 0) return undefined;
+  return `an instance of ${prototype.constructor?.name || 'a class'} without fields`;
+}
+
+// As JSON.stringify, but what it would leave out, or make null or {} of, is a TypeError.
+function toJson(message, group) {
+  const holders = []; // from the message down to what is looked at
+  const names = [];
+  return JSON.stringify(message, function check(name, value) {
+    while (holders.length > 0 && holders.at(-1) !== this) holders.pop();
+    names[holders.length] = Array.isArray(this) ? `[${name}]` : `.${name}`;
+    const isMember = holders.length > 0 && !Array.isArray(this);
+    const why = holders.includes(value)
+      ? 'an object that it is inside of'
+      : unsendableBecause(value, this[name], isMember);
+    if (why) {
+      const where = ['the message', ...names.slice(1, holders.length + 1)].join('');
+      throw new TypeError(`${where} is ${why}. ${ALLOWED}`);
+    }
+    if (typeof value === 'object' && value !== null && holders.push(value) >= DEPTH_MAX) {
+      const text = `the message is nested deeper than ${DEPTH_MAX - 1} levels`;
+      throw new ChannelError('bad_request', `the server could not read it: ${text}`, { group });
+    }
+    return value;
+  });
+}
+
+// A message as the member of a frame that it is sent in.
+function toBody(message, group) {
+  const bytes = bytesOf(message);
+  return bytes ? `"data":"${toBase64(bytes)}"` : `"message":${toJson(message, group)}`;
 }
 
 function toPublication(frame) {
@@ -129,7 +200,8 @@ class Chain {
     return this.#last === undefined ? {} : { last: this.#last };
   }
 
-  #best() {
+  // Where the next message continues; null until a join is answered.
+  get best() {
     return this.position ?? this.#head;
   }
 
@@ -148,7 +220,7 @@ class Chain {
 
   // 'new' (the position is now this message), 'duplicate' or 'hole' (the position is unchanged).
   onMessage({ epoch, offset, previousOffset, key, time }) {
-    const before = this.#best();
+    const before = this.best;
     if (epoch !== before.epoch || previousOffset > before.offset) {
       this.position = before;
       return 'hole';
@@ -160,7 +232,7 @@ class Chain {
 
   // The range that is lost, or null if nothing of it is news.
   onGap({ epoch, after, before, reason }) {
-    const from = this.#best();
+    const from = this.best;
     const end = before - 1;
     // A log that began anew may have the old name, and then its offsets are smaller.
     const isOld = reason === 'epoch' ? end === from.offset : end <= from.offset;
@@ -186,104 +258,104 @@ class Chain {
   }
 }
 
-// For the client only.
-const start = Symbol('start');
-const onLost = Symbol('onLost');
-const onFrame = Symbol('onFrame');
-const onAnswer = Symbol('onAnswer');
-const end = Symbol('end');
-const hasAsked = Symbol('hasAsked');
-
-// One joined group. It is joined again on every new connection, from its position.
-export class Subscription extends EventTarget {
+// One group that is joined at the server, and joined again on every new connection, from its
+// position. What comes goes to its subscriptions; the last one that leaves ends it.
+class Membership {
+  state = 'joining'; // joining → joined ⇄ resuming; left, failed: over
+  newest = null; // {epoch, offset} of the newest message that came
   #core;
   #chain;
-  #state = 'joining'; // joining → joined ⇄ resuming; left, failed: over
+  #subscriptions = new Set();
   #joinId = null; // of the join that is not answered
   #accepting = false; // since the answer to the join, on this connection
   #timer; // until the join is tried again
   #unanswered = 0; // joins, on this connection
   #repairs = 0; // since a message was accepted last
-  #settleJoined;
+  #turns = Promise.resolve();
 
   constructor(core, group, options) {
-    super();
     this.#core = core;
     this.#chain = new Chain(options);
     this.group = group;
-    this.joined = new Promise((resolve, reject) => {
-      this.#settleJoined = { resolve, reject };
-    });
-    this.joined.catch(() => {}); // the state and the error event tell it, too
-  }
-
-  get state() {
-    return this.#state;
   }
 
   get position() {
-    const { position } = this.#chain;
-    return position && { ...position };
+    return this.#chain.position;
+  }
+
+  // Where it begins to be continued; null until that is known.
+  get best() {
+    return this.#chain.best;
   }
 
   // Whether the join is sent on this connection, so that what is sent now comes after it.
-  get [hasAsked]() {
+  get hasAsked() {
     return this.#accepting || this.#joinId !== null;
   }
 
-  send(message, options) {
-    return this.#core.send(this.group, message, options);
+  add(subscription) {
+    this.#subscriptions.add(subscription);
   }
 
-  history({ since, last, limit } = {}) {
-    return this.#core.history(this, { since, last, limit });
+  remove(subscription) {
+    this.#core.failOwned(subscription);
+    this.#subscriptions.delete(subscription);
+    if (this.#subscriptions.size === 0) this.#end('left');
   }
 
-  leave() {
-    if (this.#isOver()) return;
-    this.#core.leave(this);
-    this[end]('left', new ChannelError('left', 'the group was left', { group: this.group }));
+  // One after the other: a server takes few at a time for one member.
+  inTurn(run) {
+    const done = this.#turns.then(run);
+    this.#turns = done.catch(() => {});
+    return done;
   }
 
   // Joins, on a connection that is open.
-  [start]() {
+  start() {
     this.#reset();
     this.#joinId = this.#core.command('add_group', this.group, this.#chain.from());
     this.#unanswered++;
     this.#timer = this.#core.env.setTimeout(() => this.#notAnswered(), ANSWER_TIMEOUT_MS);
   }
 
-  [onLost]() {
+  onLost() {
     this.#reset();
     this.#unanswered = 0;
-    if (this.#state === 'joined') this.#setState('resuming');
+    if (this.state === 'joined') this.#resuming();
+  }
+
+  // The connection has ended.
+  stop(state, error) {
+    this.#reset();
+    this.state = state;
+    this.#each((subscription) => subscription[end](state, error));
   }
 
   // True if the frame was the answer to the join that counts.
-  [onAnswer](frame) {
+  onAnswer(frame) {
     if (frame.id !== this.#joinId) return false;
     this.#reset();
     this.#unanswered = 0;
     if (frame.event === 'error') this.#joinFailed(frame);
     else if (this.#chain.onJoined(frame)) this.#joinedNow(frame);
-    else this[start]();
+    else this.start();
     return true;
   }
 
-  [onFrame](frame) {
+  onFrame(frame) {
     if (frame.event === 'error') {
-      tell(this, 'error', { code: frame.code, message: frame.message, group: this.group });
+      this.#tellError(frame);
     } else if (this.#accepting) {
       if (frame.event === 'message') this.#received(toPublication(frame));
       else if (frame.event === 'gap') this.#missed(this.#chain.onGap(frame));
     } // else it is of before the join, which brings it again
   }
 
-  [end](state, error) {
+  #end(state) {
     if (this.#isOver()) return;
     this.#reset();
-    this.#settleJoined.reject(error);
-    this.#setState(state, { error });
+    this.state = state;
+    this.#core.leave(this);
   }
 
   #reset() {
@@ -293,33 +365,54 @@ export class Subscription extends EventTarget {
   }
 
   #isOver() {
-    return this.#state === 'left' || this.#state === 'failed';
+    return this.state === 'left' || this.state === 'failed';
+  }
+
+  // A listener may join and leave meanwhile: what it joins was not there when this happened.
+  #each(tellOne) {
+    for (const subscription of [...this.#subscriptions]) {
+      if (this.#subscriptions.has(subscription)) tellOne(subscription);
+    }
+  }
+
+  #tellError({ code, message }) {
+    this.#each((subscription) => tell(subscription, 'error', { code, message, group: this.group }));
   }
 
   #joinedNow({ epoch, offset, recovered = true }) {
     this.#accepting = true;
-    this.#settleJoined.resolve({ epoch, offset });
-    this.#setState('joined', { recovered, head: { epoch, offset } });
+    this.state = 'joined';
+    this.#each((subscription) => subscription[onJoined]({ epoch, offset }, recovered));
     this.#core.pump(); // a history may wait for this
+  }
+
+  #resuming() {
+    this.state = 'resuming';
+    this.#each((subscription) => subscription[onResuming]());
   }
 
   // The connection is watched elsewhere: it lives, or it will be given up soon.
   #notAnswered() {
-    if (this.#unanswered < JOINS_MAX) this[start]();
+    if (this.#unanswered < JOINS_MAX) this.start();
     else this.#joinFailed({ code: 'timeout', message: 'the server does not answer the join' });
   }
 
   #joinFailed({ code, message, retryable, retry_ms: retryMs = RETRY_MS }) {
     if (retryable) {
       this.#timer = this.#core.env.setTimeout(() => {
-        this[start]();
+        this.start();
         this.#core.pump(); // sends wait for it
       }, this.#core.spread(retryMs));
-    } else {
-      this.#core.leave(this); // it may have been the repair of a group that we are a member of
-      this[end]('failed', new ChannelError(code, message, { group: this.group }));
+      this.#tellError({ code, message });
+      return;
     }
-    tell(this, 'error', { code, message, group: this.group });
+    this.#end('failed'); // also at the server: it may have been a repair
+    const error = new ChannelError(code, message, { group: this.group });
+    this.#each((subscription) => {
+      this.#core.failOwned(subscription);
+      subscription[end]('failed', error);
+    });
+    this.#tellError({ code, message });
   }
 
   #received(publication) {
@@ -341,8 +434,8 @@ export class Subscription extends EventTarget {
     }
     this.#repairs = 0;
     if (verdict === 'new') {
-      counters.messages++;
-      tell(this, 'message', publication);
+      this.newest = { epoch: publication.epoch, offset: publication.offset };
+      this.#each((subscription) => subscription[onMessage](publication));
     } else {
       counters.duplicates++;
     }
@@ -350,26 +443,226 @@ export class Subscription extends EventTarget {
 
   // The message itself is dropped: it comes again, behind what is missing.
   #repair({ offset }) {
-    this[start]();
+    this.start();
     const { offset: after } = this.position;
-    this.#setState('resuming');
-    tell(this, 'error', {
-      code: 'hole',
-      message: `messages between ${after} and ${offset} did not come; asking for them`,
-      group: this.group,
-    });
+    this.#resuming();
+    const message = `messages between ${after} and ${offset} did not come; asking for them`;
+    this.#tellError({ code: 'hole', message });
   }
 
   #missed(gap) {
-    if (!gap) return;
-    this.#core.counters.gaps++;
-    tell(this, 'gap', { group: this.group, ...gap });
+    if (gap) this.#each((subscription) => subscription[onGap](gap));
+  }
+}
+
+// For the client only.
+const onJoined = Symbol('onJoined');
+const onResuming = Symbol('onResuming');
+const onMessage = Symbol('onMessage');
+const onGap = Symbol('onGap');
+const end = Symbol('end');
+
+// What one caller of join holds of a membership. The first of them decides from where the group is
+// joined. A later one that asks for more than what comes from now on fetches that from the history,
+// while what comes is not told here but fetched as well; when nothing is left it is live.
+export class Subscription extends EventTarget {
+  #core;
+  #membership;
+  #state = 'joining'; // joining → joined ⇄ resuming; left, failed: over
+  // A position: what is not after it was told here, or was not asked for. null: the membership's.
+  #own;
+  #last; // newest messages to fetch, if there is no position yet
+  #isLive;
+  #isFetching = false;
+  #emptyRounds = 0; // of fetching
+  #timer; // until the next fetch
+  #settleJoined;
+
+  constructor(core, membership, isFirst, { since, last }) {
+    super();
+    this.#core = core;
+    this.#membership = membership;
+    this.#isLive = isFirst || !(since || last !== undefined);
+    this.#last = last;
+    if (isFirst) this.#own = null;
+    else if (this.#isLive) this.#own = membership.best ?? undefined; // then it is that of the join
+    else this.#own = since ? { epoch: since.epoch, offset: since.offset } : null;
+    this.group = membership.group;
+    this.joined = new Promise((resolve, reject) => {
+      this.#settleJoined = { resolve, reject };
+    });
+    this.joined.catch(() => {}); // the state and the error event tell it, too
+    membership.add(this);
+    if (isFirst) return;
+    // Not before the caller could listen.
+    Promise.resolve().then(() => membership.state === 'joined' && this.#begin());
+  }
+
+  get state() {
+    return this.#state;
+  }
+
+  get position() {
+    const { position } = this.#membership;
+    const own = this.#own;
+    if (!this.#isLive) return own ? { ...own } : null;
+    const isLater = position && (own?.epoch !== position.epoch || position.offset > own.offset);
+    const later = isLater ? position : own;
+    return later ? { ...later } : null;
+  }
+
+  send(message, options) {
+    return this.#core.send(this.group, message, options);
+  }
+
+  async history({ since, last, limit } = {}) {
+    if (this.#isOver()) {
+      throw new ChannelError('not_joined', 'the group is not joined', { group: this.group });
+    }
+    return this.#core.history(this, this.#membership, { since, last, limit });
+  }
+
+  leave() {
+    if (this.#isOver()) return;
+    this.#over('left', new ChannelError('left', 'the group was left', { group: this.group }));
+  }
+
+  // The membership is joined, for the first time or again.
+  [onJoined](head, recovered) {
+    if (this.#state === 'resuming') this.#setState('joined', { recovered, head });
+    else if (this.#isLive) this.#joinedNow(head, recovered);
+    else this.#begin();
+  }
+
+  [onResuming]() {
+    if (this.#state === 'joined') this.#setState('resuming');
+  }
+
+  [onMessage](publication) {
+    if (!this.#isLive || this.#hasTold(publication.epoch, publication.offset)) return;
+    this.#begin();
+    this.#tellMessage(publication);
+  }
+
+  [onGap](gap) {
+    if (!this.#isLive || this.#hasTold(gap.epoch, gap.before - 1)) return;
+    this.#begin();
+    const after = this.#own?.epoch === gap.epoch ? Math.max(gap.after, this.#own.offset) : gap.after;
+    this.#tellGap({ ...gap, after });
+  }
+
+  [end](state, error) {
+    if (this.#isOver()) return;
+    this.#core.env.clearTimeout(this.#timer);
+    this.#settleJoined.reject(error);
+    this.#setState(state, { error });
+  }
+
+  #isOver() {
+    return this.#state === 'left' || this.#state === 'failed';
+  }
+
+  #over(state, error) {
+    this.#membership.remove(this);
+    this[end](state, error);
+  }
+
+  #hasTold(epoch, offset) {
+    return this.#own?.epoch === epoch && offset <= this.#own.offset;
+  }
+
+  #begin() {
+    if (this.#state !== 'joining' || this.#isFetching) return;
+    if (this.#isLive) this.#joinedNow(this.#membership.best, true);
+    else this.#fetch();
+  }
+
+  #joinedNow(head, recovered) {
+    if (this.#isLive && this.#own === undefined) this.#own = head;
+    this.#settleJoined.resolve(head);
+    this.#setState('joined', { recovered, head });
   }
 
   #setState(state, fields) {
     if (this.#state === state) return;
     this.#state = state;
     tell(this, 'state', { state, ...fields });
+  }
+
+  #tellMessage(publication) {
+    this.#core.counters.messages++;
+    tell(this, 'message', publication);
+  }
+
+  #tellGap(gap) {
+    this.#core.counters.gaps++;
+    tell(this, 'gap', { group: this.group, ...gap });
+  }
+
+  async #fetch() {
+    this.#isFetching = true; // until it is live
+    try {
+      await this.#membership.inTurn(async () => {
+        if (this.#isOver()) return;
+        const from = this.#own ? { since: this.#own } : { last: this.#last };
+        this.#fetched(await this.#core.history(this, this.#membership, from));
+      });
+    } catch (error) {
+      if (!this.#isOver()) this.#fetchFailed(error);
+    }
+  }
+
+  #fetchFailed(error) {
+    if (error.code === 'timeout' || error.code === 'queue_full') this.#fetchLater();
+    else this.#over('failed', error);
+    tell(this, 'error', { code: error.code, message: error.message, group: this.group });
+  }
+
+  #fetchLater() {
+    this.#timer = this.#core.env.setTimeout(() => this.#fetch(), this.#core.spread(RETRY_MS));
+  }
+
+  #fetched({ epoch, offset, recovered, publications, more }) {
+    if (this.#isOver()) return;
+    if (this.#state === 'joining') this.#joinedNow({ epoch, offset }, recovered);
+    if (!recovered && this.#own) {
+      const reason = this.#own.epoch === epoch ? 'retention' : 'epoch';
+      this.#missedUpTo(epoch, publications[0]?.previousOffset ?? offset, reason);
+    }
+    for (const publication of publications) {
+      if (this.#isOver()) return;
+      if (this.#hasTold(publication.epoch, publication.offset)) continue;
+      if (this.#own) this.#missedUpTo(epoch, publication.previousOffset, 'retention');
+      this.#own = { epoch, offset: publication.offset };
+      this.#tellMessage(publication);
+    }
+    if (this.#isOver()) return;
+    this.#own ??= { epoch, offset };
+    this.#goOn(more, publications.length > 0);
+  }
+
+  #missedUpTo(epoch, offset, reason) {
+    if (this.#hasTold(epoch, offset)) return;
+    const after = this.#own.offset;
+    this.#own = { epoch, offset };
+    this.#tellGap({ epoch, after, before: offset + 1, reason });
+  }
+
+  // What came for the membership meanwhile and is not in what was fetched is fetched next.
+  #goOn(more, hasBrought) {
+    const { newest } = this.#membership;
+    if (!more && (!newest || this.#hasTold(newest.epoch, newest.offset))) {
+      this.#isLive = true;
+    } else if (hasBrought) {
+      this.#emptyRounds = 0;
+      this.#fetch();
+    } else if (++this.#emptyRounds < REPAIRS_MAX) {
+      this.#fetchLater();
+    } else {
+      // Of an epoch that the membership does not know yet, or the server contradicts itself.
+      this.#isLive = true;
+      if (newest.epoch === this.#own.epoch) this.#missedUpTo(newest.epoch, newest.offset, 'hole');
+    }
   }
 }
 
@@ -389,18 +682,21 @@ class Outbox {
     this.#core = core;
   }
 
-  // request: {group, cmd, fields, json (of the message, if any), timeoutMs, needs (a Subscription
-  // that must be joined, if any)}
+  // request: {group, cmd, fields, body (see toBody, if any), timeoutMs, needs (a Membership that
+  // must be joined, if any), owner (a Subscription that it ends with, if any)}
   add(request) {
-    const { group, cmd, fields, json, timeoutMs } = request;
+    const { group, cmd, fields, body, timeoutMs } = request;
     const id = this.#core.nextId();
     let text = JSON.stringify({ id, cmd, group_id: group, ...fields });
-    if (json !== undefined) text = `${text.slice(0, -1)},"message":${json}}`;
+    if (body !== undefined) text = `${text.slice(0, -1)},${body}}`;
     const bytes = encoder.encode(text).length;
     const refuse = (code, what) => Promise.reject(new ChannelError(code, what, { group }));
     if (bytes > this.#core.messageBytesMax) return refuse('too_large', this.#tooLargeText(bytes));
-    const why = unreadableBecause(text);
-    if (why) return refuse('bad_request', `the server could not read the message: ${why}`);
+    // An edge answers what it cannot read without the id, so nobody would learn of it.
+    if (HALF_CHARACTER.test(text)) {
+      const why = 'it has half of a character, a lone surrogate';
+      return refuse('bad_request', `the server could not read the message: ${why}`);
+    }
     const { queueMessagesMax, queueBytesMax } = this.#core.options;
     if (this.#requests.size >= queueMessagesMax || this.#bytes + bytes > queueBytesMax) {
       const what = `${this.#requests.size} messages of ${this.#bytes} bytes wait already`;
@@ -452,10 +748,10 @@ class Outbox {
     return true;
   }
 
-  // Gives up all, or what needs that subscription.
-  fail(code, message, subscription) {
+  // Gives up all, or what has that owner.
+  fail(code, message, owner) {
     for (const entry of [...this.#requests.values()]) {
-      if (!subscription || entry.needs === subscription) this.#fail(entry, code, message);
+      if (!owner || entry.owner === owner) this.#fail(entry, code, message);
     }
   }
 
@@ -767,7 +1063,7 @@ class Core {
   #client;
   #connection;
   #outbox = new Outbox(this);
-  #subscriptions = new Map(); // group → Subscription
+  #memberships = new Map(); // group → Membership
   #lastId = 0;
   #ended = null; // {code, text}: why nothing is possible any more
   #unwatchPage;
@@ -827,59 +1123,55 @@ class Core {
     if (options.since && options.last !== undefined) throw new TypeError('since or last, not both');
     if (LONE_SURROGATE.test(group)) throw new TypeError('the group has half of a character');
     if (this.#ended) throw new ChannelError(this.#ended.code, this.#ended.text, { group });
-    if (this.#subscriptions.has(group)) {
-      throw new ChannelError('already_joined', `group ${group} is joined already`, { group });
-    }
-    const subscription = new Subscription(this, group, options);
-    this.#subscriptions.set(group, subscription);
-    if (this.isOpen) subscription[start]();
+    const held = this.#memberships.get(group);
+    if (held) return new Subscription(this, held, false, options);
+    const membership = new Membership(this, group, options);
+    this.#memberships.set(group, membership);
+    const subscription = new Subscription(this, membership, true, options);
+    if (this.isOpen) membership.start();
     return subscription;
   }
 
-  leave(subscription) {
-    if (this.isOpen) this.command('leave_group', subscription.group);
-    this.#forget(subscription);
+  leave(membership) {
+    if (this.isOpen) this.command('leave_group', membership.group);
+    this.#memberships.delete(membership.group);
+    this.#outbox.pump(); // what waited for its join waits no more
   }
 
-  #forget(subscription) {
-    this.#subscriptions.delete(subscription.group);
+  failOwned(subscription) {
     this.#outbox.fail('not_joined', 'the group is not joined any more', subscription);
-    this.#outbox.pump(); // what waited for its join waits no more
   }
 
   // Also of a group that is not joined at all.
   hasAsked(group) {
-    return this.#subscriptions.get(group)?.[hasAsked] ?? true;
+    return this.#memberships.get(group)?.hasAsked ?? true;
   }
 
   async send(group, message, options = {}) {
     if (this.#ended) throw new ChannelError(this.#ended.code, this.#ended.text, { group });
-    const json = JSON.stringify(message);
-    if (json === undefined) throw new TypeError('the message is not JSON');
+    const body = toBody(message, group);
     const key = options.key ?? randomKey();
     const timeoutMs = options.timeoutMs ?? this.options.sendTimeoutMs;
     const answer = await this.#outbox.add({
       group,
       cmd: 'send_to_group',
       fields: { key },
-      json,
+      body,
       timeoutMs: Math.min(timeoutMs, SEND_TIMEOUT_MAX_MS),
     });
     const { epoch, offset, duplicate = false } = answer;
     return { epoch, offset, duplicate, key };
   }
 
-  async history(subscription, fields) {
-    const { group } = subscription;
-    if (this.#subscriptions.get(group) !== subscription) {
-      throw new ChannelError('not_joined', 'the group is not joined', { group });
-    }
+  async history(owner, membership, fields) {
+    const { group } = membership;
     const { epoch, offset, recovered, publications, more } = await this.#outbox.add({
       group,
       cmd: 'history',
       fields,
       timeoutMs: this.options.sendTimeoutMs,
-      needs: subscription,
+      needs: membership,
+      owner,
     });
     const whole = publications.map((frame) => toPublication({ epoch, group_id: group, ...frame }));
     return { epoch, offset, recovered, publications: whole, more };
@@ -913,21 +1205,21 @@ class Core {
     if (this.server !== null) this.counters.reconnects++;
     this.server = server ?? '';
     this.messageBytesMax = limits?.message_bytes ?? Infinity;
-    for (const subscription of this.#subscriptions.values()) subscription[start]();
+    for (const membership of this.#memberships.values()) membership.start();
     this.#outbox.pump(); // after the joins, so that a member gets what it sends
   }
 
   #received(frame) {
     if (frame.id !== undefined) {
       if (this.#outbox.onAnswer(frame)) return;
-      for (const subscription of this.#subscriptions.values()) {
-        if (subscription[onAnswer](frame)) return;
+      for (const membership of this.#memberships.values()) {
+        if (membership.onAnswer(frame)) return;
       }
       return; // of a leave, or of what was given up
     }
-    const subscription = this.#subscriptions.get(frame.group_id);
-    if (subscription) {
-      subscription[onFrame](frame);
+    const membership = this.#memberships.get(frame.group_id);
+    if (membership) {
+      membership.onFrame(frame);
     } else if (frame.event === 'error') {
       tell(this.#client, 'error', { code: frame.code, message: frame.message });
     }
@@ -935,7 +1227,7 @@ class Core {
 
   #lost() {
     this.#outbox.onLost();
-    for (const subscription of this.#subscriptions.values()) subscription[onLost]();
+    for (const membership of this.#memberships.values()) membership.onLost();
   }
 
   #stopped(code, reason) {
@@ -943,13 +1235,13 @@ class Core {
     const byUs = code === 1000;
     const word = byUs ? 'closed' : 'stopped';
     const text = byUs ? reason : `the server closed with ${code} ${reason}`;
-    const subscriptions = [...this.#subscriptions.values()];
-    this.#subscriptions.clear();
+    const memberships = [...this.#memberships.values()];
+    this.#memberships.clear();
     this.#ended = { code: word, text };
     this.#outbox.onLost();
     this.#outbox.fail(word, text);
-    for (const subscription of subscriptions) {
-      subscription[end](byUs ? 'left' : 'failed', new ChannelError(word, text));
+    for (const membership of memberships) {
+      membership.stop(byUs ? 'left' : 'failed', new ChannelError(word, text));
     }
     if (!byUs) tell(this.#client, 'error', { code: word, message: text });
   }

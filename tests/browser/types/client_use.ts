@@ -31,6 +31,7 @@ channel.addEventListener('error', ({ code, message }: ChannelErrorEvent) =>
 channel.addEventListener('message', () => {});
 // @ts-expect-error: no such state
 if (channel.state === 'closed') channel.close();
+if (channel.state === 'unavailable' || channel.state === 'unreachable') channel.retryNow();
 
 const kept: Position | null = JSON.parse('null');
 const room: Subscription<Chat> = channel.join<Chat>(123, { since: kept });
@@ -63,6 +64,12 @@ room.addEventListener('state', ({ state, recovered, error }) => {
 room.addEventListener('gap', ({ reason }) => reason === 'unknown');
 // @ts-expect-error: a subscription comes from join
 new Subscription();
+const target: EventTarget = room;
+for (const each of [target, channel, channel.join('any')]) each.dispatchEvent(new Event('x'));
+room.addEventListener('message', { handleEvent: ({ message }) => console.log(message.text) });
+room.addEventListener('message', null);
+// @ts-expect-error: no such event
+room.removeEventListener('closed', () => {});
 
 export async function talk(): Promise<Publication<Chat>[]> {
   const joined: Position = await room.joined;
@@ -70,6 +77,13 @@ export async function talk(): Promise<Publication<Chat>[]> {
   console.log(joined.epoch === sent.epoch, sent.duplicate, room.position?.offset, channel.server);
   try {
     await channel.send('789', ['any', { json: null }]);
+    await channel.send<Chat>('789', { text: 'typed' });
+    await room.send(new Uint8Array([0, 255]));
+    await channel.send('789', new ArrayBuffer(3));
+    // @ts-expect-error: not what this room is for
+    await room.send({ words: 'hello' });
+    // @ts-expect-error: nor is a bare string
+    await room.send('hello');
   } catch (error) {
     if (error instanceof ChannelError && error.maybePublished) console.log(error.code, error.group);
   }
