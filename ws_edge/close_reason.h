@@ -23,6 +23,10 @@ inline constexpr CloseReason kClosedForUpstream{4002, "upstream_lost",
                                                 "the channel service cannot be reached from here"};
 inline constexpr CloseReason kClosedAsSlow{4008, "slow", "slow consumer"};
 inline constexpr CloseReason kClosedForPong{4012, "no_pong", "no pong"};
+// The edge's log tells more.
+inline constexpr CloseReason kClosedForOrigin{
+    4507, "forbidden_origin",
+    "pages of this origin may not connect: see --allowed_origins, and X-Forwarded-Host of proxies"};
 inline constexpr CloseReason kConnectionLost{1006, "lost", ""};
 
 }  // namespace edge

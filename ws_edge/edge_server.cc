@@ -30,15 +30,17 @@ EdgeServer::EdgeServer(boost::asio::io_context& loop, EdgeOptions options,
                        flush_list_,
                        router_,
                        *this},
-      http_context_{options_.name,
-                    WebFiles(),
-                    options_.allowed_origins,
-                    options_.limits,
-                    metrics_,
-                    [this] { return WhyNoPlace(); },
-                    [this](Socket socket, const HttpRequest& request) {
-                      OnUpgrade(std::move(socket), request);
-                    }},
+      refusal_log_(clock, [](std::string_view line) { spdlog::warn("{}", line); }),
+      http_context_{
+          options_.name,
+          WebFiles(),
+          options_.access,
+          options_.limits,
+          metrics_,
+          refusal_log_,
+          [this] { return WhyNoPlace(); },
+          [this] { return WhyNotReady(); },
+          [this](Socket socket, const Upgrade& upgrade) { OnUpgrade(std::move(socket), upgrade); }},
       listener_(loop, [this](Socket socket, const Endpoint&) { OnConnection(std::move(socket)); }),
       sweep_timer_(loop),
       ping_timer_(loop) {}
@@ -48,6 +50,7 @@ EdgeServer::~EdgeServer() = default;
 absl::StatusOr<EdgeServer::Endpoint> EdgeServer::Start(const Endpoint& endpoint) {
   auto bound = listener_.Listen(endpoint);
   if (!bound.ok()) return bound;
+  http_context_.loopback_listener = bound->address().is_loopback();
   link_.Start(&router_);
   StartSweepTimer();
   StartPingTimer();
@@ -71,14 +74,15 @@ std::string EdgeServer::WhyNoPlace() const {
   return {};
 }
 
-void EdgeServer::OnUpgrade(Socket socket, const HttpRequest& request) {
+void EdgeServer::OnUpgrade(Socket socket, const Upgrade& upgrade) {
   const uint64_t id = ++last_session_id_;
-  auto session = std::make_shared<Session>(session_context_, id, std::move(socket));
+  auto session = std::make_shared<Session>(session_context_, id, std::move(socket), upgrade.client);
   BucketOf(id).emplace(id, session);
   ++session_count_;
   metrics_.sessions.Increment();
   metrics_.sessions_opened.Increment();
-  session->Start(request);
+  session->Start(upgrade.request);
+  if (!upgrade.origin_allowed) session->Close(kClosedForOrigin);  // once it is accepted
 }
 
 void EdgeServer::OnSessionOver(Session* session, const CloseReason& reason) {
@@ -116,6 +120,7 @@ void EdgeServer::StartSweepTimer() {
     if (error) return;
     router_.OnTick();
     SweepDeadlines();
+    refusal_log_.OnTick();
     if (draining_) DrainSome();
     StartSweepTimer();
   });

@@ -32,7 +32,7 @@ namespace edge {
 struct EdgeOptions {
   std::string name;
   std::string instance;  // unique over all edges and their restarts
-  std::vector<std::string> allowed_origins;
+  AccessRules access;
   EdgeLimits limits;
   channel::ChannelClientOptions client;
 };
@@ -65,7 +65,7 @@ class EdgeServer final : private SessionObserver {
   };
 
   void OnConnection(Socket socket);
-  void OnUpgrade(Socket socket, const HttpRequest& request);
+  void OnUpgrade(Socket socket, const Upgrade& upgrade);
   std::string WhyNoPlace() const;
   size_t connection_count() const {
     return session_count_ + static_cast<size_t>(http_count_.use_count());
@@ -92,6 +92,7 @@ class EdgeServer final : private SessionObserver {
   ChannelLink link_;
   Router router_;
   SessionContext session_context_;
+  RefusalLog refusal_log_;
   HttpContext http_context_;
   Listener listener_;
   boost::asio::steady_timer sweep_timer_;

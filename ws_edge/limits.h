@@ -11,6 +11,8 @@ namespace edge {
 
 // HTTP before the upgrade: a browser with cookies stays well below.
 inline constexpr size_t kHttpHeaderBytesMax = 8 << 10;
+// The PROXY protocol's header, with its TLVs; 536 bytes hold all that haproxy adds by itself.
+inline constexpr size_t kProxyHeaderBytesMax = 4 << 10;
 // Fixed by the contract.
 inline constexpr size_t kGroupIdBytesMax = 255;
 inline constexpr int kJsonDepthMax = 32;

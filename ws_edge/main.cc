@@ -37,8 +37,19 @@ ABSL_FLAG(std::string, state_file, "", "File that gets pid and addresses once th
 ABSL_FLAG(bool, insecure, false, "Allow to listen on addresses that other machines can reach");
 ABSL_FLAG(
     std::vector<std::string>, allowed_origins, {},
-    "Origins, as https://example.org, whose pages may connect besides pages of this host; * = "
-    "all");
+    "Origins whose pages may connect besides pages of this very server (scheme, host and port): "
+    "https://example.org, https://*.example.org, null (sandboxed pages), * = all");
+ABSL_FLAG(std::vector<std::string>, server_names, {},
+          "Names, with or without port, under which browsers reach this server: example.org, "
+          "*.example.org:8443; * = any. Default: any, but on loopback addresses only names of this "
+          "machine, unless a proxy adds headers; WebSockets under other names get 421");
+ABSL_FLAG(std::vector<std::string>, trusted_proxies,
+          std::vector<std::string>({"127.0.0.0/8", "::1"}),
+          "Addresses of proxies, as 10.0.0.0/8, that are believed what they say of clients: "
+          "Forwarded, X-Forwarded-For, -Host and -Proto, PROXY protocol");
+ABSL_FLAG(bool, proxy_protocol, false,
+          "Each connection to --listen comes from a trusted proxy and begins with a header of the "
+          "PROXY protocol, version 1 or 2; others are closed");
 ABSL_FLAG(uint64_t, message_bytes_max, edge::EdgeLimits{}.message_bytes_max,
           "Largest WebSocket message of a client; longer ones close with 1009");
 ABSL_FLAG(uint64_t, groups_per_connection_max, edge::EdgeLimits{}.groups_per_connection_max,
@@ -87,6 +98,21 @@ absl::StatusOr<EdgeLimits> LimitsFromFlags() {
   return limits;
 }
 
+absl::StatusOr<AccessRules> AccessFromFlags() {
+  AccessRules access;
+  auto proxies = AddressRanges::Parse("--trusted_proxies", absl::GetFlag(FLAGS_trusted_proxies));
+  if (!proxies.ok()) return proxies.status();
+  access.trusted_proxies = *std::move(proxies);
+  access.proxy_protocol = absl::GetFlag(FLAGS_proxy_protocol);
+  auto origins = AllowedOrigins::Parse(absl::GetFlag(FLAGS_allowed_origins));
+  if (!origins.ok()) return origins.status();
+  access.allowed_origins = *std::move(origins);
+  auto names = ServerNames::Parse(absl::GetFlag(FLAGS_server_names));
+  if (!names.ok()) return names.status();
+  access.server_names = *std::move(names);
+  return access;
+}
+
 // Edges with numbers in their names, as deploy scripts give them, take the addresses evenly.
 size_t PlaceOf(std::string_view name) {
   size_t digits = 0;
@@ -116,7 +142,9 @@ int Main(int argc, char** argv) {
   const auto limits = LimitsFromFlags();
   if (!limits.ok()) return channel::Fail(channel::kExitConfig, limits.status());
   options.limits = *limits;
-  options.allowed_origins = absl::GetFlag(FLAGS_allowed_origins);
+  auto access = AccessFromFlags();
+  if (!access.ok()) return channel::Fail(channel::kExitUsage, access.status());
+  options.access = *std::move(access);
   const bool insecure = absl::GetFlag(FLAGS_insecure);
   const auto listen = channel::ParseListenFlag("--listen", absl::GetFlag(FLAGS_listen), insecure);
   const auto admin_listen =
@@ -145,6 +173,13 @@ int Main(int argc, char** argv) {
   channel::ProcessSignals signals(
       loop, channel::AddCounter(*registry, "channel_reloads_total", "SIGHUPs obeyed"),
       absl::GetFlag(FLAGS_log_level_file));
+  if (!listen.address().is_loopback() && options.access.server_names.empty()) {
+    spdlog::warn(
+        "--server_names is not given: browsers may open WebSockets to {} under any name, also "
+        "under "
+        "one that a foreign site makes to mean this machine",
+        channel::ToString(listen));
+  }
   EdgeServer server(loop, options, clock, *registry);
   channel::AdminServer admin(loop);
   // The admin server runs on the edge's loop: that it answers shows that the loop turns.

@@ -2,12 +2,13 @@
 
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http.hpp>
+#include <limits>
 #include <utility>
 
-#include "channel_service/base/address.h"
+#include "ws_edge/net/access.h"
+#include "ws_edge/net/request_checks.h"
 #include "ws_edge/protocol/encode.h"
 #include "ws_edge/router.h"
 
@@ -17,27 +18,20 @@ namespace {
 namespace net = boost::asio;
 namespace websocket = boost::beast::websocket;
 
-bool OffersEnveloped(const HttpRequest& request) {
-  namespace http = boost::beast::http;
-  const auto headers = request.equal_range(http::field::sec_websocket_protocol);  // may be repeated
-  return std::any_of(headers.first, headers.second, [](const auto& header) {
-    const http::token_list offered(header.value());
-    return std::any_of(offered.begin(), offered.end(), [](const auto& name) {
-      return std::string_view(name.data(), name.size()) == kEnvelopedSubprotocol;
-    });
-  });
-}
-
 // A long message is read in pieces of this size.
 constexpr size_t kReadChunkBytes = 8 << 10;
 
 }  // namespace
 
-Session::Session(SessionContext& context, uint64_t id, Socket socket)
-    : context_(context), id_(id), web_socket_(std::move(socket), &context.flush_list) {
+Session::Session(SessionContext& context, uint64_t id, Socket socket,
+                 const net::ip::tcp::endpoint& client)
+    : context_(context),
+      id_(id),
+      client_(client),
+      web_socket_(std::move(socket), &context.flush_list) {
   // Beast would end an oversize message without a word; OnRead does it with the limit in the
-  // reason.
-  web_socket_.read_message_max(0);
+  // reason. Left to Beast is a length that no message may have; see CorkedStream::AppendControl.
+  web_socket_.read_message_max(std::numeric_limits<int64_t>::max());
   web_socket_.set_option(websocket::stream_base::timeout{websocket::stream_base::none(),
                                                          websocket::stream_base::none(), false});
 }
@@ -48,7 +42,7 @@ void Session::Start(const HttpRequest& request) {
   net::ip::tcp::no_delay no_delay(true);
   CorkedStream::Error ignored;
   stream().socket().set_option(no_delay, ignored);
-  if (OffersEnveloped(request)) dialect_ = Dialect::kEnveloped;
+  if (OffersSubprotocol(request, kEnvelopedSubprotocol)) dialect_ = Dialect::kEnveloped;
   web_socket_.set_option(
       websocket::stream_base::decorator([this](websocket::response_type& response) {
         if (dialect_ == Dialect::kEnveloped) {
@@ -183,7 +177,7 @@ void Session::SayBye(const CloseReason& reason, std::chrono::milliseconds reconn
 void Session::Close(const CloseReason& reason, std::string_view text) {
   if (closing_) return;
   if (!accepted_) {
-    close_reason_ = &reason;
+    if (close_reason_ == nullptr) close_reason_ = &reason;
     return;
   }
   closing_ = true;
@@ -223,12 +217,10 @@ void Session::OnOver(CorkedStream::Error error) {
 }
 
 std::string Session::Describe() const {
-  CorkedStream::Error error;
-  const auto peer = stream().socket().remote_endpoint(error);
   const auto age = std::chrono::duration_cast<std::chrono::seconds>(
       std::chrono::steady_clock::now() - opened_at_);
   return fmt::format("{} {} {} groups={} queued_bytes={} in={} out={} age={}s\n", id_,
-                     channel::ToString(peer), dialect_ == Dialect::kPlain ? "plain" : "enveloped",
+                     DescribeClient(client_), dialect_ == Dialect::kPlain ? "plain" : "enveloped",
                      memberships_.size(), stream().queued_bytes(), messages_in_, stream().offered(),
                      age.count());
 }

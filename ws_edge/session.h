@@ -66,7 +66,9 @@ class Session : public std::enable_shared_from_this<Session> {
     uint32_t place;
   };
 
-  Session(SessionContext& context, uint64_t id, Socket socket);
+  // `client` is the browser's address as far as it is known, for people.
+  Session(SessionContext& context, uint64_t id, Socket socket,
+          const boost::asio::ip::tcp::endpoint& client = {});
   ~Session();
 
   // Answers the upgrade request and begins to read.
@@ -107,7 +109,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   uint64_t id() const { return id_; }
   channel::SteadyTime opened_at() const { return opened_at_; }
-  // One line for an operator: peer, groups, queue, counts, age.
+  // One line for an operator: client, groups, queue, counts, age.
   std::string Describe() const;
 
   // For the router.
@@ -125,6 +127,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   SessionContext& context_;
   const uint64_t id_;
+  const boost::asio::ip::tcp::endpoint client_;
   boost::beast::websocket::stream<CorkedStream, /*deflateSupported=*/false> web_socket_;
   // Most commands fit; a longer message is gathered in assembly_, which is empty otherwise.
   std::array<char, 128> read_buffer_;

@@ -4,7 +4,7 @@
 #include <map>
 #include <string>
 
-#include "ws_edge/net/http_upgrade.h"
+#include "ws_edge/net/web_file.h"
 
 namespace edge {
 

@@ -21,7 +21,9 @@ std::string Excerpt(const std::string& text) { return text.substr(0, 300); }
 
 WebSocketClient::WebSocketClient(std::uint16_t port, const ConnectOptions& options)
     : answers_pings_(options.answers_pings), connection_(port, options.tcp) {
-  std::string request = UpgradeRequestHead(options.path, "127.0.0.1:" + std::to_string(port));
+  const std::string host =
+      options.host.empty() ? "127.0.0.1:" + std::to_string(port) : options.host;
+  std::string request = options.before + UpgradeRequestHead(options.path, host);
   for (const auto& [name, value] : options.headers) request += name + ": " + value + "\r\n";
   if (!options.subprotocols.empty()) {
     request += "Sec-WebSocket-Protocol: " + options.subprotocols + "\r\n";

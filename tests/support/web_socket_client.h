@@ -42,6 +42,8 @@ std::string EncodeText(std::string_view text);
 
 struct ConnectOptions {
   std::string path = "/";
+  std::string host;    // empty = 127.0.0.1 and the port
+  std::string before;  // sent before the request: a header of the PROXY protocol
   std::vector<std::pair<std::string, std::string>> headers;  // beside those that the upgrade needs
   std::string subprotocols;  // offered, as in the header: "a, b"; empty = none
   TcpOptions tcp;

@@ -2,16 +2,17 @@
 
 #include <spdlog/fmt/fmt.h>
 
-#include <algorithm>
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/string.hpp>
 #include <boost/beast/http.hpp>
-#include <boost/beast/websocket/rfc6455.hpp>
-#include <cctype>
 #include <chrono>
 #include <optional>
 #include <utility>
+
+#include "channel_service/base/strings.h"
+#include "ws_edge/net/http_answer.h"
+#include "ws_edge/net/proxy_protocol.h"
+#include "ws_edge/net/request_checks.h"
 
 namespace edge {
 namespace {
@@ -23,33 +24,7 @@ namespace http = beast::http;
 using Clock = std::chrono::steady_clock;
 using LoopTimer = net::basic_waitable_timer<Clock, net::wait_traits<Clock>, LoopExecutor>;
 
-// No script but our own files, no frames, no forms: an injected text cannot become code.
-constexpr char kContentSecurityPolicy[] =
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; "
-    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
 std::string_view View(beast::string_view text) { return {text.data(), text.size()}; }
-
-// The host of "host:port", "[::1]:port" or "scheme://host:port", in lower case.
-std::string HostOf(std::string_view text) {
-  if (const size_t scheme = text.find("://"); scheme != std::string_view::npos) {
-    text.remove_prefix(scheme + 3);
-  }
-  size_t end = text.size();
-  if (!text.empty() && text.front() == '[') {
-    end = std::min(text.size(), text.find(']') + 1);
-  } else {
-    end = std::min(end, text.find_first_of(":/"));
-  }
-  std::string host(text.substr(0, end));
-  std::transform(host.begin(), host.end(), host.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return host;
-}
-
-bool IsLoopbackName(const std::string& host) {
-  return host == "localhost" || host == "127.0.0.1" || host == "[::1]";
-}
 
 class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
  public:
@@ -63,40 +38,94 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   }
 
   void Start() {
-    timer_.expires_after(context_.limits.upgrade_timeout);
-    timer_.async_wait([weak = weak_from_this()](const beast::error_code& error) {
+    beast::error_code error;
+    peer_ = socket_.remote_endpoint(error);
+    if (error) return;  // the client is gone
+    peer_.address(Unmapped(peer_.address()));
+    SetTimer(context_.limits.upgrade_timeout, &HttpConnection::OnTimeout);
+    if (context_.access.proxy_protocol) {
+      ReadProxy();
+    } else {
+      ReadRequest();
+    }
+  }
+
+ private:
+  void SetTimer(std::chrono::milliseconds time, void (HttpConnection::*then)()) {
+    timer_.expires_after(time);
+    timer_.async_wait([weak = weak_from_this(), then](const beast::error_code& error) {
       const auto self = weak.lock();
-      if (!error && self != nullptr) self->OnTimeout();
+      if (error || self == nullptr) return;
+      // It may have been set anew while this waited for its turn.
+      if (self->timer_.expiry() <= Clock::now()) (self.get()->*then)();
     });
+  }
+
+  void OnTimeout() {
+    timed_out_ = true;
+    socket_.cancel();
+  }
+
+  void ReadProxy() {
+    if (!context_.access.trusted_proxies.Contain(peer_.address())) {
+      RefuseProxy("its address is not in --trusted_proxies");
+      return;
+    }
+    const ProxyHeader header =
+        ReadProxyHeader({static_cast<const char*>(buffer_.data().data()), buffer_.size()});
+    switch (header.state) {
+      case ProxyHeader::State::kMalformed:
+        RefuseProxy(header.why);
+        return;
+      case ProxyHeader::State::kComplete:
+        buffer_.consume(header.bytes);
+        by_proxy_protocol_ = true;
+        if (header.client.has_value()) peer_ = *header.client;
+        ReadRequest();
+        return;
+      case ProxyHeader::State::kIncomplete:
+        break;
+    }
+    socket_.async_read_some(buffer_.prepare(kProxyHeaderBytesMax - buffer_.size()),
+                            [self = shared_from_this()](const beast::error_code& error, size_t n) {
+                              self->buffer_.commit(n);
+                              if (!error) {
+                                self->ReadProxy();
+                              } else if (self->timed_out_) {
+                                self->RefuseProxy("it was not complete in time");
+                              }  // Otherwise the client is gone.
+                            });
+  }
+
+  // Closes without an answer: the other end need not speak HTTP.
+  void RefuseProxy(std::string_view why) {
+    context_.metrics.Refused("proxy_protocol").Increment();
+    context_.refusals.Add(
+        RefusalLog::Kind::kProxyProtocol,
+        fmt::format("closed a connection of {}, which must begin with a header of the PROXY "
+                    "protocol (--proxy_protocol): {}",
+                    DescribeClient(peer_), why));
+    Close();
+  }
+
+  void ReadRequest() {
     http::async_read_header(socket_, buffer_, parser_,
                             [self = shared_from_this()](const beast::error_code& error, size_t) {
                               self->OnRequest(error);
                             });
   }
 
- private:
-  using Response = http::response<http::string_body>;
-
-  void OnTimeout() {
-    if (answering_) {
-      Close();  // the reader of our answer is too slow
-      return;
-    }
-    timed_out_ = true;
-    socket_.cancel();
-  }
-
   void OnRequest(const beast::error_code& error) {
     if (timed_out_) {
-      Refuse(http::status::request_timeout, "the HTTP request was not complete in time");
+      Refuse({http::status::request_timeout, "the HTTP request was not complete in time"});
     } else if (error == http::error::header_limit || error == http::error::buffer_overflow) {
-      Refuse(http::status::request_header_fields_too_large,
-             fmt::format("the HTTP header is too large; at most {} bytes are allowed",
-                         kHttpHeaderBytesMax));
+      Refuse({http::status::request_header_fields_too_large,
+              fmt::format("the HTTP header is too large; at most {} bytes are allowed",
+                          kHttpHeaderBytesMax)});
     } else if (error.category() == http::make_error_code(http::error::end_of_stream).category() &&
                error != http::error::end_of_stream && error != http::error::partial_message) {
-      Refuse(http::status::bad_request,
-             fmt::format("not an HTTP/1.1 request: {}", error.message()));
+      Refuse(
+          {http::status::bad_request, fmt::format("not an HTTP/1.1 request: {}", error.message())});
     } else if (!error) {
       Route();
     }
@@ -105,122 +134,144 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
 
   void Route() {
     const HttpRequest& request = parser_.get();
-    const bool wants_upgrade =
-        http::token_list(request[http::field::connection]).exists("upgrade") ||
-        request.count(http::field::sec_websocket_key) > 0 ||
-        request.count(http::field::upgrade) > 0;
-    if (wants_upgrade) {
-      Upgrade();
-    } else if (request.method() != http::verb::get && request.method() != http::verb::head) {
-      Response response = MakeResponse(http::status::method_not_allowed, "only GET is served here");
+    std::optional<HostPort> host;
+    if (const auto refusal = CheckHost(request, &host); refusal.has_value()) {
+      Refuse(*refusal);
+      return;
+    }
+    if (AsksForUpgrade(request) || request.count(http::field::sec_websocket_key) > 0) {
+      StartUpgrade(host);
+      return;
+    }
+    if (request.method() != http::verb::get && request.method() != http::verb::head) {
+      HttpResponse response = MakeText(http::status::method_not_allowed, "only GET is served here");
       response.set(http::field::allow, "GET, HEAD");
       Answer(std::move(response));
-    } else {
-      ServeFile(std::string(View(request.target().substr(0, request.target().find('?')))));
+      return;
     }
+    const auto target = ParseTarget(View(request.target()));
+    if (!target.has_value()) {
+      Refuse({http::status::bad_request, "the request's target is neither a path nor an URL"});
+      return;
+    }
+    Serve(target->path);
   }
 
-  void ServeFile(const std::string& path) {
+  // Whatever name the client used: what is served here is no secret, is the same for everybody, and
+  // any page may read it. Names and origins count for WebSockets.
+  void Serve(const std::string& path) {
     if (path == "/healthz") {
-      Answer(MakeResponse(http::status::ok, "ok"));
+      Answer(MakeText(http::status::ok, "ok"));
+      return;
+    }
+    if (path == "/readyz") {
+      const std::string why = context_.why_not_ready();
+      Answer(why.empty() ? MakeText(http::status::ok, "ready")
+                         : MakeText(http::status::service_unavailable, why),
+             /*refused=*/false);
       return;
     }
     const auto file = context_.files.find(path);
     if (file == context_.files.end()) {
-      Refuse(http::status::not_found, "not found; the chat page is at /");
+      Refuse({http::status::not_found, "not found; the chat page is at /"});
       return;
     }
-    Response response = MakeResponse(http::status::ok, "");
-    response.set(http::field::content_type, beast::string_view(file->second.content_type.data(),
-                                                               file->second.content_type.size()));
-    response.set("Content-Security-Policy", kContentSecurityPolicy);
-    response.set("Referrer-Policy", "no-referrer");
-    response.set(http::field::cache_control, "no-cache");
-    response.body() = file->second.content;
-    Answer(std::move(response));
+    Answer(FileAnswer(file->second, parser_.get(), context_.server_name), /*refused=*/false);
   }
 
-  void Upgrade() {
-    const HttpRequest& request = parser_.get();
-    if (const auto refusal = WhyNoUpgrade(request); refusal.has_value()) {
-      Answer(*refusal);
+  void StartUpgrade(std::optional<HostPort> host) {
+    HttpRequest& request = parser_.get();
+    const auto target = ParseTarget(View(request.target()));
+    auto refusal = CheckUpgrade(request);
+    if (!refusal.has_value() && !target.has_value()) {
+      refusal = {http::status::bad_request, "the request's target is neither a path nor an URL"};
+    }
+    if (!refusal.has_value() && buffer_.size() > 0) {
+      refusal = {http::status::bad_request,
+                 "the client must wait for the answer before it sends frames"};
+    }
+    if (refusal.has_value()) {
+      Refuse(*refusal);
+      return;
+    }
+    if (target->address.has_value()) host = target->address;
+    const auto source =
+        FindSource(context_.access, request, peer_, by_proxy_protocol_, host.value());
+    if (!source.ok()) {
+      const std::string why(channel::MessageOf(source.status()));
+      context_.refusals.Add(RefusalLog::Kind::kForwarded,
+                            fmt::format("refused a request through the proxy {} with 400: {}",
+                                        DescribeClient(peer_), why));
+      Refuse({http::status::bad_request, why});
+      return;
+    }
+    if (!NameAllowed(context_.access, *source, context_.loopback_listener)) {
+      RefuseName(*source);
       return;
     }
     if (const std::string why = context_.why_no_place(); !why.empty()) {
-      Response response = MakeResponse(http::status::service_unavailable, why);
-      response.set(http::field::retry_after, "2");
-      Answer(std::move(response));
+      Refuse({http::status::service_unavailable, why});
       return;
     }
-    timer_.cancel();
-    answering_ = true;
-    count_.reset();
-    context_.on_upgrade(std::move(socket_), parser_.release());
+    HandOn(*source);
   }
 
-  // RFC 6455 section 4.2.1, then the origin (section 10.2).
-  std::optional<Response> WhyNoUpgrade(const HttpRequest& request) const {
-    const auto bad = [this](const std::string& why) {
-      return MakeResponse(http::status::bad_request, why);
-    };
-    if (request.method() != http::verb::get) return bad("a WebSocket upgrade is a GET request");
-    if (request.version() < 11) return bad("a WebSocket upgrade needs HTTP/1.1");
-    if (!http::token_list(request[http::field::connection]).exists("upgrade")) {
-      return bad("the header 'Connection: Upgrade' is missing");
+  void RefuseName(const RequestSource& source) {
+    const std::string why = fmt::format(
+        "WebSockets are not open under the name '{}' here; the operator can allow it with "
+        "--server_names (a proxy in front can also tell the name in X-Forwarded-Host)",
+        source.site.address.host);
+    context_.refusals.Add(RefusalLog::Kind::kHost, fmt::format("refused {} with 421: {}",
+                                                               DescribeClient(source.client), why));
+    Refuse({http::status::misdirected_request, why});
+  }
+
+  void HandOn(const RequestSource& source) {
+    HttpRequest& request = parser_.get();
+    const std::string_view origin = View(request[http::field::origin]);
+    const bool allowed = context_.access.allowed_origins.Allows(origin, source.site);
+    if (!allowed) {
+      context_.refusals.Add(
+          RefusalLog::Kind::kOrigin,
+          fmt::format("closed {} with 4507: its page is of the origin '{}', which is neither this "
+                      "server ({}) nor in --allowed_origins",
+                      DescribeClient(source.client), Printable(origin, 256),
+                      ToString(source.site)));
     }
-    if (!http::token_list(request[http::field::upgrade]).exists("websocket")) {
-      return bad("the header 'Upgrade: websocket' is missing");
-    }
-    if (request[http::field::host].empty()) return bad("the header 'Host' is missing");
-    if (request[http::field::sec_websocket_version] != "13") {
-      Response response = MakeResponse(http::status::upgrade_required,
-                                       "the header 'Sec-WebSocket-Version' must be 13");
+    // Beast looks at the first of repeated headers only; they were checked above.
+    request.set(http::field::connection, "Upgrade");
+    request.set(http::field::upgrade, "websocket");
+    timer_.expires_at(Clock::time_point::max());
+    count_.reset();
+    context_.on_upgrade(std::move(socket_), {parser_.release(), source.client, allowed});
+  }
+
+  HttpResponse MakeText(http::status status, std::string_view text) const {
+    return TextAnswer(status, text, context_.server_name);
+  }
+
+  void Refuse(const Refusal& refusal) {
+    HttpResponse response = MakeText(refusal.status, refusal.why);
+    if (refusal.status == http::status::service_unavailable) {
+      response.set(http::field::retry_after, "2");
+    } else if (refusal.status == http::status::upgrade_required) {
       response.set(http::field::upgrade, "websocket");
       response.set(http::field::sec_websocket_version, "13");
-      return response;
     }
-    // 16 bytes in base64.
-    const std::string_view key = View(request[http::field::sec_websocket_key]);
-    if (key.size() != 24 || key.substr(22) != "==") {
-      return bad("the header 'Sec-WebSocket-Key' must be 16 bytes in base64");
-    }
-    if (buffer_.size() > 0)
-      return bad("the client must wait for the answer before it sends frames");
-    const std::string_view origin = View(request[http::field::origin]);
-    if (!OriginAllowed(origin, View(request[http::field::host]), context_.allowed_origins)) {
-      return MakeResponse(http::status::forbidden,
-                          fmt::format("pages of the origin '{}' may not connect here; the operator "
-                                      "can allow it with --allowed_origins",
-                                      origin.substr(0, 256)));
-    }
-    return std::nullopt;
+    Answer(std::move(response));
   }
 
-  Response MakeResponse(http::status status, const std::string& text) const {
-    Response response{status, 11};
-    response.set("X-Channel-Edge", context_.server_name);
-    response.set("X-Content-Type-Options", "nosniff");
-    response.set(http::field::content_type, "text/plain; charset=utf-8");
-    response.keep_alive(false);
-    response.body() = text + "\n";
-    return response;
-  }
-
-  void Refuse(http::status status, const std::string& why) { Answer(MakeResponse(status, why)); }
-
-  void Answer(Response response) {
-    answering_ = true;
-    if (response.result() != http::status::ok) {
+  void Answer(HttpResponse response, bool refused = true) {
+    if (refused && response.result() != http::status::ok) {
       context_.metrics.Refused(std::to_string(response.result_int())).Increment();
     }
     response_ = std::move(response);
     response_.prepare_payload();
+    if (response_.result() == http::status::not_modified) {
+      response_.erase(http::field::content_length);  // it would tell the length of the file
+    }
     if (parser_.get().method() == http::verb::head) response_.body().clear();
-    timer_.expires_after(kCloseTimeout);
-    timer_.async_wait([weak = weak_from_this()](const beast::error_code& error) {
-      const auto self = weak.lock();
-      if (!error && self != nullptr) self->Close();
-    });
+    SetTimer(kCloseTimeout, &HttpConnection::Close);  // the reader of our answer is too slow
     http::async_write(socket_, response_,
                       [self = shared_from_this()](const beast::error_code& error, size_t) {
                         if (error) return;
@@ -254,26 +305,16 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   std::shared_ptr<void> count_;
   Socket socket_;
   LoopTimer timer_;
-  beast::flat_buffer buffer_{kHttpHeaderBytesMax + 4096};
+  // The other end of the connection, or the client that the PROXY protocol told.
+  net::ip::tcp::endpoint peer_;
+  beast::flat_buffer buffer_{kHttpHeaderBytesMax + kProxyHeaderBytesMax};
   http::request_parser<http::empty_body> parser_;
-  Response response_;
+  HttpResponse response_;
+  bool by_proxy_protocol_ = false;
   bool timed_out_ = false;
-  bool answering_ = false;
 };
 
 }  // namespace
-
-bool OriginAllowed(std::string_view origin, std::string_view host,
-                   const std::vector<std::string>& allowed_origins) {
-  if (origin.empty()) return true;
-  for (const std::string& allowed : allowed_origins) {
-    if (allowed == "*" || allowed == origin) return true;
-  }
-  const std::string origin_host = HostOf(origin);
-  const std::string own_host = HostOf(host);
-  if (origin_host.empty() || origin.find("://") == std::string_view::npos) return false;
-  return origin_host == own_host || (IsLoopbackName(origin_host) && IsLoopbackName(own_host));
-}
 
 void StartHttp(Socket socket, HttpContext& context, std::shared_ptr<void> count) {
   std::make_shared<HttpConnection>(std::move(socket), context, std::move(count))->Start();

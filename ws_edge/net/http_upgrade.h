@@ -1,53 +1,55 @@
-// A connection before it is a WebSocket session: reads one HTTP request and either hands the socket
-// on for the upgrade or answers with a page or an error.
+// A connection before it is a WebSocket session: reads the PROXY protocol's header if there must be
+// one, then one HTTP request, and either hands the socket on for the upgrade or answers with a page
+// or an error.
 //
-// Keeps itself alive until it is done; loop thread. Bounds: header kHttpHeaderBytesMax, the whole
-// request within upgrade_timeout, one request a connection. Everything that Beast's own handshake
-// would refuse without words is refused here, with words.
+// Keeps itself alive until it is done; loop thread. Bounds: header kHttpHeaderBytesMax,
+// kProxyHeaderBytesMax before it, both within upgrade_timeout, one request a connection.
 #pragma once
 
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/message.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
-#include <string_view>
-#include <vector>
 
 #include "ws_edge/limits.h"
 #include "ws_edge/metrics.h"
+#include "ws_edge/net/access.h"
 #include "ws_edge/net/corked_stream.h"
+#include "ws_edge/net/http_text.h"
+#include "ws_edge/net/refusal_log.h"
+#include "ws_edge/net/web_file.h"
 
 namespace edge {
 
-using HttpRequest = boost::beast::http::request<boost::beast::http::empty_body>;
-
-// A file that is served over plain HTTP; compiled in.
-struct WebFile {
-  std::string_view content_type;
-  std::string_view content;
+// A valid upgrade request.
+struct Upgrade {
+  HttpRequest request;
+  boost::asio::ip::tcp::endpoint client;  // as trusted proxies tell; port 0: not known
+  // False: a page of a foreign origin. It is to be accepted and closed with kClosedForOrigin: of a
+  // refused handshake a browser tells its page nothing, and the page would try for ever.
+  bool origin_allowed;
 };
 
 // What all connections share; owned by the edge server.
 struct HttpContext {
-  std::string server_name;                   // in the header X-Channel-Edge
-  std::map<std::string, WebFile> files;      // by path
-  std::vector<std::string> allowed_origins;  // "*" = all
+  std::string server_name;               // in the header X-Channel-Edge
+  std::map<std::string, WebFile> files;  // by path
+  const AccessRules& access;
   const EdgeLimits& limits;
   EdgeMetrics& metrics;
+  RefusalLog& refusals;
   // Why there is no place for another session; empty if there is one.
   std::function<std::string()> why_no_place;
+  // For /readyz; empty if clients can be served.
+  std::function<std::string()> why_not_ready;
   // The socket of a valid upgrade request.
-  std::function<void(Socket, HttpRequest)> on_upgrade;
+  std::function<void(Socket, const Upgrade&)> on_upgrade;
+  // Only this machine can connect.
+  bool loopback_listener = true;
 };
 
 // Takes over a new connection. `count` is held until the connection is handed on or closed.
 void StartHttp(Socket socket, HttpContext& context, std::shared_ptr<void> count);
-
-// May a page of `origin` open a WebSocket to `host` (the Host header)? Yes if there is no origin,
-// if it is of the same host (any port; the names of the loopback are one host), or if it is listed.
-bool OriginAllowed(std::string_view origin, std::string_view host,
-                   const std::vector<std::string>& allowed_origins);
 
 }  // namespace edge

@@ -1,0 +1,41 @@
+#include "ws_edge/net/access.h"
+
+#include <utility>
+
+#include "channel_service/base/address.h"
+#include "ws_edge/net/forwarded.h"
+
+namespace edge {
+
+using boost::asio::ip::tcp;
+
+absl::StatusOr<RequestSource> FindSource(const AccessRules& rules, const HttpRequest& request,
+                                         const tcp::endpoint& peer, bool by_proxy_protocol,
+                                         const HostPort& host) {
+  const ForwardedHeaders headers{
+      JoinedHeader(request, "Forwarded"), JoinedHeader(request, "X-Forwarded-For"),
+      JoinedHeader(request, "X-Forwarded-Host"), JoinedHeader(request, "X-Forwarded-Proto")};
+  RequestSource source{peer, {}, by_proxy_protocol || headers.any()};
+  std::string scheme = "http";
+  HostPort address = host;
+  if (headers.any() && rules.trusted_proxies.Contain(peer.address())) {
+    const auto forwarded = ReadForwarded(headers, rules.trusted_proxies);
+    if (!forwarded.ok()) return forwarded.status();
+    if (forwarded->client) source.client = {*forwarded->client, forwarded->client_port};
+    if (forwarded->host) address = *forwarded->host;
+    if (!forwarded->scheme.empty()) scheme = forwarded->scheme;
+  }
+  source.site = MakeSite(scheme, std::move(address));
+  return source;
+}
+
+bool NameAllowed(const AccessRules& rules, const RequestSource& source, bool loopback_listener) {
+  if (!rules.server_names.empty()) return rules.server_names.Contain(source.site);
+  return !loopback_listener || source.through_proxy || IsLoopbackName(source.site.address.host);
+}
+
+std::string DescribeClient(const tcp::endpoint& client) {
+  return client.port() == 0 ? client.address().to_string() : channel::ToString(client);
+}
+
+}  // namespace edge

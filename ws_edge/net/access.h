@@ -1,0 +1,48 @@
+// Who may connect, by the flags --trusted_proxies, --proxy_protocol, --allowed_origins and
+// --server_names; and where a request really came from.
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "ws_edge/net/address_ranges.h"
+#include "ws_edge/net/http_text.h"
+#include "ws_edge/net/origin.h"
+
+namespace edge {
+
+struct AccessRules {
+  AddressRanges trusted_proxies;
+  bool proxy_protocol = false;  // each connection begins with a header of the PROXY protocol
+  AllowedOrigins allowed_origins;
+  ServerNames server_names;
+};
+
+// Where a request came from and whom it was sent to, as far as trusted proxies tell.
+struct RequestSource {
+  boost::asio::ip::tcp::endpoint client;  // port 0: not known
+  Site site;                              // as the client's browser calls this server
+  bool through_proxy = false;             // somebody in between added something
+};
+
+// `peer` is the other end of the connection, or the client that the PROXY protocol told
+// (`by_proxy_protocol`); `host` is what the request was sent to. INVALID_ARGUMENT says what is
+// wrong in the headers of a trusted proxy.
+absl::StatusOr<RequestSource> FindSource(const AccessRules& rules, const HttpRequest& request,
+                                         const boost::asio::ip::tcp::endpoint& peer,
+                                         bool by_proxy_protocol, const HostPort& host);
+
+// May WebSockets be opened under the name that the request was sent to?
+//
+// Against DNS rebinding: a page of http://evil.test whose name is then made to mean 127.0.0.1
+// would be of the same site. So where only this machine can connect, and no proxy in between has
+// added a header (a browser cannot), the name must be one of the machine itself or listed.
+bool NameAllowed(const AccessRules& rules, const RequestSource& source, bool loopback_listener);
+
+// "192.0.2.1:80", or without the port if it is not known.
+std::string DescribeClient(const boost::asio::ip::tcp::endpoint& client);
+
+}  // namespace edge

@@ -1,0 +1,50 @@
+// Names of hosts as HTTP headers and flags give them: "a.example", "a.example:8080", "[::1]:80".
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace edge {
+
+// A host and its port. `host` is normal: in lower case, an IPv6 address in brackets and in its
+// shortest form. So equal hosts are equal strings.
+struct HostPort {
+  std::string host;
+  std::optional<uint16_t> port;  // none: the default of the scheme
+
+  bool operator==(const HostPort&) const = default;
+};
+
+// RFC 3986 section 3.2, without user information. Nothing if `text` is no host with an optional
+// port from 1 to 65535. International names must be written in ASCII (xn--…), as browsers do.
+std::optional<HostPort> ParseHostPort(std::string_view text);
+
+// The port that browsers leave out: 80 of http, 443 of https; other schemes have none.
+std::optional<uint16_t> DefaultPort(std::string_view scheme);
+
+// Does a browser always reach its own machine under this normal host? localhost, the names below
+// it (RFC 6761 section 6.3: nobody can register one), 127.0.0.0/8 and [::1].
+bool IsLoopbackName(std::string_view host);
+
+// A normal host, or one with "*." in front, which stands for every name below the rest.
+struct HostPattern {
+  std::string host;    // without "*."
+  bool below = false;  // "*." was in front
+
+  bool Matches(std::string_view other) const;
+};
+
+struct HostPortPattern {
+  HostPattern host;
+  std::optional<uint16_t> port;
+};
+
+// "a.example", "*.a.example:8080" … Nothing if it is not that.
+std::optional<HostPortPattern> ParseHostPortPattern(std::string_view text);
+
+// ASCII only.
+std::string ToLower(std::string_view text);
+
+}  // namespace edge

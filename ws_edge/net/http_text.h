@@ -1,0 +1,32 @@
+// Small parts of HTTP's text: lists, tokens, repeated headers (RFC 9110 section 5).
+#pragma once
+
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/message.hpp>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace edge {
+
+using HttpRequest = boost::beast::http::request<boost::beast::http::empty_body>;
+
+std::string_view Trim(std::string_view text);  // spaces and tabs
+bool EqualsIgnoringCase(std::string_view a, std::string_view b);
+
+// Calls `visit` with each element of a comma-separated list, trimmed, empty ones left out, until it
+// returns false.
+void ForEachElement(std::string_view list, const std::function<bool(std::string_view)>& visit);
+
+// The values of all headers of this name, joined with commas: for headers that hold lists the
+// same. Empty if there is none.
+std::string JoinedHeader(const HttpRequest& request, std::string_view name);
+// How often the header stands in the request.
+size_t HeaderCount(const HttpRequest& request, std::string_view name);
+// Is `token` in the list that is the header? Other elements, even bad ones, do not matter.
+bool HeaderLists(const HttpRequest& request, std::string_view name, std::string_view token);
+
+// At most `bytes_max` bytes of what a client sent, fit to be shown: "?" for all but ASCII.
+std::string Printable(std::string_view text, size_t bytes_max);
+
+}  // namespace edge

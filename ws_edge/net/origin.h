@@ -1,0 +1,72 @@
+// Which pages may open a WebSocket here, and under which names this server answers.
+//
+// Values, made from flags at the start; any thread. A browser tells the page's origin in `Origin`
+// (RFC 6454) and the name that it looked up in `Host`; a page can forge neither.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "ws_edge/net/host_name.h"
+
+namespace edge {
+
+// Scheme, host and port: what a browser calls an origin. Normal, so the default port is left out.
+struct Site {
+  std::string scheme;
+  HostPort address;
+
+  bool operator==(const Site&) const = default;
+};
+
+// With the default port left out.
+Site MakeSite(std::string_view scheme, HostPort address);
+
+// "https://a.example:8443"; for logs.
+std::string ToString(const Site& site);
+
+// Nothing if `text` is no "scheme://host[:port]".
+std::optional<Site> ParseSite(std::string_view text);
+
+// The flag --allowed_origins.
+class AllowedOrigins {
+ public:
+  // Entries: https://a.example, https://*.a.example (every name below it), null, *.
+  // INVALID_ARGUMENT names an entry that can match no page, and says why.
+  static absl::StatusOr<AllowedOrigins> Parse(const std::vector<std::string>& entries);
+
+  // May a page of `origin` (the header; empty: no browser's page) connect to `own`? Yes if it is
+  // of the very same site, if both are the machine itself (then of any port and scheme, for
+  // development servers), or if it is listed.
+  bool Allows(std::string_view origin, const Site& own) const;
+
+ private:
+  struct Entry {
+    std::string scheme;
+    HostPortPattern address;
+  };
+  std::vector<Entry> entries_;
+  bool all_ = false;
+  bool null_ = false;
+};
+
+// The flag --server_names.
+class ServerNames {
+ public:
+  // Entries: a.example, a.example:8080, *.a.example, *. INVALID_ARGUMENT names a bad one.
+  static absl::StatusOr<ServerNames> Parse(const std::vector<std::string>& entries);
+
+  bool empty() const { return entries_.empty() && !all_; }
+  // Is this one of the names, or the machine itself? Loopback names always are: no foreign site can
+  // have one.
+  bool Contain(const Site& own) const;
+
+ private:
+  std::vector<HostPortPattern> entries_;
+  bool all_ = false;
+};
+
+}  // namespace edge
