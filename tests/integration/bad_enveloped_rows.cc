@@ -216,13 +216,6 @@ void AddJson(Rows& rows) {
   rows.push_back(Accepted("NestingAtTheLimit", nested(31)));
   rows.push_back(Refused("NestingPastTheLimit", nested(32), "", "not valid JSON at byte"));
   rows.push_back(Refused("NestingOf10000", nested(10'000), "", "not valid JSON at byte"));
-  // Of members with one name the last one counts.
-  rows.push_back(
-      Answered("TwoIds", R"({"id":7,"cmd":"ping","id":8})", R"({"event":"pong","id":8})"));
-  rows.push_back(
-      Refused("TwoIdsTheLastOneBad", R"({"id":7,"cmd":"ping","id":[]})", "", "id must be"));
-  rows.push_back(Refused("TwoCommands", R"({"id":7,"cmd":"ping","cmd":"pong"})", "7", "'pong'",
-                         "unknown_command"));
 }
 
 void AddClosed(Rows& rows) {
@@ -239,10 +232,26 @@ void AddClosed(Rows& rows) {
   rows.push_back(Closed("Binary", EncodeFrame(binary), kUnsupportedData));
 }
 
+void AddNamesTwice(Rows& rows) {
+  rows.push_back(Refused("CommandTwice",
+                         R"({"id":7,"cmd":"ping","cmd":"add_group","group_id":"1"})", "7",
+                         "'cmd' stands twice"));
+  rows.push_back(Refused("IdTwice", R"({"id":7,"id":8,"cmd":"ping"})", "", "'id' stands twice"));
+  rows.push_back(Refused("OffsetOfSinceTwice",
+                         R"({"id":7,"cmd":"add_group","group_id":"1",)"
+                         R"("since":{"epoch":"e","offset":1,"offset":2}})",
+                         "7", "'offset' stands twice"));
+  rows.push_back(Refused("NameTwiceInsideTheMessage",
+                         R"({"id":7,"cmd":"send_to_group","group_id":"1",)"
+                         R"("message":{"a":[{"b":1,"\u0062":2}]}})",
+                         "7", "'b' stands twice"));
+}
+
 }  // namespace
 
 std::vector<EnvelopedRow> EnvelopedRows() {
   Rows rows;
+  AddNamesTwice(rows);
   AddIds(rows);
   AddSinces(rows);
   AddCounts(rows);

@@ -186,6 +186,13 @@ void AddBrokenText(Rows& rows) {
                         {kInvalidText}));
 }
 
+void AddNamesTwice(Rows& rows) {
+  rows.push_back(Refused("GroupTwice", R"({"cmd":"add_group","group_id":"1","group_id":"2"})"));
+  rows.push_back(Refused("GroupTwiceWithEscapes",
+                         R"({"cmd":"add_group","group_id":"1","\u0067roup_id":"1"})"));
+  rows.push_back(Refused("NameTwiceInsideTheMessage", Send("1", R"({"a":{"b":1,"b":1}})")));
+}
+
 void AddBrokenFrames(Rows& rows) {
   const std::vector<int> protocol{kProtocolError};
   rows.push_back(Closed("BinaryFrame", Raw(Opcode::kBinary, Join("1")), {kUnsupportedData}));
@@ -212,6 +219,15 @@ void AddBrokenFrames(Rows& rows) {
   rows.push_back(Closed("CloseWithReservedCode", Raw(Opcode::kClose, "\x03\xed"), protocol));
   rows.push_back(Closed("CloseWithInvalidUtf8", Raw(Opcode::kClose, "\x03\xe8\xff"),
                         {kProtocolError, kInvalidText}));
+  // RFC 6455, section 5.2: the most significant bit of a length of 64 bits must be 0.
+  for (const char* first : {"\x81", "\x01"}) {
+    rows.push_back(Closed(std::string("LengthWithTheHighBit") + (first[0] < 0 ? "" : "OfAFragment"),
+                          first + std::string("\xff\x80\0\0\0\0\0\0\1mask", 13), protocol));
+  }
+  rows.push_back(
+      Closed("LengthWithTheHighBitOfAContinuation",
+             Raw(Opcode::kText, "{", false) + std::string("\x80\xff\xff\0\0\0\0\0\0\0mask", 14),
+             protocol));
   rows.push_back(
       Closed("NonMinimalLength", std::string("\x81\xfe\x00\x02\x00\x00\x00\x00{}", 10), protocol));
 }
@@ -225,6 +241,7 @@ std::vector<FrameRow> FrameRows() {
   AddGroupIds(rows);
   AddNesting(rows);
   AddSizes(rows);
+  AddNamesTwice(rows);
   AddBrokenText(rows);
   AddBrokenFrames(rows);
   return rows;

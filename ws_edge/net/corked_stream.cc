@@ -27,6 +27,12 @@ constexpr size_t kKeptCapacity = 16;
 // So far ahead of the flush that memory has come when it is needed (bench, fan-out).
 constexpr size_t kPrefetchAhead = 4;
 
+// A close frame with 1009 and without words: Beast's, for a length over read_message_max, which is
+// set so that only a length with the high bit is. RFC 6455 section 5.2 forbids that bit, so it is
+// no large message but an error of the protocol.
+constexpr std::string_view kBeastTooBig("\x88\x02\x03\xf1", 4);
+constexpr std::string_view kProtocolError("\x88\x02\x03\xea", 4);  // 1002
+
 // Not send(2) of libc: in a process with threads that is a cancellation point, which costs as much
 // again as the rest of the way through user space.
 ssize_t SendBytes(int descriptor, std::string_view bytes) {
@@ -63,6 +69,7 @@ void CorkedStream::Append(FramePtr frame) {
 
 void CorkedStream::AppendControl(std::string_view bytes) {
   if (close_queued_ || broken_) return;
+  if (bytes == kBeastTooBig) bytes = kProtocolError;
   close_queued_ = static_cast<uint8_t>(bytes.front()) == (0x80 | uint8_t{0x8});
   if (close_queued_) data_allowed_ = false;
   Push(Frame::Copy(bytes));

@@ -235,6 +235,28 @@ bool ReadFields(Dialect dialect, std::string_view frame, const json::object& obj
   return true;
 }
 
+size_t CountMembers(const json::value& value) {
+  size_t count = 0;
+  if (const json::object* object = value.if_object()) {
+    count = object->size();
+    for (const auto& member : *object) count += CountMembers(member.value());
+  } else if (const json::array* array = value.if_array()) {
+    for (const json::value& element : *array) count += CountMembers(element);
+  }
+  return count;
+}
+
+// Of members with one name the parser keeps the last and tells nothing, others may keep the first:
+// what one of them checked would not be what another obeys.
+bool RefuseNameTwice(Dialect dialect, std::string_view frame, const json::object& object,
+                     Command* command, CommandError* error) {
+  const std::string name = FindNameTwice(frame).value_or("");
+  CommandError ignored;
+  if (dialect == Dialect::kEnveloped && name != "id") ReadId(object, &command->id, &ignored);
+  return Refuse(error, ErrorCode::kBadRequest,
+                fmt::format("the name '{}' stands twice in one object", Shorten(name)));
+}
+
 }  // namespace
 
 const char* ToString(ErrorCode code) {
@@ -281,6 +303,9 @@ bool ParseCommand(Dialect dialect, std::string_view frame, Command* command, Com
   if (!value.is_object()) {
     return Refuse(error, ErrorCode::kBadRequest,
                   fmt::format("the frame holds {}; it must hold a JSON object", KindName(value)));
+  }
+  if (CountMembers(value) != CountMembers(frame)) {
+    return RefuseNameTwice(dialect, frame, value.get_object(), command, error);
   }
   return ReadFields(dialect, frame, value.get_object(), command, error);
 }

@@ -1,5 +1,10 @@
 #include "ws_edge/protocol/json_text.h"
 
+#include <boost/json.hpp>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+
 namespace edge {
 namespace {
 
@@ -38,23 +43,69 @@ size_t SkipValue(std::string_view json, size_t at) {
   return at;
 }
 
+// Of a string with its quotation marks.
+std::string Unescape(std::string_view text) {
+  if (text.find('\\') == std::string_view::npos) {
+    return std::string(text.substr(1, text.size() - 2));
+  }
+  boost::system::error_code error;
+  const boost::json::value value =
+      boost::json::parse(boost::json::string_view(text.data(), text.size()), error);
+  if (error || !value.is_string()) return std::string(text);
+  const boost::json::string& string = value.get_string();
+  return {string.data(), string.size()};
+}
+
 }  // namespace
 
 std::string_view FindMember(std::string_view json, std::string_view name) {
-  std::string_view found;
   size_t at = SkipSpace(json, 0) + 1;  // behind the opening brace
   while (true) {
     at = SkipSpace(json, at);
-    if (at >= json.size() || json[at] != '"') return found;
+    if (at >= json.size() || json[at] != '"') return {};
     const size_t name_end = SkipString(json, at);
     const std::string_view member = json.substr(at + 1, name_end - at - 2);
     at = SkipSpace(json, SkipSpace(json, name_end) + 1);  // behind the colon
     const size_t value_end = SkipValue(json, at);
-    if (member == name) found = json.substr(at, value_end - at);
+    if (member == name) return json.substr(at, value_end - at);
     at = SkipSpace(json, value_end);
-    if (at >= json.size() || json[at] != ',') return found;
+    if (at >= json.size() || json[at] != ',') return {};
     ++at;
   }
+}
+
+size_t CountMembers(std::string_view json) {
+  size_t count = 0;
+  for (size_t at = 0; at < json.size();) {
+    if (json[at] == '"') {
+      at = SkipString(json, at);
+    } else {
+      if (json[at] == ':') ++count;
+      ++at;
+    }
+  }
+  return count;
+}
+
+std::optional<std::string> FindNameTwice(std::string_view json) {
+  std::vector<absl::flat_hash_set<std::string>> open;  // names of the objects around; arrays: none
+  for (size_t at = 0; at < json.size();) {
+    const char c = json[at];
+    if (c == '"') {
+      const size_t end = SkipString(json, at);
+      const size_t next = SkipSpace(json, end);
+      if (next < json.size() && json[next] == ':') {
+        std::string name = Unescape(json.substr(at, end - at));
+        if (!open.back().insert(name).second) return name;
+      }
+      at = end;
+      continue;
+    }
+    if (c == '{' || c == '[') open.emplace_back();
+    if (c == '}' || c == ']') open.pop_back();
+    ++at;
+  }
+  return std::nullopt;
 }
 
 std::string CompactJson(std::string_view json) {

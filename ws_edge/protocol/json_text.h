@@ -5,15 +5,25 @@
 // message that a client sent as 1.5 is to arrive as 1.5.
 #pragma once
 
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace edge {
 
-// The text of the last member `name` of the object `json`. `json` must be a valid JSON object and
-// `name` free of characters that JSON escapes. Empty if there is none whose name is written without
+// The text of the member `name` of the object `json`. `json` must be a valid JSON object and `name`
+// free of characters that JSON escapes. Empty if there is none whose name is written without
 // escapes.
 std::string_view FindMember(std::string_view json, std::string_view name);
+
+// How many members the objects in `json`, which is valid, have together, as they are written: a
+// name that stands twice in one object counts twice, which a parsed value no longer shows.
+size_t CountMembers(std::string_view json);
+
+// The first name that stands twice in one object of `json`, which is valid, without escapes.
+// Nothing if there is none. For the words of a refusal: slow.
+std::optional<std::string> FindNameTwice(std::string_view json);
 
 // `json`, which is valid, without white space outside of strings.
 std::string CompactJson(std::string_view json);

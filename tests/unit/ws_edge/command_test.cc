@@ -52,10 +52,57 @@ TEST(CommandTest, AMessageThatIsNoStringIsDeliveredAsItWasWrittenButCompact) {
   EXPECT_EQ(message(R"("\u0041\n")"), "A\n");
 }
 
-TEST(CommandTest, OfSeveralMembersWithOneNameTheLastCounts) {
-  const Parsed parsed =
-      Parse(R"({"cmd":"send_to_group","group_id":"1","message":1,"message":[2]})");
-  EXPECT_EQ(parsed.command.message, "[2]");
+TEST(CommandTest, ANameTwiceInOneObjectIsRefused) {
+  struct Row {
+    const char* frame;
+    const char* name;
+    const char* id;  // as it can be told
+  };
+  const Row rows[] = {
+      {R"({"id":7,"cmd":"add_group","cmd":"leave_group","group_id":"1"})", "cmd", "7"},
+      {R"({"cmd":"add_group","group_id":"1","group_id":"1","id":7})", "group_id", "7"},
+      {R"({"id":7,"cmd":"send_to_group","group_id":"1","message":1,"message":[2]})", "message",
+       "7"},
+      {R"({"id":7,"id":8,"cmd":"ping"})", "id", ""},
+      {R"({"id":7,"\u0069d":8,"cmd":"ping"})", "id", ""},
+      {R"({"cmd":"ping","c\u006dd":"ping"})", "cmd", ""},
+      {R"({"id":7,"cmd":"ping","x":1,"x":{"y":{"z":1}}})", "x", "7"},
+      {R"({"id":7,"cmd":"ping","":1,"":1})", "", "7"},
+      {R"({"id":7,"cmd":"send_to_group","group_id":"1","message":{"a":1,"a":2}})", "a", "7"},
+      {R"({"id":7,"cmd":"send_to_group","group_id":"1","message":[[{"b":{"a":1,"\u0061":2}}]]})",
+       "a", "7"},
+      {R"({"id":7,"cmd":"add_group","group_id":"1","since":{"epoch":"e","offset":1,"offset":2}})",
+       "offset", "7"},
+  };
+  for (const Row& row : rows) {
+    for (const Dialect dialect : {Dialect::kPlain, Dialect::kEnveloped}) {
+      const Parsed parsed = Parse(row.frame, dialect);
+      EXPECT_FALSE(parsed.ok) << row.frame;
+      EXPECT_EQ(parsed.error.code, ErrorCode::kBadRequest) << row.frame;
+      EXPECT_EQ(parsed.error.message,
+                fmt::format("the name '{}' stands twice in one object", row.name));
+      EXPECT_EQ(parsed.command.id, dialect == Dialect::kPlain ? "" : row.id) << row.frame;
+    }
+  }
+}
+
+TEST(CommandTest, ANameMayStandInSeveralObjectsAndInTexts) {
+  for (const char* message :
+       {R"({"a":{"a":{"a":1}}})", R"([{"a":1},{"a":1}])", R"({"a":":","b":"a"})",
+        R"({"a\"":1,"a":2})", R"("\":\":")", R"({"message":1,"cmd":2})"}) {
+    EXPECT_TRUE(
+        Parse(fmt::format(R"({{"cmd":"send_to_group","group_id":"1","message":{}}})", message)).ok)
+        << message;
+  }
+}
+
+// More names than the parser looks through one by one.
+TEST(CommandTest, ANameTwiceAmongManyIsFound) {
+  std::string frame = R"({"cmd":"send_to_group","group_id":"1","message":{)";
+  for (int i = 0; i < 5000; ++i) frame += fmt::format(R"("n{}":{},)", i, i);
+  EXPECT_TRUE(Parse(frame + R"("n5000":1}})").ok);
+  EXPECT_EQ(Parse(frame + R"("n2500":1}})").error.message,
+            "the name 'n2500' stands twice in one object");
 }
 
 TEST(CommandTest, AMemberNameWithEscapesIsTheSameName) {
