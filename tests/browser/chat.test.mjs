@@ -24,7 +24,7 @@ scenario('the page loads without a console error or a policy violation', {}, asy
   const files = chat.requests.filter((address) => address.startsWith('http'));
   assert.deepEqual(
     files.map((address) => new URL(address).pathname).sort(),
-    ['/', '/channel.js', '/chat.css', '/chat.js', '/group.js', '/talk.js'],
+    ['/', '/channel.js', '/chat.css', '/chat.js', '/group.js', '/own.js', '/talk.js'],
     'it asks for its own files and for nothing else',
   );
 });

@@ -3,6 +3,7 @@
 
 import { connect } from './channel.js';
 import { Group, STATE_TEXT } from './group.js';
+import { OwnMessages } from './own.js';
 
 const GROUPS_MAX = 128; // an edge takes so many for one connection
 // What a person should know when nothing works, by the state of the connection.
@@ -28,7 +29,13 @@ const groups = new Map(); // id → Group, in the order joined
 let current = null; // the Group on show
 let renderScheduled = false;
 
-const page = { show, edit, isOnShow: (group) => group === current, changed };
+const page = {
+  show,
+  edit,
+  isOnShow: (group) => group === current,
+  changed,
+  ownMessages: new OwnMessages(),
+};
 
 // Group names as a person or an address gives them. A comma separates, so no name has one here.
 function parseGroupIds(text) {
@@ -70,7 +77,9 @@ function leave(group) {
 }
 
 function show(group) {
+  if (current) current.draft = ui.text.value;
   current = group;
+  ui.text.value = group?.draft ?? '';
   render();
   if (!group) {
     ui.joinId.focus();

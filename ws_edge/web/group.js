@@ -39,6 +39,7 @@ const GAP_TEXT = {
 
 export class Group {
   unread = 0;
+  draft = ''; // what is typed and not sent, while another group is on show
   trouble = false; // an error that was not looked at yet
   entry = element('li', ''); // for the list of groups
   gaps = []; // the newest: {group, epoch, after, before, reason}
@@ -59,7 +60,8 @@ export class Group {
   #badge = element('span', 'badge');
   #hint = element('span', 'hidden');
 
-  // page: {show(group), isOnShow(group), changed(), edit(text)}; changed: render() would change it
+  // page: {show(group), isOnShow(group), changed(), edit(text), ownMessages}; changed: render() would
+  // change it
   constructor(id, client, page) {
     this.id = id;
     this.#client = client;
@@ -124,6 +126,7 @@ export class Group {
     const own = { text, typed, line: messageLine(text), since: agesFrom() };
     own.line.classList.add('mine');
     this.#own.set(key, own);
+    this.#page.ownMessages.remember(this.id, key);
     this.#transmit(key, own, SEND_TIMEOUT_MS);
   }
 
@@ -160,16 +163,19 @@ export class Group {
 
   #received({ epoch, offset, time, key, message, data }) {
     this.#newest = time;
-    const own = this.#own.get(key);
+    const isMine = this.#page.ownMessages.isMine({ group: this.id, key, epoch, offset });
+    const own = isMine && this.#own.get(key);
     if (own) {
       this.#own.delete(key);
       this.#place(own, time);
     } else {
       let text = typeof message === 'string' ? message : JSON.stringify(message);
       if (data) text = `[${data.length} bytes that are not text]`;
-      this.#talk.place(messageLine(text), time);
+      const line = messageLine(text);
+      line.classList.toggle('mine', isMine);
+      this.#talk.place(line, time);
       const history = epoch === this.#historyEnd?.epoch && offset <= this.#historyEnd.offset;
-      if (!history && !this.#isRead()) {
+      if (!history && !isMine && !this.#isRead()) {
         this.unread++;
         this.#page.changed();
       }
@@ -248,6 +254,7 @@ export class Group {
     this.#talk.placePending(own.line, 'sending…');
     try {
       own.sent = await this.#subscription.send(own.text, { key, timeoutMs });
+      this.#page.ownMessages.isMine({ group: this.id, key, ...own.sent }); // there, and only there
     } catch (error) {
       if (this.#own.has(key)) this.#offerAgain(key, own, error);
       return;

@@ -1,8 +1,8 @@
 // The lines of one group, as elements: messages in the order that everybody sees, notes of the
 // page's own, days; at the end what is still pending. It follows its end unless the reader went up.
 
-const LINES_MAX = 500; // kept in the page for each group; older ones are removed
-const NICK_CHARS_MAX = 32; // as the field in index.html
+const LINES_MAX = 500; // kept in the page for each group, and the heading of their first day
+const LINES_READ_MAX = 2000; // while the reader is above: nothing is removed then
 const NEAR_END_PX = 48; // closer to the end than this means: the reader follows the talk
 
 const timeFormat = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
@@ -38,16 +38,12 @@ function timeElement(time) {
   return node;
 }
 
-// A name is only a beginning of the text ("nick: text"), so it is set in bold and stays part of it.
+// A name is only a beginning of the text ("Ada: hello"), which anybody may type, so nothing makes it
+// look like a sender. Which messages are this tab's own is known, and shown by the caller.
 export function messageLine(text) {
   const line = element('li', 'message');
-  const body = element('p', 'text');
+  const body = element('p', 'text', text);
   body.dir = 'auto';
-  const colon = text.indexOf(': ');
-  const named = colon > 0 && colon <= NICK_CHARS_MAX && !text.slice(0, colon).includes('\n');
-  const nameEnd = named ? colon + 1 : 0;
-  if (named) body.append(element('b', 'name', text.slice(0, nameEnd)));
-  body.append(text.slice(nameEnd));
   line.append(body, element('time', ''));
   return line;
 }
@@ -60,6 +56,8 @@ export class Talk {
   #following = true; // the reader is at the end of the log
   #scrollScheduled = false;
   #lastDay = '';
+  #held = []; // {line, time} that came when LINES_READ_MAX was reached; newest that stay at the end
+  #leftOut = 0; // older ones of them
   #on;
 
   // on: {newBelow()}: it changed
@@ -77,16 +75,48 @@ export class Talk {
   // Puts a line, new or pending until now, at the end of what is in order.
   place(line, time) {
     this.forget(line);
+    if (this.#following || this.#list.childElementCount < LINES_READ_MAX) {
+      this.#insert(line, time);
+    } else if (this.#held.push({ line, time }) >= LINES_MAX) {
+      this.#held.shift();
+      this.#leftOut++;
+    }
+    if (this.#following) this.#trim();
+    this.grown();
+  }
+
+  #insert(line, time) {
     line.querySelector('time').replaceWith(timeElement(time));
     const day = dayFormat.format(new Date(time));
-    if (day !== this.#lastDay)
+    if (day !== this.#lastDay) {
       this.#list.insertBefore(element('li', 'day', day), this.#firstPending);
+    }
     this.#lastDay = day;
     this.#list.insertBefore(line, this.#firstPending);
-    while (this.#list.childElementCount > LINES_MAX) {
-      this.forget(this.#list.firstElementChild);
+  }
+
+  #trim() {
+    while (this.#list.childElementCount > LINES_MAX + 1) {
+      const first = this.#list.firstElementChild;
+      const second = first.nextElementSibling;
+      // The heading of a day stays as long as one of its lines does.
+      const isNeeded = first.className === 'day' && second.className !== 'day';
+      this.forget(isNeeded ? second : first);
     }
-    this.grown();
+  }
+
+  // The reader is at the end again.
+  #endReached() {
+    const held = this.#held;
+    this.#held = [];
+    if (this.#leftOut > 0) {
+      const text = `${this.#leftOut} messages came while you read above, and are not shown here.`;
+      this.#leftOut = 0;
+      this.#insert(this.#noteLine(text, 'info', text), held[0].time);
+    }
+    for (const { line, time } of held) this.#insert(line, time);
+    this.#trim();
+    if (held.length > 0) this.#scheduleFollow();
   }
 
   // Puts a line at the very end; it stays there until it is placed or forgotten.
@@ -95,6 +125,7 @@ export class Talk {
     this.#list.append(line);
     this.#firstPending ??= line;
     this.#following = true;
+    this.#endReached();
     this.grown();
   }
 
@@ -110,10 +141,15 @@ export class Talk {
       ? this.#firstPending.previousElementSibling
       : this.#list.lastElementChild;
     if (last?.dataset.subject === subject) this.forget(last);
+    const line = this.#noteLine(text, kind, subject);
+    this.place(line, Date.now());
+    return line;
+  }
+
+  #noteLine(text, kind, subject) {
     const line = element('li', `note ${kind}`);
     line.dataset.subject = subject;
     line.append(element('p', '', text), element('time', ''));
-    this.place(line, Date.now());
     return line;
   }
 
@@ -146,7 +182,9 @@ export class Talk {
     if (this.log.hidden) return;
     const { scrollHeight, scrollTop, clientHeight } = this.log;
     this.#following = scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
-    if (this.#following) this.#setNewBelow(false);
+    if (!this.#following) return;
+    this.#endReached();
+    this.#setNewBelow(false);
   }
 
   #setNewBelow(value) {

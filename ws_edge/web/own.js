@@ -1,0 +1,52 @@
+// Which messages this tab has sent: so that they are shown as its own after a reload, too. A key
+// alone does not tell: the members see it, and anybody may use it again once the service has
+// forgotten it. So each key is bound to the first position that its message was seen or acknowledged
+// at; before that nobody else can know it.
+
+const KEPT_MAX = 500; // as many as a talk has lines
+const STORED_AS = 'own';
+
+export class OwnMessages {
+  #sent = new Map(); // group and key → {epoch, offset}, or null until that is known; oldest first
+
+  // Storage may be forbidden, or hold what somebody else wrote; then this begins with nothing.
+  constructor() {
+    try {
+      this.#sent = new Map(JSON.parse(sessionStorage.getItem(STORED_AS) ?? '[]'));
+    } catch {
+      // Not kept.
+    }
+  }
+
+  remember(group, key) {
+    this.#sent.set(this.#name(group, key), null);
+    for (const name of this.#sent.keys()) {
+      if (this.#sent.size <= KEPT_MAX) break;
+      this.#sent.delete(name);
+    }
+    this.#store();
+  }
+
+  // Whether the message with this key at this position is one of this tab.
+  isMine({ group, key, epoch, offset }) {
+    const name = this.#name(group, key);
+    const known = this.#sent.get(name);
+    if (known === undefined) return false;
+    if (known !== null) return known.epoch === epoch && known.offset === offset;
+    this.#sent.set(name, { epoch, offset });
+    this.#store();
+    return true;
+  }
+
+  #name(group, key) {
+    return `${key} ${group}`; // a key of this page has no space
+  }
+
+  #store() {
+    try {
+      sessionStorage.setItem(STORED_AS, JSON.stringify([...this.#sent]));
+    } catch {
+      // Not kept.
+    }
+  }
+}
