@@ -17,7 +17,7 @@
 readonly LOG_LEVELS='^(trace|debug|info|warn|error)$'
 
 # What `config` holds, in the names of the shell variables.
-readonly CONFIG_KEYS=(edges ws_listen grpc_listen admin_listen engine service_flags edge_flags
+readonly CONFIG_KEYS=(edges ws_listen grpc_listen admin_listen engine insecure service_flags edge_flags
   bin_dir log_level drain_time channels nodes ready_time nats_listen nats_url nats_cluster_listen
   nats_routes nats_server)
 

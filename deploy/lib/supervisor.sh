@@ -47,6 +47,7 @@ command_of() {
   local common=("--name=$name" "--state_file=$run_dir/state/$name"
     "--log_level=$(current_log_level)" "--log_level_file=$run_dir/log_level"
     "--drain_time=${drain_time}s")
+  [[ $insecure == no ]] || common+=(--insecure)
   if [[ $name == channel-* ]]; then
     argv=("$bin_dir/channel_service" "--listen=$(nth_address "$grpc_listen" "${name#*-}")"
       "--admin_listen=$(nth_address "$admin_listen" "${name#*-}")" "--engine=$engine" "${common[@]}")

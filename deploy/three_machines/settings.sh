@@ -36,7 +36,6 @@ use_machine() {
   CHANNEL_NATS_ROUTES=$(all_machines "$NATS_CLUSTER_PORT")
   export CHANNEL_NATS_URL CHANNEL_NATS_ROUTES
   # Machine 1 cannot be ready before machine 2 runs, so the start waits for nobody.
-  export CHANNEL_READY_TIME=${CHANNEL_READY_TIME:-0} \
-    CHANNEL_SERVICE_FLAGS="--nats_replicas=3 --insecure ${CHANNEL_SERVICE_FLAGS-}" \
-    CHANNEL_EDGE_FLAGS="--insecure ${CHANNEL_EDGE_FLAGS-}"
+  export CHANNEL_READY_TIME=${CHANNEL_READY_TIME:-0} CHANNEL_INSECURE=yes \
+    CHANNEL_SERVICE_FLAGS="--nats_replicas=3 ${CHANNEL_SERVICE_FLAGS-}"
 }

@@ -25,14 +25,16 @@ bad_usage_is_refused() {
     is_bad_usage start --ws_listen 127.0.0.1:2206 --grpc_listen 127.0.0.1:2206 &&
     is_bad_usage reload --log_level loud &&
     is_bad_usage start --edge_flags '--name=mine' &&
-    is_bad_usage start --drain_time 5s &&
+    is_bad_usage start --drain_time 5m &&
+    is_bad_usage start --insecure=perhaps &&
+    is_bad_usage start --allowed_origins='*' && says 'go into --service_flags or --edge_flags' &&
     ! [[ -e $run_dir ]]
 }
 help_is_complete() {
   local word
   ctl --help && exits 0 || return 1
   for word in start stop restart reload status connections logs CHANNEL_EDGES CHANNEL_WS_LISTEN \
-    CHANNEL_GRPC_LISTEN CHANNEL_ADMIN_LISTEN CHANNEL_RUN_DIR CHANNEL_ENGINE CHANNEL_SERVICE_FLAGS \
+    CHANNEL_GRPC_LISTEN CHANNEL_ADMIN_LISTEN CHANNEL_RUN_DIR CHANNEL_ENGINE CHANNEL_INSECURE CHANNEL_SERVICE_FLAGS \
     CHANNEL_EDGE_FLAGS CHANNEL_BIN_DIR; do
     says "$word" || return 1
   done
@@ -82,7 +84,7 @@ reload_that_changes_nothing_fails() {
 restart_keeps_settings() {
   local old
   old=$(pid_of edge-1)
-  env -i PATH="$PATH" timeout 60 "$ctl" restart -d --run_dir "$run_dir" >"$scratch/restart" 2>&1 || return 1
+  env -i PATH="$PATH" timeout "$COMMAND_S" "$ctl" restart -d --run_dir "$run_dir" >"$scratch/restart" 2>&1 || return 1
   out=$(<"$scratch/restart")
   says "websocket://127.0.0.1:$ws_port +2 +\[OK\]" && [[ $(pid_of edge-1) != "$old" ]] && gone "$old" &&
     ctl status && exits 0 && says '^edge-1 .* 0 +up'
@@ -93,6 +95,21 @@ restart_takes_new_settings() {
 restart_without_programs_changes_nothing() {
   ctl restart -d --bin_dir "$scratch/nowhere" && exits 69 && ctl status && exits 0
 }
+# The way out that the refusal of an exposed address names is one that channelctl takes, and so are
+# the values that the programs' own flags have.
+exposed_address_needs_insecure() {
+  local name
+  ctl start -d --ws_listen "0.0.0.0:$ws_port" && exits 78 && says 'say --insecure' && stopped_clean &&
+    ctl start -d --ws_listen "0.0.0.0:$ws_port" --grpc_listen "0.0.0.0:$grpc_port" --insecure --drain_time=3s &&
+    exits 0 || return 1
+  for name in channel-1 edge-1 edge-2; do
+    tr '\0' '\n' <"/proc/$(pid_of "$name")/cmdline" >"$scratch/words"
+    grep -qx -- --insecure "$scratch/words" && grep -qx -- --drain_time=3s "$scratch/words" || return 1
+  done
+  local -x CHANNEL_WS_LISTEN=0.0.0.0:$ws_port # restart takes what the environment says
+  ctl restart -d && exits 0 && says "websocket://0.0.0.0:$ws_port" && ctl stop && exits 0 &&
+    CHANNEL_INSECURE=yes ctl start -d && exits 0 && ctl restart -d --insecure=no && exits 78 && stopped_clean
+}
 restart_of_nothing_starts() { ctl restart -d && exits 0 && ctl status && exits 0; }
 
 # --- starts that cannot succeed -------------------------------------------------------------------
@@ -101,12 +118,11 @@ failing_process_is_named() {
   local pids
   ctl start -d --edge_flags '--no_such_flag=1' && exits 64 && says 'start failed: edge-[12] exited with 64' &&
     says 'no_such_flag' && ctl status && exits 3 && stopped_clean &&
-    ctl start -d --ws_listen "0.0.0.0:$ws_port" && exits 78 && says 'insecure' && stopped_clean &&
     ctl start --edge_flags '--no_such_flag=1' && exits 64 && says 'no_such_flag' && stopped_clean
 }
 unready_process_is_named() {
   # An edge that looks for its service at the wrong place.
-  ctl start -d --edge_flags "--channel=127.0.0.1:$spare_port" && exits 69 &&
+  ctl start -d --edge_flags "--channel=127.0.0.1:$spare_port" --ready_time 15 && exits 69 &&
     says 'start failed: edge-1 is not ready after 15 s' && stopped_clean
 }
 
@@ -134,6 +150,7 @@ restart() {
   it 'restart of nothing starts' restart_of_nothing_starts
   it 'stop leaves nothing, once more' stop_leaves_nothing
 }
+exposed() { it 'an exposed address is taken with --insecure and refused without' exposed_address_needs_insecure; }
 failing() {
   it 'a process that fails to start is named, with its log and its exit code' failing_process_is_named
 }
@@ -144,6 +161,7 @@ everything_else() {
   usage # first: it looks whether anything is created
   reload
   restart
+  exposed
   failing
 }
 
