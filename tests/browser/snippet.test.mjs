@@ -5,14 +5,16 @@ import fs from 'node:fs';
 import { scenario } from './support/scenario.mjs';
 import { until } from './support/wait.mjs';
 
-// Its address is ws://127.0.0.1:1234, so this is the one test that needs a certain port.
+// Its address is ws://127.0.0.1:1234. The browser of this test takes that for the test's own system;
+// who has port 1234 of this machine does not matter.
 const SNIPPET = fs.readFileSync(new URL('seed_snippet.txt', import.meta.url), 'utf8');
 
 scenario(
   'the snippet, typed into the console of the chat page, prints its message',
-  { port: 1234 },
-  async ({ open }) => {
+  { address: '127.0.0.1:1234' },
+  async ({ system, open }) => {
     const chat = await open();
+    await until('the page to have its own connection', () => chat.handshakes.length > 0);
     // As the console of the developer tools evaluates what is typed.
     const type = async (expression) => {
       const { exceptionDetails } = await chat.devtools.send('Runtime.evaluate', {
@@ -30,5 +32,9 @@ scenario(
     await until('the last line on the console', () => chat.consoleTexts.at(-1) === 'that was all');
     assert.deepEqual(chat.consoleTexts, ['Bu bir mesajdır', 'that was all']);
     assert.deepEqual(chat.problems, []);
+    // The page's connection and the snippet's are both with this system.
+    let sessions = 0;
+    for (const edge of system.edges) sessions += await edge.metric('channel_edge_sessions');
+    assert.equal(sessions, 2);
   },
 );

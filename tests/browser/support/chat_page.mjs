@@ -3,7 +3,8 @@
 import { chromium } from 'playwright-core';
 import { DEADLINE_MS, until } from './wait.mjs';
 
-export function launchChromium() {
+// extraFlags: more flags of Chromium
+export function launchChromium(extraFlags = []) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
     timeout: 30_000,
@@ -15,6 +16,7 @@ export function launchChromium() {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      ...extraFlags,
     ],
   });
 }

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 
 // Whether nobody listens on the port, not even with SO_REUSEPORT, which node does not set.
-export async function isFree(port) {
+async function isFree(port) {
   const probe = net.createServer();
   try {
     probe.listen({ port, host: '127.0.0.1', exclusive: true });

@@ -12,21 +12,27 @@ import { until } from './wait.mjs';
 const TEST_TIMEOUT_MS = 60_000;
 const DIFFERENT_EDGE_TRIES_MAX = 60; // with two edges, the same one 60 times is a broken port
 
-let browser;
-after(() => browser?.close());
+let sharedBrowser; // a promise
+after(async () => (await sharedBrowser)?.close());
 
-// options: as System.start, and timeoutMs
+// options: as System.start, timeoutMs, and address: HOST:PORT at which a browser of this test alone
+// finds the system, wherever it listens, so that no test needs a certain port of the machine
 // body: ({system, open, openOnDifferentEdges, directory, t}) => Promise
 export function scenario(name, options, body) {
   test(name, { timeout: options.timeoutMs ?? TEST_TIMEOUT_MS }, async (t) => {
     const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'channel-browser-'));
     const pages = [];
-    browser ??= await launchChromium();
     const system = await System.start(directory, options);
+    const browser = options.address
+      ? await launchChromium([
+          `--host-resolver-rules=MAP ${options.address} 127.0.0.1:${system.port}`,
+        ])
+      : await (sharedBrowser ??= launchChromium());
+    const url = options.address ? `http://${options.address}/` : system.url;
 
     // address: what follows the page's URL, such as "?group=123"
     const open = async (address = '', contextOptions = {}) => {
-      const page = await ChatPage.open(browser, system.url + address, contextOptions);
+      const page = await ChatPage.open(browser, url + address, contextOptions);
       pages.push(page);
       return page;
     };
@@ -70,6 +76,7 @@ export function scenario(name, options, body) {
       }
     }
     for (const page of pages) await page.close();
+    if (options.address) await browser.close();
     const badExits = await system.stop();
     if (failure) throw failure;
     assert.deepEqual(badExits, [], `processes that did not end with 0\n${system.stderrTails()}`);

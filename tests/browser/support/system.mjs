@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { NatsServer } from './nats_server.mjs';
-import { freePort, isFree } from './ports.mjs';
+import { freePort } from './ports.mjs';
 import { DEADLINE_MS, until } from './wait.mjs';
 
 export const BIN_DIR = path.resolve(
@@ -110,16 +110,10 @@ class Part {
 }
 
 export class System {
-  // options: edges (count), port (0 = any free one), edgeFlags, nats (the log is in a nats-server)
-  static async start(directory, { edges = 2, port = 0, edgeFlags = [], nats = false } = {}) {
-    if (port !== 0 && !(await isFree(port))) {
-      throw new Error(
-        `port ${port} of this machine is taken, and this test needs that very port: ` +
-          `see who has it with "ss -ltnp sport = :${port}"`,
-      );
-    }
+  // options: edges (count), edgeFlags, nats (the log is in a nats-server)
+  static async start(directory, { edges = 2, edgeFlags = [], nats = false } = {}) {
     const system = new System();
-    system.port = port || (await freePort());
+    system.port = await freePort();
     system.url = `http://127.0.0.1:${system.port}/`;
     const engineFlags = [];
     if (nats) {
