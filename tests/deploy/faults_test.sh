@@ -5,26 +5,28 @@ set -euo pipefail
 # shellcheck source=support.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/support.sh"
 
+kill_process() {
+  local pid
+  pid=$(pid_of "$1")
+  kill -KILL "$pid" && soon gone "$pid"
+}
+
 # --- processes that die or freeze -----------------------------------------------------------------
 
 dead_edge_is_noticed() {
-  local pid
-  pid=$(pid_of edge-1)
-  kill -KILL "$pid"
-  eventually 1 gone "$pid" || return 1
-  ctl status && exits 1 && says '^edge-1 +- +\[DEAD\]' && says '^edge-2 .*\[OK\]'
+  kill_process edge-1 && ctl status && exits 1 && says '^edge-1 +- +\[DEAD\]' && says '^edge-2 .*\[OK\]'
 }
 edge_is_back_with_restarts() { ctl status && exits 0 && says "^edge-1 .* $1 +up"; }
 dead_edge_is_started_again() {
-  eventually 6 edge_is_back_with_restarts 1
+  soon edge_is_back_with_restarts 1
 }
 dead_service_is_started_again() {
   local edge
   edge=$(pid_of edge-2)
-  kill -KILL "$(pid_of channel-1)"
-  ctl status && exits 1 || return 1
-  eventually 8 service_is_back && [[ $(pid_of edge-2) == "$edge" ]]
+  unsupervised dead_service_is_noticed || return 1
+  soon service_is_back && [[ $(pid_of edge-2) == "$edge" ]]
 }
+dead_service_is_noticed() { kill_process channel-1 && ctl status && exits 1 && says '^channel-1 +- +\[DEAD\]'; }
 service_is_back() { ctl status && exits 0 && says '^channel-1 .* 1 +-'; }
 
 kill_edge_2() { kill -KILL "$(pid_of edge-2)"; }
@@ -32,23 +34,23 @@ restarts_are_delayed_more_each_time() {
   local delay
   echo loud >"$run_dir/log_level" # a slip in the file must not keep a process down
   for delay in 1 2 4; do
-    eventually 10 lives "$(pid_of edge-2)" && kill_edge_2 || return 1
-    eventually 3 logged "edge-2 was ended by signal KILL; starting it again in $delay s" || return 1
-    eventually $((delay + 3)) edge_2_lives || return 1
+    soon lives "$(pid_of edge-2)" && kill_edge_2 || return 1
+    soon logged "edge-2 was ended by signal KILL; starting it again in $delay s" || return 1
+    soon edge_2_lives || return 1
   done
-  eventually 5 edge_2_is_back_three_times
+  soon edge_2_is_back_three_times
 }
 edge_2_is_back_three_times() { status_is_fine && says '^edge-2 .* 3 +up'; }
 edge_2_lives() { lives "$(pid_of edge-2)"; }
 
 frozen_edge_is_noticed() {
-  local began=${EPOCHREALTIME/./}
   frozen=$(pid_of edge-1)
   kill -STOP "$frozen"
-  ctl status && exits 1 && says '^edge-1 .*\[NO ANSWER\]' && (($(elapsed_ms "$began") < 4000))
+  ctl status && exits 1 && says '^edge-1 .*\[NO ANSWER\]'
 }
 reload_of_a_frozen_edge_fails() { ctl reload && exits 1 && says 'edge-1 does not answer'; }
-frozen_edge_is_replaced() { eventually 40 edge_is_back_with_restarts 1 && gone "$frozen"; }
+frozen_edge_is_said() { frozen_edge_is_noticed && reload_of_a_frozen_edge_fails; }
+frozen_edge_is_replaced() { soon edge_is_back_with_restarts 1 && gone "$frozen"; }
 
 # --- orphans --------------------------------------------------------------------------------------
 
@@ -57,7 +59,7 @@ dead_supervisor_is_noticed() {
   ctl start -d && exits 0 || return 1
   supervisor=$(pid_of supervisor)
   kill -KILL "$supervisor"
-  eventually 2 gone "$supervisor" &&
+  soon gone "$supervisor" &&
     ctl status && exits 1 && says '^supervisor: \[DEAD\]' && says '^edge-1 .*\[OK\]'
 }
 leftovers_keep_the_port() {
@@ -75,14 +77,14 @@ crash_of_everything_does_not_hinder_a_start() {
   ctl start -d && exits 0 || return 1
   mapfile -t pids < <(all_pids)
   kill -KILL "$(pid_of supervisor)" && kill -KILL "${pids[@]}" 2>/dev/null
-  eventually 3 all_gone "${pids[@]}" &&
+  soon all_gone "${pids[@]}" &&
     ctl status && exits 1 && says '^edge-1 .*\[DEAD\]' &&
-    eventually 5 starts && ctl stop && exits 0
+    soon starts && ctl stop && exits 0
 }
 
 reused_pid_is_not_ours() {
   local foreign ok=0
-  sleep 60 &
+  sleep 3600 &
   foreign=$!
   echo "$foreign 1 $(</proc/sys/kernel/random/boot_id)" >"$run_dir/pids/edge-1"
   ctl status && exits 1 && says '^edge-1 .*\[DEAD\]' || ok=1
@@ -110,7 +112,7 @@ second_start_is_refused() {
 end_foreign() {
   kill -KILL "$1" 2>/dev/null || true
   wait "$1" 2>/dev/null || true
-  timeout 60 "$ctl" stop >/dev/null # nothing, unless the test failed
+  timeout "$COMMAND_S" "$ctl" stop >/dev/null # nothing, unless the test failed
 }
 
 # An edge that somebody started by hand: the kernel would let ours share its port.
@@ -119,7 +121,7 @@ foreign_listener_is_named() {
   "$bin_dir/ws_edge" "--listen=127.0.0.1:$ws_port" "--channel=127.0.0.1:$grpc_port" \
     --name=foreign "--state_file=$scratch/foreign" >"$scratch/foreign.log" 2>&1 &
   foreign=$!
-  eventually 10 listens_on "$ws_port" || ok=1
+  soon listens_on "$ws_port" || ok=1
   ctl start -d && exits 71 && one_line && says "port $ws_port is in use by pid $foreign" || ok=1
   end_foreign "$foreign"
   return "$ok"
@@ -129,7 +131,7 @@ taken_admin_port_is_said() {
   "$bin_dir/channel_service" "--listen=127.0.0.1:$spare_port" "--admin_listen=127.0.0.1:$admin_port" \
     --name=foreign "--state_file=$scratch/foreign" >"$scratch/foreign.log" 2>&1 &
   foreign=$!
-  eventually 10 listens_on "$admin_port" || ok=1
+  soon listens_on "$admin_port" || ok=1
   ctl start -d && exits 71 && says "channel-1 exited with 71" && says ":$admin_port" || ok=1
   end_foreign "$foreign"
   return "$ok"
@@ -137,31 +139,30 @@ taken_admin_port_is_said() {
 
 one_of_two_starts_wins() {
   local first second codes=0
-  timeout 60 "$ctl" start -d >"$scratch/first" 2>&1 &
+  timeout "$COMMAND_S" "$ctl" start -d >"$scratch/first" 2>&1 &
   first=$!
-  timeout 60 "$ctl" start -d --run_dir "$other_run_dir" >"$scratch/second" 2>&1 &
+  timeout "$COMMAND_S" "$ctl" start -d --run_dir "$other_run_dir" >"$scratch/second" 2>&1 &
   second=$!
   wait "$first" || codes=$?
   first=$codes codes=0
   wait "$second" || codes=$?
   out=$(cat "$scratch/first" "$scratch/second")
   [[ "$first $codes" == '0 73' || "$first $codes" == '73 0' ]] || return 1
-  timeout 60 "$ctl" stop >/dev/null && timeout 60 "$ctl" stop --run_dir "$other_run_dir" >/dev/null
+  timeout "$COMMAND_S" "$ctl" stop >/dev/null && timeout "$COMMAND_S" "$ctl" stop --run_dir "$other_run_dir" >/dev/null
 }
 
 # --- the suites -----------------------------------------------------------------------------------
 
 death() {
   it 'everything starts' starts
-  it 'a dead edge is noticed at once' dead_edge_is_noticed
+  it 'a dead edge is noticed' unsupervised dead_edge_is_noticed
   it 'a dead edge is started again and counted' dead_edge_is_started_again
   it 'a dead service is started again and the edges stay' dead_service_is_started_again
   it 'stop leaves nothing after deaths either' stop_leaves_nothing
 }
 frost() {
   it 'everything starts' starts
-  it 'a frozen edge is noticed, in bounded time' frozen_edge_is_noticed
-  it 'reload tells which process does not answer' reload_of_a_frozen_edge_fails
+  it 'status and reload tell which process does not answer' unsupervised frozen_edge_is_said
   it 'a frozen edge is killed and started again' frozen_edge_is_replaced
   it 'stop leaves nothing after a frozen edge either' stop_leaves_nothing
 }

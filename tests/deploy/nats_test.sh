@@ -8,7 +8,7 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/support.sh"
 
 PATH+=:/usr/sbin # where Debian has it, also for who is not root
 command -v nats-server >/dev/null || {
-  echo 'nats-server is not installed: deploy/install_deps.sh --nats'
+  echo 'NOT RUN: nats-server is not installed: deploy/install_deps.sh --nats'
   exit 77
 }
 
@@ -43,7 +43,7 @@ taken_port_is_said() {
   local foreign ok=0
   nats-server -a 127.0.0.1 -p "$other_port" >"$scratch/foreign.log" 2>&1 &
   foreign=$!
-  eventually 10 listens_on "$other_port" || ok=1
+  soon listens_on "$other_port" || ok=1
   ctl start -d && exits 71 && one_line &&
     says "NATS monitoring port $other_port is in use by pid $foreign" || ok=1
   # Nothing is started here either, but what is wrong with a cluster of old servers is said before.
@@ -106,14 +106,18 @@ publication_is_in_history() {
 }
 
 is_back() { ctl status && exits 0 && says "^$1 .* 1 +-"; }
+dead_process_is_noticed() {
+  local pid
+  pid=$(pid_of "$1")
+  kill -KILL "$pid" && soon gone "$pid" && ctl status && exits 1 && says "^$1 +- +\[DEAD\]"
+}
 dead_process_is_started_again() {
   local name others
   mapfile -t others < <(for name in nats channel-1 channel-2 edge-1 edge-2; do
     [[ $name == "$1" ]] || pid_of "$name"
   done)
-  kill -KILL "$(pid_of "$1")"
-  ctl status && exits 1 || return 1
-  eventually 20 is_back "$1" && nobody_else_died "${others[@]}" && each_node_reaches_the_edges_of_both
+  unsupervised dead_process_is_noticed "$1" || return 1
+  soon is_back "$1" && nobody_else_died "${others[@]}" && each_node_reaches_the_edges_of_both
 }
 nobody_else_died() {
   local pid
@@ -121,7 +125,7 @@ nobody_else_died() {
 }
 
 restart_keeps_settings() {
-  env -i PATH="$PATH" timeout 60 "$ctl" restart -d --run_dir "$run_dir" >"$scratch/restart" 2>&1 || return 1
+  env -i PATH="$PATH" timeout "$COMMAND_S" "$ctl" restart -d --run_dir "$run_dir" >"$scratch/restart" 2>&1 || return 1
   out=$(<"$scratch/restart")
   start_prints_every_process && ctl status && exits 0
 }
@@ -138,7 +142,7 @@ nats_ended_last() {
 start_foreign_nats() {
   nats-server -a 127.0.0.1 -p "$spare_port" -js -sd "$scratch/foreign" >"$scratch/foreign.log" 2>&1 &
   foreign_nats=$!
-  eventually 10 listens_on "$spare_port"
+  soon listens_on "$spare_port"
 }
 given_nats_is_used() {
   local pids
@@ -150,17 +154,17 @@ given_nats_is_used() {
 }
 unreachable_nats_is_said() {
   end_foreign "$foreign_nats"
-  ctl start -d --ready_time 3 && exits 69 && says 'start failed: channel-[12] exited with 69' &&
+  ctl start -d --ready_time 15 && exits 69 && says 'start failed: channel-[12] exited with 69' &&
     says 'NATS cannot be reached' && stopped_clean
 }
 
+frozen_nats_is_noticed() { kill -STOP "$frozen" && ctl status && exits 1 && says '^nats .*\[NO ANSWER\]'; }
 frozen_nats_is_replaced() {
   local frozen
   unset CHANNEL_NATS_URL
   starts || return 1
   frozen=$(pid_of nats)
-  kill -STOP "$frozen"
-  ctl status && exits 1 && says '^nats .*\[NO ANSWER\]' && eventually 40 is_back nats && gone "$frozen" &&
+  unsupervised frozen_nats_is_noticed && soon is_back nats && gone "$frozen" &&
     each_node_reaches_the_edges_of_both
 }
 

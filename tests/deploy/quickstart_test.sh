@@ -5,11 +5,11 @@ set -euo pipefail
 # shellcheck source=support.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/support.sh"
 
-install_deps_is_instant() {
-  local began=${EPOCHREALTIME/./}
+# Where namespaces are not allowed, that it says so is all that can be seen.
+install_deps_has_nothing_to_do() {
   run unshare -n "$root/deploy/install_deps.sh"
   if [[ $out == unshare:* ]]; then run "$root/deploy/install_deps.sh"; fi
-  exits 0 && (($(elapsed_ms "$began") < 3000)) || return 1
+  exits 0 && ! says Installing || return 1
   run "$root/deploy/install_deps.sh" --frob && exits 64 && one_line
 }
 quickstart_checks_its_arguments() {
@@ -48,7 +48,7 @@ quickstart_proves_two_nodes_on_nats() {
 
 # In this order, and nothing else meanwhile: a build is at work.
 quickstart() {
-  it 'install_deps.sh has nothing to do and needs no network' install_deps_is_instant
+  it 'install_deps.sh has nothing to do and needs no network' install_deps_has_nothing_to_do
   it 'quickstart.sh checks its arguments' quickstart_checks_its_arguments
   if [[ $preset =~ ^[a-z]+$ ]]; then
     it 'quickstart.sh builds, starts and proves the pair' quickstart_proves_the_pair

@@ -21,14 +21,13 @@ daemon_is_detached() {
 run_dir_is_private() { [[ $(stat -c %a "$run_dir") == 700 ]]; }
 start_daemon_holding_a_pipe() {
   mkfifo "$scratch/held"
-  timeout 20 cat "$scratch/held" >"$scratch/held.out" &
+  timeout "$COMMAND_S" cat "$scratch/held" >"$scratch/held.out" &
   local reader=$! status=0
   exec 8>"$scratch/held"
   ctl start -d
   exec 8>&-
-  # The reader ends when nobody holds the pipe any more.
-  eventually 5 gone "$reader" || status=1
-  wait "$reader" || true
+  # The reader comes to the end, with 0, when nobody holds the pipe any more.
+  soon gone "$reader" && wait "$reader" || status=1
   exits 0 && return "$status"
 }
 is_ready() { [[ $(get "$(admin_of "$1")/readyz") == ready ]]; }
@@ -46,11 +45,11 @@ interrupted_start_leaves_nothing() {
   local starter
   env --default-signal=INT "$ctl" start -d --edge_flags "--channel=127.0.0.1:$spare_port" >"$scratch/interrupted" 2>&1 &
   starter=$!
-  eventually 10 test -s "$run_dir/state/edge-1" || return 1
+  soon test -s "$run_dir/state/edge-1" || return 1
   local pids
   mapfile -t pids < <(all_pids)
   kill -INT "$starter"
-  eventually 15 gone "$starter" && stopped_clean "${pids[@]}"
+  soon gone "$starter" && stopped_clean "${pids[@]}"
 }
 proxy_settings_do_not_matter() {
   http_proxy=http://127.0.0.1:9 https_proxy=http://127.0.0.1:9 ctl start -d && exits 0 &&
@@ -65,7 +64,7 @@ start_in_foreground() {
   # A shell without job control starts its background commands with SIGINT ignored.
   env --default-signal=INT "$ctl" start >"$scratch/foreground" 2>&1 &
   starter=$!
-  eventually 20 has_table
+  soon has_table
 }
 foreground_ends_with_interrupt() {
   local pids status=0
@@ -73,14 +72,14 @@ foreground_ends_with_interrupt() {
   [[ $(pid_of supervisor) == "$starter" ]] && ctl status && exits 0 || return 1
   mapfile -t pids < <(all_pids)
   kill -INT "$starter"
-  eventually 15 gone "$starter" || return 1
+  soon gone "$starter" || return 1
   wait "$starter" || status=$?
   out=$(<"$scratch/foreground")
   ((status == 0)) && stopped_clean "${pids[@]}"
 }
 foreground_ends_with_stop() {
   local status=0
-  start_in_foreground && ctl stop && exits 0 && eventually 5 gone "$starter" || return 1
+  start_in_foreground && ctl stop && exits 0 && soon gone "$starter" || return 1
   wait "$starter" || status=$?
   ((status == 0))
 }
@@ -97,14 +96,13 @@ service_ended_last() {
 }
 second_signal_was_sent() { grep -q 'second signal' "$run_dir"/logs/edge-*.log; }
 
-# A session that never answers the close frame keeps the edge draining for as long as it may.
+# A session that never answers the close frame keeps its edge draining for as long as it may: an hour
+# here. That the stop returns at all shows that the drain was cut short.
 stop_cuts_the_drain_short() {
-  local began pids ok=0
-  ctl start -d --drain_time 6 && open_session drain || return 1
+  local pids ok=0
+  ctl start -d --drain_time 3600 && open_session drain || return 1
   mapfile -t pids < <(all_pids)
-  began=${EPOCHREALTIME/./}
-  ctl stop && exits 0 && stopped_clean "${pids[@]}" && (($(elapsed_ms "$began") < 4500)) &&
-    second_signal_was_sent || ok=1
+  ctl stop && exits 0 && stopped_clean "${pids[@]}" && second_signal_was_sent || ok=1
   close_session
   return "$ok"
 }
@@ -113,7 +111,7 @@ graceful_stop_tells_the_session() {
   ctl start -d --drain_time 3 && open_session drain || return 1
   mapfile -t pids < <(all_pids)
   ctl stop -g && exits 0 && stopped_clean "${pids[@]}" && ! second_signal_was_sent || ok=1
-  [[ $(close_code 2) == 4001 ]] || ok=1
+  [[ $(close_code) == 4001 ]] || ok=1
   close_session
   return "$ok"
 }

@@ -22,7 +22,7 @@ status_counts_the_session() {
 session_is_counted_and_listed() {
   local ok=0 edge
   open_session channelctl-test || return 1
-  eventually 5 status_counts_the_session || ok=1
+  soon status_counts_the_session || ok=1
   for edge in edge-1 edge-2; do
     if [[ $(figure "$edge" 6) == 1 ]]; then
       [[ $(figure "$edge" 7) == 1 && $(figure "$edge" 8) == 1 ]] || ok=1
@@ -45,11 +45,11 @@ logs_follow() {
   local follower ok=0
   env --default-signal=INT "$ctl" logs -f >"$scratch/follow" 2>&1 &
   follower=$!
-  eventually 5 test -s "$scratch/follow" || ok=1
+  soon test -s "$scratch/follow" || ok=1
   echo 'a line of this test' >>"$run_dir/logs/edge-2.log"
-  eventually 5 grep -qE '^edge-2 +\| a line of this test' "$scratch/follow" || ok=1
+  soon grep -qE '^edge-2 +\| a line of this test' "$scratch/follow" || ok=1
   kill -INT "$follower"
-  eventually 5 gone "$follower" || ok=1
+  soon gone "$follower" || ok=1
   return "$ok"
 }
 
@@ -57,7 +57,7 @@ reports() {
   it 'everything starts' starts
   it 'status has every column and exits with 0' status_has_every_column
   it 'a session is counted by status and listed by connections' session_is_counted_and_listed
-  it 'a session that ended is not counted any more' eventually 5 session_is_gone_from_status
+  it 'a session that ended is not counted any more' soon session_is_gone_from_status
   it 'a message is counted by status' probe_is_seen_by_status
   it 'logs name their process' logs_name_their_process
   it 'logs -f follows' logs_follow

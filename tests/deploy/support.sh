@@ -19,7 +19,10 @@ bin_dir=$(readlink -m -- "${CHANNEL_BIN_DIR:-$root/build/release/bin}")
 readonly bin_dir
 unset "${!CHANNEL_@}"
 
-readonly COMMAND_S=60      # no command may take longer
+# Bounds for what is never to happen, and for busy machines; what is judged is the order of events.
+readonly COMMAND_S=240     # no command may take longer
+readonly PATIENCE_S=90     # what is to happen happens by then
+readonly READY_S=60        # of channelctl: each round of a start
 readonly PORTS_PER_TEST=50 # five for each suite
 readonly PORT_MIN=20000    # up to 32000: below what the kernel hands out to clients
 
@@ -86,17 +89,14 @@ exits() { ((code == $1)); }
 says() { grep -qE -- "$1" <<<"$out"; }
 one_line() { (($(wc -l <<<"$out") == 1)); }
 
-# Waits until a condition holds: eventually SECONDS COMMAND…
-eventually() {
-  local deadline=$((${EPOCHREALTIME%.*} + $1))
-  shift
+# Waits until a condition holds: soon COMMAND…
+soon() {
+  local deadline=$((${EPOCHREALTIME%.*} + PATIENCE_S))
   until "$@"; do
     ((${EPOCHREALTIME%.*} < deadline)) || return 1
     read -rt 0.1 -u "$nap_fd" || true
   done
 }
-
-elapsed_ms() { printf '%d' $(((${EPOCHREALTIME/./} - $1) / 1000)); }
 
 # --- processes ------------------------------------------------------------------------------------
 
@@ -147,11 +147,21 @@ enter_deployment() {
   spare_port=$((first + 3)) other_port=$((first + 4))
   mkdir -- "$scratch"
   export CHANNEL_EDGES=2 CHANNEL_WS_LISTEN=127.0.0.1:$ws_port CHANNEL_GRPC_LISTEN=127.0.0.1:$grpc_port \
-    CHANNEL_ADMIN_LISTEN=127.0.0.1:$admin_port CHANNEL_RUN_DIR=$run_dir CHANNEL_BIN_DIR=$bin_dir
+    CHANNEL_ADMIN_LISTEN=127.0.0.1:$admin_port CHANNEL_RUN_DIR=$run_dir CHANNEL_BIN_DIR=$bin_dir \
+    CHANNEL_READY_TIME=$READY_S
 }
 
 starts() { ctl start -d && exits 0; }
 status_is_fine() { ctl status && exits 0; }
+# Runs a command while the supervisor stands still, so that it mends nothing meanwhile.
+unsupervised() {
+  local supervisor ok=0
+  supervisor=$(pid_of supervisor)
+  kill -STOP "$supervisor" || return 1
+  "$@" || ok=1
+  kill -CONT "$supervisor"
+  return "$ok"
+}
 logged() { grep -qE -- "$1" "$run_dir/logs/supervisor.log"; }
 
 stopped_clean() { # the pids that were
@@ -173,9 +183,9 @@ connect_session() {
   exec {ws_fd}<>"/dev/tcp/127.0.0.1/$ws_port" || return 1
   printf 'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n%b\r\n' \
     "${1:+Sec-WebSocket-Protocol: $1\\r\\n}" >&"$ws_fd"
-  IFS= read -rt 5 line <&"$ws_fd" || return 1
+  IFS= read -rt "$PATIENCE_S" line <&"$ws_fd" || return 1
   [[ $line == 'HTTP/1.1 101 '* ]] || return 1
-  while IFS= read -rt 5 line <&"$ws_fd" && [[ $line != $'\r' ]]; do :; done
+  while IFS= read -rt "$PATIENCE_S" line <&"$ws_fd" && [[ $line != $'\r' ]]; do :; done
 }
 # Sends a command of at most 125 bytes; the mask of zeros leaves the text as it is.
 send_command() {
@@ -188,16 +198,16 @@ hears() {
   local piece
   out=''
   until [[ $out =~ $1 ]]; do
-    IFS= read -rt 5 -d '}' piece <&"$ws_fd" || return 1
+    IFS= read -rt "$PATIENCE_S" -d '}' piece <&"$ws_fd" || return 1
     out+=$piece'}'
   done
 }
 close_session() { exec {ws_fd}<&-; }
 
-# The close code that the edge sends, within $1 seconds.
+# The close code that the edge sent.
 close_code() {
   local bytes
-  bytes=$(timeout "$1" head -c 4 <&"$ws_fd" | od -An -tu1)
+  bytes=$(timeout "$PATIENCE_S" head -c 4 <&"$ws_fd" | od -An -tu1)
   # shellcheck disable=SC2086 # four numbers
   set -- $bytes
   [[ ${1-} == 136 ]] && printf '%d' $(($3 * 256 + $4))
