@@ -33,7 +33,16 @@ run_preset() {
   cmake --preset "$preset" >"build/$preset.configure.log" 2>&1 || { cat "build/$preset.configure.log"; exit 1; }
   cmake --build --preset "$preset"
   step "Testing ($preset)"
-  ctest --preset "$preset" --parallel 2 "$@"
+  local code=0
+  ctest --preset "$preset" --parallel 2 "$@" | tee "build/$preset.ctest.log" || code=$?
+  tests/skipped.sh "build/$preset/Testing/Temporary/LastTest.log" "build/$preset.ctest.log" >>"$skipped"
+  ((code == 0)) || exit "$code"
+}
+
+# What could not run, of all presets, is the last thing that is said.
+say_what_was_skipped() {
+  [[ ! -s $skipped ]] || { step "Not run here" && cat "$skipped"; }
+  rm -f "$skipped"
 }
 
 # run_fuzz SECONDS: what is found beside the corpus of the tree stays in build/fuzz/corpus for the next run.
@@ -85,4 +94,6 @@ if [[ -n $fuzz_seconds ]]; then
   run_fuzz "$fuzz_seconds"
   exit
 fi
+skipped=$(mktemp)
+trap say_what_was_skipped EXIT
 for preset in "${presets[@]}"; do run_preset "$preset" "${ctest_arguments[@]}"; done

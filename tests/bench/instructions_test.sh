@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 if ! command -v valgrind >/dev/null; then
-  echo 'valgrind is not installed (deploy/install_deps.sh --tests)'
+  echo 'NOT RUN: valgrind is not installed (deploy/install_deps.sh --tests)'
   exit 77
 fi
 

@@ -53,6 +53,7 @@ std::vector<std::string> TranscriptNames() {
   for (const auto& entry : std::filesystem::directory_iterator(CHANNEL_GOLDEN_DIR)) {
     if (entry.path().extension() == ".txt") names.push_back(entry.path().stem().string());
   }
+  if (names.empty()) throw TestFailure("no transcripts in " CHANNEL_GOLDEN_DIR);
   std::sort(names.begin(), names.end());
   return names;
 }
