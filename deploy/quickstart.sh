@@ -170,13 +170,24 @@ Acknowledged means:  with the engine nats a publication is in files of nats-serv
 NEXT
 }
 
+# The same publication twice: with what was built here, and with what people know.
+say_how_to_publish() {
+  local grpcurl=grpcurl
+  printf 'From a back end:     %s publish --grpc=%s --group=123 --message=Hello\n' "$bin_dir/channel_probe" "$grpc"
+  if [[ -x $root/build/tools/grpcurl ]] && ! command -v grpcurl >/dev/null; then grpcurl=$root/build/tools/grpcurl; fi
+  printf '  or with grpcurl:   %s -plaintext -d '\''{"group_id":"123","message":"Hello"}'\'' %s channel.v1.ChannelService/Publish\n' \
+    "$grpcurl" "$grpc"
+  command -v "$grpcurl" >/dev/null ||
+    echo '                     (not here; with Go: go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3)'
+}
+
 say_what_next() {
   local run_dir_words=''
   [[ -z ${CHANNEL_RUN_DIR-} ]] || printf -v run_dir_words ' --run_dir %q' "$CHANNEL_RUN_DIR"
   cat <<NEXT
 
 Chat in a browser:   http://$ws/?group=123
-From a back end:     grpcurl -plaintext -d '{"group_id":"123","message":"Hello"}' $grpc channel.v1.ChannelService/Publish
+$(say_how_to_publish)
 What runs:           $ctl status$run_dir_words
 Stop:                $ctl stop$run_dir_words
 NEXT

@@ -25,7 +25,14 @@ quickstart_proves_the_pair() {
   code=0
   out=$(timeout 900 "$root/deploy/quickstart.sh" --preset "$preset" --edges 2 2>&1 </dev/null) || code=$?
   exits 0 && says '^ok$' && says "^Chat in a browser: +http://127.0.0.1:$ws_port/\?group=123" &&
-    says "grpcurl -plaintext .* 127.0.0.1:$grpc_port channel.v1.ChannelService/Publish" && says 'Stop: .*channelctl stop'
+    says "grpcurl -plaintext .* 127.0.0.1:$grpc_port channel.v1.ChannelService/Publish" &&
+    says 'Stop: .*channelctl stop' && quickstart_said_how_to_publish "$out"
+}
+# The line that it ends with works as it stands.
+quickstart_said_how_to_publish() {
+  local line
+  line=$(sed -n 's/^From a back end: *//p' <<<"$1")
+  run bash -c "$line" && exits 0 && says '"position"'
 }
 quickstart_uses_what_runs() {
   local edge

@@ -1,7 +1,5 @@
 #include "tests/support/probe/probe.h"
 
-#include <grpcpp/grpcpp.h>
-
 #include <algorithm>
 #include <memory>
 #include <random>
@@ -9,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "channel/v1/channel.grpc.pb.h"
 #include "channel_service/base/strings.h"
+#include "tests/support/probe/service.h"
 #include "tests/support/probe/web_socket_member.h"
 
 namespace channel::probe {
@@ -28,11 +26,6 @@ std::string RandomHex() {
   std::string text;
   for (int i = 0; i < 16; ++i) text += "0123456789abcdef"[random() % 16];
   return text;
-}
-
-absl::Status At(std::string_view step, const absl::Status& status) {
-  return absl::Status(status.code(),
-                      ToAbsl(std::string(step) + ": " + std::string(MessageOf(status))));
 }
 
 std::string EdgeNames(const Members& members) {
@@ -86,22 +79,6 @@ absl::Status Join(WebSocketMember& member, const std::string& group, const std::
   return status;
 }
 
-absl::StatusOr<std::string> Publish(v1::ChannelService::Stub& stub, Clock::duration patience,
-                                    const std::string& group, const std::string& message) {
-  grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() +
-                       std::chrono::duration_cast<std::chrono::microseconds>(patience));
-  v1::PublishRequest request;
-  request.set_group_id(group);
-  request.set_message(message);
-  v1::PublishResponse response;
-  const grpc::Status status = stub.Publish(&context, request, &response);
-  if (!status.ok()) {
-    return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
-  }
-  return response.position().epoch() + ":" + std::to_string(response.position().offset());
-}
-
 // The next text that is not a greeting must be the message.
 absl::Status Expect(WebSocketMember& member, const std::string& message) {
   for (;;) {
@@ -115,6 +92,11 @@ absl::Status Expect(WebSocketMember& member, const std::string& message) {
 }
 
 }  // namespace
+
+absl::Status At(std::string_view step, const absl::Status& status) {
+  return absl::Status(status.code(),
+                      ToAbsl(std::string(step) + ": " + std::string(MessageOf(status))));
+}
 
 absl::StatusOr<Report> Probe(const Options& options) {
   const Clock::time_point deadline = Clock::now() + options.timeout;
@@ -131,20 +113,17 @@ absl::StatusOr<Report> Probe(const Options& options) {
     if (!status.ok()) return At("join a group on " + member.edge(), status);
   }
 
-  const auto channel = grpc::CreateChannel(options.grpc, grpc::InsecureChannelCredentials());
-  if (!channel->WaitForConnected(std::chrono::system_clock::now() + (deadline - Clock::now()))) {
-    return absl::UnavailableError("connect to the channel service at " + options.grpc +
-                                  ": took too long");
-  }
-  const std::string message = "Bu bir mesajdır " + id;
+  v1::PublishRequest request;
+  request.set_group_id(group);
+  request.set_message("Bu bir mesajdır " + id);
   const Clock::time_point start = Clock::now();
-  const absl::StatusOr<std::string> position =
-      Publish(*v1::ChannelService::NewStub(channel), deadline - start, group, message);
-  if (!position.ok()) return At("publish to " + options.grpc, position.status());
-  report.position = *position;
+  const auto response = Service(options.grpc).Publish(request, deadline - start);
+  if (!response.ok()) return At("publish to " + options.grpc, response.status());
+  const v1::StreamPosition& position = response->position();
+  report.position = position.epoch() + ":" + std::to_string(position.offset());
 
   for (const auto& member : *members) {
-    const absl::Status status = Expect(*member, message);
+    const absl::Status status = Expect(*member, request.message());
     if (!status.ok()) return At("receive on " + member->edge(), status);
   }
   report.milliseconds = std::chrono::duration<double, std::milli>(Clock::now() - start).count();

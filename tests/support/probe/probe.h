@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -20,8 +21,11 @@ struct Report {
   std::string edges;        // "edge-1, edge-2"
   std::string note;         // empty, or that there are fewer edges than clients
   std::string position;     // "3f9k:17"
-  double milliseconds = 0;  // from the call of Publish to the last client
+  double milliseconds = 0;  // from the connection to the service to the last client
 };
+
+// The status with the step that failed before its message.
+absl::Status At(std::string_view step, const absl::Status& status);
 
 // Blocks. An error says which step failed.
 absl::StatusOr<Report> Probe(const Options& options);
