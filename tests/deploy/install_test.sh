@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# cmake --install: what is installed works from where it is. Installs the build that CHANNEL_BIN_DIR
+# belongs to.
+# shellcheck source-path=SCRIPTDIR
+set -euo pipefail
+# shellcheck source=support.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/support.sh"
+
+readonly build=${bin_dir%/bin}
+[[ -f $build/cmake_install.cmake ]] || {
+  echo "NOT RUN: $bin_dir is not in a build directory of CMake"
+  exit 77
+}
+
+installs() { run cmake --install "$build" --prefix "$prefix" && exits 0; }
+everything_is_there() {
+  local file
+  for file in bin/{channel_service,ws_edge,channel_probe,channelctl} lib/systemd/system/channel-service.service \
+    lib/systemd/system/channel-edge@.service share/channel/web/channel.{js,d.ts} \
+    share/channel/proto/channel/v1/channel.proto share/channel/three_machines/start.sh \
+    share/doc/channel/{README.md,LICENSE,channel.env.example,deploy/README.md}; do
+    out="$file is missing"
+    [[ -r $1/$file ]] || return 1
+  done
+}
+# unit_names_program FILE PROGRAM
+unit_names_program() {
+  out=$(grep '^ExecStart=' "$1")
+  [[ $out == "ExecStart=\"$2\" "* ]] && ! grep -q '@CHANNEL' "$1"
+}
+units_name_what_is_installed() {
+  unit_names_program "$1/lib/systemd/system/channel-service.service" "$2/bin/channel_service" &&
+    unit_names_program "$1/lib/systemd/system/channel-edge@.service" "$2/bin/ws_edge"
+}
+everything_is_installed() {
+  installs && everything_is_there "$prefix" && units_name_what_is_installed "$prefix" "$prefix"
+}
+# As for a package: the files are below DESTDIR, and name the place where they will be.
+destdir_is_respected() {
+  DESTDIR=$scratch/dest run cmake --install "$build" --prefix /opt/channel && exits 0 &&
+    everything_is_there "$scratch/dest/opt/channel" &&
+    units_name_what_is_installed "$scratch/dest/opt/channel" /opt/channel && ! [[ -e /opt/channel/bin/ws_edge ]]
+}
+
+runs_from() { [[ $(readlink "/proc/$(pid_of "$1")/exe") == "$2" ]]; }
+installed_pair_delivers() {
+  unset CHANNEL_BIN_DIR
+  run "$1/bin/channelctl" start -d && exits 0 && runs_from channel-1 "$1/bin/channel_service" &&
+    runs_from edge-2 "$1/bin/ws_edge" || return 1
+  run "$1/bin/channel_probe" "--ws=127.0.0.1:$ws_port" "--grpc=127.0.0.1:$grpc_port"
+  exits 0 && run "$1/bin/channelctl" stop && exits 0
+}
+moved_prefix_works() {
+  mv "$prefix" "$scratch/moved" && installed_pair_delivers "$scratch/moved"
+}
+
+install() {
+  prefix="$scratch/a prefix"
+  it 'everything is installed below the prefix, and units name it' everything_is_installed
+  it 'DESTDIR comes before the prefix, and is named nowhere' destdir_is_respected
+  it 'the installed channelctl starts the installed programs, and they deliver' installed_pair_delivers "$prefix"
+  it 'so it does after the prefix was moved' moved_prefix_works
+}
+
+at_once install
+finish
