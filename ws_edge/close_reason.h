@@ -26,7 +26,7 @@ inline constexpr CloseReason kClosedForPong{4012, "no_pong", "no pong"};
 // The edge's log tells more.
 inline constexpr CloseReason kClosedForOrigin{
     4507, "forbidden_origin",
-    "pages of this origin may not connect: see --allowed_origins, and X-Forwarded-Host of proxies"};
+    "pages of this origin may not connect: see --allowed_origins, and X-Forwarded-Host and -Proto"};
 inline constexpr CloseReason kConnectionLost{1006, "lost", ""};
 
 }  // namespace edge

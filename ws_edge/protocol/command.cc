@@ -76,11 +76,7 @@ bool ReadMessage(std::string_view frame, const json::object& object, Command* co
     return true;
   }
   command->message_kind = channel::BodyKind::kJson;
-  if (const std::string_view text = FindMember(frame, "message"); !text.empty()) {
-    command->message = CompactJson(text);
-  } else {
-    command->message = json::serialize(*value);  // the member's name was written with escapes
-  }
+  command->message = CompactJson(FindMember(frame, "message"));
   return true;
 }
 

@@ -16,12 +16,16 @@ size_t SkipSpace(std::string_view json, size_t at) {
   return at;
 }
 
-// `at` is a quotation mark; returns the place behind the string.
+// `at` is a quotation mark; returns the place behind the string. Looks from mark to mark: messages
+// are mostly one long string.
 size_t SkipString(std::string_view json, size_t at) {
-  for (++at; at < json.size() && json[at] != '"'; ++at) {
-    if (json[at] == '\\') ++at;
+  while (true) {
+    at = json.find('"', at + 1);
+    if (at == std::string_view::npos) return json.size();
+    size_t backslashes = 0;  // the mark at the beginning ends them
+    while (json[at - 1 - backslashes] == '\\') ++backslashes;
+    if (backslashes % 2 == 0) return at + 1;
   }
-  return at + 1;
 }
 
 // Returns the place behind the value that begins at `at`.
@@ -56,6 +60,12 @@ std::string Unescape(std::string_view text) {
   return {string.data(), string.size()};
 }
 
+// Is `string`, with its quotation marks, this text?
+bool IsString(std::string_view string, std::string_view text) {
+  if (string.find('\\') != std::string_view::npos) return Unescape(string) == text;
+  return string.substr(1, string.size() - 2) == text;
+}
+
 }  // namespace
 
 std::string_view FindMember(std::string_view json, std::string_view name) {
@@ -64,10 +74,10 @@ std::string_view FindMember(std::string_view json, std::string_view name) {
     at = SkipSpace(json, at);
     if (at >= json.size() || json[at] != '"') return {};
     const size_t name_end = SkipString(json, at);
-    const std::string_view member = json.substr(at + 1, name_end - at - 2);
+    const std::string_view member = json.substr(at, name_end - at);
     at = SkipSpace(json, SkipSpace(json, name_end) + 1);  // behind the colon
     const size_t value_end = SkipValue(json, at);
-    if (member == name) return json.substr(at, value_end - at);
+    if (IsString(member, name)) return json.substr(at, value_end - at);
     at = SkipSpace(json, value_end);
     if (at >= json.size() || json[at] != ',') return {};
     ++at;

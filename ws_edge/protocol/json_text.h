@@ -12,9 +12,8 @@
 
 namespace edge {
 
-// The text of the member `name` of the object `json`. `json` must be a valid JSON object and `name`
-// free of characters that JSON escapes. Empty if there is none whose name is written without
-// escapes.
+// The text of the member `name` of `json`, which is a valid JSON object; its name may be written
+// with escapes. Empty if there is none.
 std::string_view FindMember(std::string_view json, std::string_view name);
 
 // How many members the objects in `json`, which is valid, have together, as they are written: a

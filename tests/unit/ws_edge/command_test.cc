@@ -106,9 +106,9 @@ TEST(CommandTest, ANameTwiceAmongManyIsFound) {
 }
 
 TEST(CommandTest, AMemberNameWithEscapesIsTheSameName) {
-  const Parsed parsed = Parse(R"({"cmd":"send_to_group","group_id":"1","\u006dessage":[1, 2]})");
+  const Parsed parsed = Parse(R"({"cmd":"send_to_group","group_id":"1","\u006dessage":[1.50, 2]})");
   ASSERT_TRUE(parsed.ok);
-  EXPECT_EQ(parsed.command.message, "[1,2]");
+  EXPECT_EQ(parsed.command.message, "[1.50,2]");
 }
 
 TEST(CommandTest, BadInputSaysWhatIsWrongAndWhatIsAllowed) {

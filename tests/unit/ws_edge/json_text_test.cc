@@ -13,6 +13,8 @@ TEST(JsonTextTest, FindsAMemberAsItIsWritten) {
   EXPECT_EQ(FindMember(R"( { "a" : "x\"}" , "b" : [1, {"c":2}] } )", "b"), R"([1, {"c":2}])");
   EXPECT_EQ(FindMember(R"({"b":{"a":1},"a":2})", "a"), "2");
   EXPECT_EQ(FindMember(R"({"a\\":1,"a":2})", "a"), "2");
+  EXPECT_EQ(FindMember(R"({"\\":0,"\u0061":3})", "a"), "3");
+  EXPECT_EQ(FindMember(R"({"x":"\\","y\"":"\\\"","a":"\\\\"})", "a"), R"("\\\\")");
   EXPECT_EQ(FindMember("{}", "a"), "");
   EXPECT_EQ(FindMember(R"({"b":1})", "a"), "");
 }
@@ -45,6 +47,16 @@ boost::json::value RandomValue(std::mt19937_64& random, int depth) {
   }
 }
 
+size_t MembersOf(const boost::json::value& value) {
+  size_t count = 0;
+  if (value.is_object()) {
+    for (const auto& member : value.get_object()) count += 1 + MembersOf(member.value());
+  } else if (value.is_array()) {
+    for (const auto& element : value.get_array()) count += MembersOf(element);
+  }
+  return count;
+}
+
 TEST(JsonTextTest, CompactTextOfAMemberHasTheMembersValue) {
   const uint64_t seed = std::random_device{}();
   SCOPED_TRACE(seed);
@@ -58,6 +70,8 @@ TEST(JsonTextTest, CompactTextOfAMemberHasTheMembersValue) {
     const std::string json = boost::json::serialize(object);
     const std::string text = CompactJson(FindMember(json, "message"));
     ASSERT_EQ(text, boost::json::serialize(value)) << json;
+    ASSERT_EQ(CountMembers(json), MembersOf(object)) << json;
+    ASSERT_EQ(FindNameTwice(json), std::nullopt) << json;
   }
 }
 
