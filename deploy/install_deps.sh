@@ -8,22 +8,27 @@ readonly BUILD_PACKAGES=(g++ cmake ninja-build pkg-config libgrpc++-dev protobuf
   protobuf-compiler libprotobuf-dev libabsl-dev libspdlog-dev prometheus-cpp-dev libnats-dev libssl-dev
   libgtest-dev libgmock-dev curl procps)
 readonly TEST_PACKAGES=(clang clang-tidy libclang-rt-dev chromium libbenchmark-dev iproute2
-  nats-server python3 valgrind)
+  nats-server python3 valgrind nginx haproxy openssl)
 readonly NATS_PACKAGES=(nats-server)
 readonly NODE_PACKAGES=(nodejs npm)
+# What comes with a service of the same name that systemd starts at once.
+readonly SERVICE_PACKAGES=(nats-server nginx haproxy)
 readonly NODE_MAJOR_MIN=18 # Debian 12's own, and what the browser tests are written for
 # Other versions of clang-format write the same code in other ways, so it is this one everywhere:
 # Debian 12's own, elsewhere that of PyPI.
 readonly CLANG_FORMAT=clang-format==14.0.6
-# Debian has no grpcurl, and Debian 12 a nats-server whose replicas may differ after the death of a machine.
+# Debian has no grpcurl, a Caddy that closes WebSockets when it is reloaded, and Debian 12 a nats-server whose
+# replicas may differ after the death of a machine.
 readonly GO_TOOLS=(github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
-  github.com/nats-io/nats-server/v2@v2.10.29)
+  github.com/nats-io/nats-server/v2@v2.10.29
+  github.com/caddyserver/caddy/v2/cmd/caddy@v2.10.2)
 TOOLS_DIR=$(realpath -m -- "$(dirname -- "${BASH_SOURCE[0]}")/../build/tools")
 readonly TOOLS_DIR
 
 # What the build cannot do without, for systems where package names mean nothing to us.
 readonly BUILD_TOOLS=(g++ cmake ninja pkg-config protoc grpc_cpp_plugin curl)
-readonly TEST_TOOLS=(clang++ clang-tidy chromium nats-server valgrind node npm python3)
+readonly TEST_TOOLS=(clang++ clang-tidy chromium nats-server valgrind node npm python3 nginx haproxy
+  openssl)
 
 die() {
   local code=$1
@@ -37,10 +42,11 @@ usage() {
 Usage: install_deps.sh [--nats] [--tests]
 
 Installs what building Channel needs on Debian 12 or 13 and is not there yet, with apt-get (through
-sudo when not root). --nats adds nats-server; the service that its package starts is stopped and
-disabled, because channelctl starts a server of its own. --tests adds what the tests need (compiler
-checks, nats-server, Chromium, Valgrind, Node.js; in build/tools: clang-format 14 where there is none,
-and where Go is present grpcurl and a newer nats-server).
+sudo when not root). --nats adds nats-server. --tests adds what the tests need (compiler checks,
+nats-server, Chromium, Valgrind, nginx, haproxy, Node.js; in build/tools: clang-format 14 where there is
+none, and where Go is present grpcurl, Caddy and a newer nats-server). The services that come with
+nats-server, nginx and haproxy are stopped and disabled when they are installed here; those that were there
+before are left alone.
 On other systems it lists what is needed and not there.
 Exit codes: 0 all is there, 64 bad usage, 69 something is missing and cannot be installed.
 HELP
@@ -77,7 +83,7 @@ missing_tools() {
 }
 
 install_packages() {
-  local as_root=()
+  local as_root=() package
   if ((EUID != 0)); then
     command -v sudo >/dev/null ||
       die 69 "these packages are missing: $*. Install them as root (there is no sudo here)"
@@ -87,10 +93,12 @@ install_packages() {
   "${as_root[@]}" apt-get update -q || die 69 'apt-get update failed'
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y -q --no-install-recommends "$@" || die 69 "apt-get could not install: $*"
-  if [[ " $* " == *' nats-server '* && -d /run/systemd/system ]]; then
-    # It came with the package just now, and has the port that ours is to have.
-    "${as_root[@]}" systemctl disable --now nats-server || die 69 'cannot stop the nats-server of systemd'
-  fi
+  [[ -d /run/systemd/system ]] || return 0
+  for package in "${SERVICE_PACKAGES[@]}"; do
+    [[ " $* " == *" $package "* ]] || continue
+    # It came with the package just now, and its port is for others.
+    "${as_root[@]}" systemctl disable --now "$package" || die 69 "cannot stop the $package of systemd"
+  done
 }
 
 # Elsewhere the packages have other names: say what is needed, and go on only if it is there.
@@ -119,7 +127,7 @@ install_clang_format() {
 install_go_tools() {
   local tool name file version
   if ! command -v go >/dev/null; then
-    printf 'No Go here: grpcurl and a newer nats-server are not installed.\n'
+    printf 'No Go here: grpcurl, Caddy and a newer nats-server are not installed.\n'
     return
   fi
   for tool in "${GO_TOOLS[@]}"; do

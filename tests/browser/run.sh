@@ -4,8 +4,5 @@
 set -euo pipefail
 if [[ -n ${BIN_DIR:-} ]]; then BIN_DIR=$(realpath "$BIN_DIR"); export BIN_DIR; fi
 cd "$(dirname "${BASH_SOURCE[0]}")"
-if [[ ! node_modules/.package-lock.json -nt package-lock.json ]]; then
-  npm ci --no-audit --no-fund
-  touch node_modules/.package-lock.json
-fi
+./install.sh
 exec npm test

@@ -18,7 +18,7 @@ everything_is_there() {
   for file in bin/{channel_service,ws_edge,channel_probe,channelctl} lib/systemd/system/channel-service.service \
     lib/systemd/system/channel-edge@.service share/channel/web/channel.{js,d.ts} \
     share/channel/proto/channel/v1/channel.proto share/channel/three_machines/start.sh \
-    share/doc/channel/{README.md,LICENSE,channel.env.example,deploy/README.md}; do
+    share/doc/channel/{README.md,LICENSE,channel.env.example,deploy/{README.md,proxies/nginx.conf}}; do
     out="$file is missing"
     [[ -r $1/$file ]] || return 1
   done

@@ -26,6 +26,7 @@ export class ChatPage {
   consoleTexts = []; // all that was printed on the console
   handshakes = []; // names of the edges that answered this page's WebSockets, oldest first
   requests = []; // addresses asked for over HTTP
+  sockets = []; // addresses of WebSockets
 
   // Each page has a context of its own: its own storage, and a window that counts as visible.
   static async open(browser, url, contextOptions = {}) {
@@ -40,6 +41,7 @@ export class ChatPage {
     });
     page.on('pageerror', (error) => chat.problems.push(String(error)));
     page.on('request', (request) => chat.requests.push(request.url()));
+    page.on('websocket', (socket) => chat.sockets.push(socket.url()));
     await page.exposeFunction('reportViolation', (text) => chat.problems.push(text));
     await page.addInitScript(() => {
       document.addEventListener('securitypolicyviolation', (event) => {
