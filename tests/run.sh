@@ -12,7 +12,7 @@ Usage: tests/run.sh [--quick] [--asan] [--all] [-- CTEST_ARGUMENTS]
               instructions per delivery
   --quick     what a developer runs after a change: style and unit tests only
   --asan      the whole suite, built with AddressSanitizer and UndefinedBehaviorSanitizer
-  --all       first the default run, then the --asan run
+  --all       first the default run, then the --asan run; what comes later is built while the tests wait
   --fuzz      each fuzz target on its corpus for so long (default 60 s); a crash's input is kept in build/fuzz
 
 Whatever is missing is installed (apt, npm; grpcurl and nats-server 2.10 where Go is present). What could not run
@@ -25,18 +25,54 @@ TEXT
 
 step() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 
-# run_preset PRESET CTEST_ARGUMENTS...
-run_preset() {
+build_preset() {
   local preset=$1
-  shift
   step "Building ($preset)"
   cmake --preset "$preset" >"build/$preset.configure.log" 2>&1 || { cat "build/$preset.configure.log"; exit 1; }
   cmake --build --preset "$preset"
+}
+
+# test_preset PRESET CTEST_ARGUMENTS...
+test_preset() {
+  local preset=$1 code=0
+  shift
   step "Testing ($preset)"
-  local code=0
   ctest --preset "$preset" --parallel 2 "$@" | tee "build/$preset.ctest.log" || code=$?
   tests/skipped.sh "build/$preset/Testing/Temporary/LastTest.log" "build/$preset.ctest.log" >>"$skipped"
   ((code == 0)) || exit "$code"
+}
+
+# start_ahead WORK…: ahead.sh, until it is awaited or this run ends.
+start_ahead() {
+  setsid tests/ahead.sh "$@" >build/ahead.log 2>&1 </dev/null &
+  ahead_pid=$!
+}
+# Its exit code is that of the work.
+await_ahead() {
+  local code=0
+  wait "$ahead_pid" || code=$?
+  ahead_pid=
+  return "$code"
+}
+stop_ahead() {
+  [[ -z $ahead_pid ]] || kill -- "-$ahead_pid" 2>/dev/null || kill "$ahead_pid" 2>/dev/null || true
+}
+
+# Both presets. No core is idle while tests wait: the other builds are made meanwhile, then tidy is run.
+run_all() {
+  build_preset dev
+  start_ahead release asan
+  test_preset dev --exclude-regex '^tidy$'
+  await_ahead || true # if it failed, building it again tells why
+  build_preset asan
+  start_ahead tidy
+  test_preset asan
+  step 'Testing (tidy, of dev)'
+  local code=0
+  await_ahead || code=$?
+  cat build/ahead.log
+  ((code != 77)) || { sed -n 's/^NOT RUN/tidy/p' build/ahead.log >>"$skipped" && code=0; }
+  return "$code"
 }
 
 # What could not run, of all presets, is the last thing that is said.
@@ -95,5 +131,13 @@ if [[ -n $fuzz_seconds ]]; then
   exit
 fi
 skipped=$(mktemp)
-trap say_what_was_skipped EXIT
-for preset in "${presets[@]}"; do run_preset "$preset" "${ctest_arguments[@]}"; done
+ahead_pid=
+trap 'stop_ahead; say_what_was_skipped' EXIT
+if ((${#presets[@]} == 2 && ${#ctest_arguments[@]} == 0)); then
+  run_all
+  exit
+fi
+for preset in "${presets[@]}"; do
+  build_preset "$preset"
+  test_preset "$preset" "${ctest_arguments[@]}"
+done
