@@ -1,88 +1,11 @@
-// Who may connect, and whom an edge takes a client for: origins, names of the server, proxies in
-// front.
+// Who may connect: origins, names of the server; and what is served to everybody.
 
-#include <gtest/gtest.h>
+#include "tests/integration/access_test.h"
 
-#include <memory>
-#include <utility>
-
-#include "tests/support/deployment.h"
 #include "tests/support/service_client.h"
-#include "tests/support/web_socket_client.h"
 
+namespace access_rules {
 namespace {
-
-using support::ConnectOptions;
-using support::Deployment;
-using support::HttpResponse;
-using support::WebSocketClient;
-
-constexpr int kForbidden = 4507;
-
-// One deployment for each set of flags, kept for all tests of a suite.
-class AccessTest : public ::testing::Test {
- protected:
-  static void StartWith(std::vector<std::string> edge_flags) {
-    support::DeploymentOptions options;
-    options.edge_flags = std::move(edge_flags);
-    deployment_ = new Deployment(options);
-  }
-  static void TearDownTestSuite() { delete std::exchange(deployment_, nullptr); }
-
-  static std::uint16_t Port() { return deployment_->edge_port(); }
-
-  static double Closed(const std::string& reason) {
-    return deployment_->EdgeMetric("channel_edge_sessions_closed_total{reason=\"" + reason + "\"}");
-  }
-
-  // The answer to an upgrade with these headers.
-  static HttpResponse Upgrade(const std::string& host, const std::string& headers,
-                              const std::string& before = "") {
-    return support::HttpExchange(
-        Port(), before + support::UpgradeRequestHead("/", host) + headers + "\r\n");
-  }
-
-  // The line of /connections of this client: its second word must be the address.
-  static void ExpectKnownAs(const std::string& address, const ConnectOptions& options) {
-    WebSocketClient client(Port(), options);
-    client.ExpectSilence();
-    const std::string lines =
-        support::HttpGet(deployment_->edge(1).admin_port, "/connections").body;
-    EXPECT_NE(lines.find(" " + address + " plain "), std::string::npos) << lines;
-  }
-
-  // All that comes back to HEAD: it must be a head alone.
-  static std::string Head(const std::string& path) {
-    support::TcpConnection connection(Port());
-    connection.Send("HEAD " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
-    std::string answer;
-    while (connection.Receive(answer)) {
-    }
-    EXPECT_EQ(answer.rfind("HTTP/1.1 200 OK\r\n", 0), 0u) << answer;
-    EXPECT_EQ(answer.find("\r\n\r\n"), answer.size() - 4) << answer;
-    return answer;
-  }
-
-  // What became of a page of this origin: 101 if it stays, or the code of the close frame.
-  static int Connect(const ConnectOptions& options, std::string* reason = nullptr) {
-    WebSocketClient client(Port(), options);
-    // It is told apart by the next frame: the answer to this, or the close frame.
-    client.SendText("nonsense");
-    const auto frame = client.ReadFrame();
-    if (!frame || !frame->Is(support::Opcode::kClose)) return 101;
-    if (reason != nullptr) *reason = frame->CloseReason();
-    return frame->CloseCode();
-  }
-
-  static ConnectOptions From(const std::string& origin, const std::string& host = "") {
-    ConnectOptions options;
-    options.host = host;
-    options.headers = {{"Origin", origin}};
-    return options;
-  }
-
-  static inline Deployment* deployment_ = nullptr;
-};
 
 class DefaultAccess : public AccessTest {
  protected:
@@ -161,44 +84,6 @@ TEST_F(DefaultAccess, PagesAreServedUnderAnyName) {
     EXPECT_EQ(response.status, 200) << path;
     Head(path);
   }
-}
-
-// nginx's documented example sends its upstream's name as Host.
-TEST_F(DefaultAccess, AProxyTellsHostSchemeAndClient) {
-  ConnectOptions options = From("https://chat.example", "backend");
-  EXPECT_EQ(Upgrade("backend", "Origin: https://chat.example\r\n").status, 421);
-  options.headers.emplace_back("X-Forwarded-Host", "chat.example");
-  options.headers.emplace_back("X-Forwarded-Proto", "https");
-  options.headers.emplace_back("X-Forwarded-For", "6.6.6.6, 203.0.113.7");
-  EXPECT_EQ(Connect(options), 101);
-  ExpectKnownAs("203.0.113.7", options);
-  options.headers[0].second = "http://chat.example";  // an attacker's page in the same network
-  EXPECT_EQ(Connect(options), kForbidden);
-
-  options = From("https://chat.example:8443", "backend");
-  options.headers.emplace_back(
-      "Forwarded",
-      "for=6.6.6.6, for=\"[2001:db8::7]:4711\";host=\"chat.example:8443\";proto=https");
-  EXPECT_EQ(Connect(options), 101);
-  ExpectKnownAs("[2001:db8::7]:4711", options);
-  options = From("http://foreign.example", "foreign.example");
-  options.headers.emplace_back("X-Forwarded-For", "203.0.113.7");
-  EXPECT_EQ(Connect(options), 101);  // through a proxy that is reached under this name
-}
-
-TEST_F(DefaultAccess, WhatAProxyGarblesIsRefusedInWords) {
-  const std::pair<const char*, const char*> rows[] = {
-      {"Forwarded: for=\"192.0.2.1\r\n", "RFC 7239"},
-      {"X-Forwarded-Host: a b\r\n", "X-Forwarded-Host"},
-      {"X-Forwarded-Proto: gopher\r\n", "X-Forwarded-Proto"},
-      {"X-Forwarded-For: 192.0.2.1\r\nForwarded: for=6.6.6.6\r\n", "contradict"},
-  };
-  for (const auto& [headers, words] : rows) {
-    const HttpResponse response = Upgrade("127.0.0.1", headers);
-    EXPECT_EQ(response.status, 400) << headers;
-    EXPECT_NE(response.body.find(words), std::string::npos) << response.body;
-  }
-  EXPECT_EQ(Upgrade("127.0.0.1", "X-Forwarded-For: garbage\r\n").status, 101);
 }
 
 TEST_F(DefaultAccess, FilesAreNegotiated) {
@@ -292,81 +177,6 @@ TEST_F(ListedAccess, OriginsThatAreListed) {
   EXPECT_EQ(Connect(From("http://chat.example:82", "chat.example:81")), kForbidden);
 }
 
-class ProxyProtocol : public AccessTest {
- protected:
-  static void SetUpTestSuite() {
-    StartWith(
-        {"--proxy_protocol", "--upgrade_timeout=2s", "--trusted_proxies=127.0.0.1,10.0.0.0/8"});
-  }
-
-  static std::string Local2() { return std::string("\r\n\r\n\0\r\nQUIT\n\x20\0\0\0", 16); }
-
-  static ConnectOptions Behind(const std::string& header) {
-    ConnectOptions options;
-    options.before = header;
-    return options;
-  }
-
-  // Nothing is answered: the edge closes the connection, and counts it.
-  static void ExpectClosed(const std::string& bytes, const std::string& source = "") {
-    const char* const kRefused = "channel_edge_refused_total{status=\"proxy_protocol\"}";
-    const double refused = deployment_->EdgeMetric(kRefused);
-    support::TcpOptions options;
-    options.source_address = source;
-    support::TcpConnection connection(Port(), options);
-    connection.SendWhileItMoves(bytes, support::kPatience);
-    std::string answer;
-    EXPECT_FALSE(connection.Receive(answer)) << answer;
-    EXPECT_EQ(deployment_->EdgeMetric(kRefused), refused + 1);
-  }
-};
-
-TEST_F(ProxyProtocol, TheClientIsTheOneThatTheProxyTells) {
-  ExpectKnownAs("203.0.113.7:4711", Behind("PROXY TCP4 203.0.113.7 10.0.0.1 4711 443\r\n"));
-  ExpectKnownAs("[2001:db8::7]:4711", Behind("PROXY TCP6 2001:db8::7 ::1 4711 443\r\n"));
-  const std::string head("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x12", 16);
-  const std::string addresses("\xcb\x00\x71\x08\x0a\0\0\x01\x12\x67\x01\xbb", 12);
-  const std::string tlv("\x04\0\x03zzz", 6);
-  ExpectKnownAs("203.0.113.8:4711", Behind(head + addresses + tlv));
-  // A trusted proxy in front of that one, which tells by a header.
-  ConnectOptions options = Behind("PROXY TCP4 10.0.0.5 10.0.0.1 4711 443\r\n");
-  options.headers = {{"X-Forwarded-For", "203.0.113.9"}};
-  ExpectKnownAs("203.0.113.9", options);
-  // What others say in headers counts nothing.
-  options.before = "PROXY TCP4 203.0.113.7 10.0.0.1 4712 443\r\n";
-  ExpectKnownAs("203.0.113.7:4712", options);
-}
-
-TEST_F(ProxyProtocol, TheProxysOwnChecksAreServed) {
-  for (const std::string& header : {Local2(), std::string("PROXY UNKNOWN\r\n")}) {
-    EXPECT_EQ(support::HttpExchange(Port(), header + "GET /healthz HTTP/1.0\r\n\r\n").status, 200);
-  }
-}
-
-TEST_F(ProxyProtocol, TheHeaderMayComeInPieces) {
-  for (const std::string& header :
-       {Local2(), std::string("PROXY TCP4 203.0.113.7 10.0.0.1 4711 443\r\n")}) {
-    support::TcpConnection connection(Port());
-    const std::string request = header + "GET /healthz HTTP/1.0\r\n\r\n";
-    for (const char c : request) connection.Send({&c, 1});
-    std::string rest;
-    EXPECT_EQ(support::ReadHttpResponse(connection, rest).status, 200);
-  }
-}
-
-TEST_F(ProxyProtocol, WithoutAGoodHeaderTheConnectionIsClosed) {
-  ExpectClosed("GET /healthz HTTP/1.0\r\n\r\n");
-  ExpectClosed("PROXY TCP4 203.0.113.7 10.0.0.1 4711\r\nGET /healthz HTTP/1.0\r\n\r\n");
-  ExpectClosed("PROXY " + std::string(200, 'x'));
-  ExpectClosed(Local2().replace(12, 1, "\x31") + "GET /healthz HTTP/1.0\r\n\r\n");
-  ExpectClosed("PROXY TCP4 203.0.113.7");  // not complete within --upgrade_timeout
-  ExpectClosed("");
-  ExpectClosed("PROXY TCP4 203.0.113.7 10.0.0.1 4711 443\r\nGET /healthz HTTP/1.0\r\n\r\n",
-               "127.0.0.7");  // no trusted proxy
-  const std::string log = deployment_->edge(1).process->StderrText();
-  EXPECT_NE(log.find("PROXY protocol (--proxy_protocol)"), std::string::npos) << log;
-}
-
 TEST(AccessFlags, WhatCanNeverMatchIsRefusedAtTheStart) {
   for (const char* flag :
        {"--allowed_origins=chat.example", "--allowed_origins=https://chat.example/path",
@@ -382,3 +192,4 @@ TEST(AccessFlags, WhatCanNeverMatchIsRefusedAtTheStart) {
 }
 
 }  // namespace
+}  // namespace access_rules

@@ -175,12 +175,14 @@ void AddBadHttp(Rows& rows) {
   rows.push_back({"AbsoluteFormOfTheRoot", Plain("GET http://chat.example"), {200}, {"<html"}});
   rows.push_back({"TargetThatIsNone", Plain("GET *"), {400}, {}});
   rows.push_back({"OptionsOfTheServer", Plain("OPTIONS *"), {405}, {"allow: GET, HEAD"}});
-  for (const char* path : {"/", "/channel.js", "/healthz"}) {
-    rows.push_back(
-        {std::string("ConnectionUpgradeAlone") + std::to_string(rows.size()),
-         std::string("GET ") + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: upgrade\r\n\r\n",
-         {200},
-         {}});
+  // As nginx sends each request with 'proxy_set_header Connection "upgrade"'.
+  const std::vector<std::pair<std::string, std::string>> paths = {
+      {"Page", "/"}, {"Module", "/channel.js"}, {"Healthz", "/healthz"}};
+  for (const auto& [name, path] : paths) {
+    rows.push_back({name + "WithConnectionUpgradeAlone",
+                    "GET " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: upgrade\r\n\r\n",
+                    {200},
+                    {}});
   }
   rows.push_back({"UpgradeToHttp2",
                   "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: h2c\r\n"
