@@ -1,5 +1,5 @@
-# Writes OUTPUT, a C++ source with the files of FILES (a comma-separated list), each also compressed
-# by GZIP: cmake -P embed_web.cmake
+# Writes OUTPUT, a C++ source with the files of FILES (a comma-separated list of paths below ROOT),
+# each also compressed by GZIP: cmake -P embed_web.cmake
 
 # Appends an array `symbol` with the bytes of `file` to `arrays`.
 function(append_array symbol file)
@@ -12,7 +12,7 @@ set(arrays "")
 set(entries "")
 string(REPLACE "," ";" files "${FILES}")
 foreach(file ${files})
-  get_filename_component(name ${file} NAME)
+  file(RELATIVE_PATH name ${ROOT} ${file})
   get_filename_component(extension ${file} LAST_EXT)
   if(extension STREQUAL ".html")
     set(type "text/html; charset=utf-8")
@@ -28,7 +28,7 @@ foreach(file ${files})
   file(SHA256 ${file} hash)
   string(SUBSTRING ${hash} 0 32 hash)
   # Without name and time in it, so that equal files give equal bytes.
-  set(compressed ${OUTPUT}.${name}.gz)
+  set(compressed ${OUTPUT}.${symbol}.gz)
   execute_process(COMMAND ${GZIP} -9 -n -c ${file}
     OUTPUT_FILE ${compressed} COMMAND_ERROR_IS_FATAL ANY)
   file(SIZE ${file} size)

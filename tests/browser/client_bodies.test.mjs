@@ -1,5 +1,5 @@
-// What the browser client takes as a message: JSON values and bytes; anything else is refused with a
-// reason, and never sent as something that it was not.
+// What the browser client takes as a message: JSON values and bytes; anything else is refused with
+// a reason, and never sent as something that it was not.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -147,7 +147,7 @@ for (const [options, asked] of [
   [{ last: 3 }, { last: 3 }],
   [{ since: { epoch: 'k1', offset: 2 } }, { since: { epoch: 'k1', offset: 2 } }],
 ]) {
-  test(`a second join with ${JSON.stringify(options)} gets what it asks for, then live`, async () => {
+  test(`a second join with ${JSON.stringify(options)} gets that, then what is live`, async () => {
     const world = new FakeWorld();
     const first = world.joined({}, { offset: 5 });
     const ofFirst = recordAll(first);

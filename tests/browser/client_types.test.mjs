@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import * as client from '../../ws_edge/web/channel.js';
@@ -20,6 +22,22 @@ test('a TypeScript program that uses the whole client compiles', () => {
   } catch (error) {
     assert.fail(`${error.stdout}`);
   }
+});
+
+test('Node finds the client as a package', (t) => {
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'channel-package-'));
+  t.after(() => fs.rmSync(directory, { recursive: true }));
+  fs.mkdirSync(path.join(directory, 'node_modules'));
+  fs.cpSync(here('../../ws_edge/web'), path.join(directory, 'node_modules/channel-client'), {
+    recursive: true,
+  });
+  const program = `
+    import * as all from 'channel-client';
+    console.log(Object.keys(all).sort().join());
+  `;
+  fs.writeFileSync(path.join(directory, 'program.mjs'), program);
+  const names = execFileSync(process.execPath, ['program.mjs'], { cwd: directory });
+  assert.equal(String(names).trim(), Object.keys(client).sort().join());
 });
 
 test('the types name what the module exports', () => {

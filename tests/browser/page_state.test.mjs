@@ -83,7 +83,8 @@ scenario(
         await connect().send('123', 'by the client alone');
       }, `${proxy.url}channel.js`);
       await direct.waitForMessages(2);
-      await until('the upgrades', () => proxy.paths.filter((path) => path === '/chat/').length >= 2);
+      const upgrades = () => proxy.paths.filter((path) => path === '/chat/').length;
+      await until('the upgrades', () => upgrades() >= 2);
     } finally {
       await chat.close();
       await proxy.stop();

@@ -80,7 +80,7 @@ scenario('no line that is being read is removed, nor its day', { edges: 1 }, asy
   assert.deepEqual(await chat.messages(), range(902, 1401));
 });
 
-scenario('for a reader who stays above the page does not grow on', { edges: 1 }, async ({ open }) => {
+scenario('the page of a reader above does not grow on', { edges: 1 }, async ({ open }) => {
   const { chat, edge } = await PlayedEdge.open(open);
   edge.ok(await edge.take('add_group'), 0);
   await tellMany(chat, edge, 1, 100);

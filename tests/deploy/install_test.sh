@@ -16,7 +16,7 @@ installs() { run cmake --install "$build" --prefix "$prefix" && exits 0; }
 everything_is_there() {
   local file
   for file in bin/{channel_service,ws_edge,channel_probe,channelctl} lib/systemd/system/channel-service.service \
-    lib/systemd/system/channel-edge@.service share/channel/web/channel.{js,d.ts} \
+    lib/systemd/system/channel-edge@.service share/channel/web/{channel.js,channel.d.ts,package.json,client/core.js} \
     share/channel/proto/channel/v1/channel.proto share/channel/three_machines/start.sh \
     share/doc/channel/{README.md,LICENSE,channel.env.example,deploy/{README.md,proxies/nginx.conf}}; do
     out="$file is missing"

@@ -268,9 +268,9 @@ export class ChannelClient extends TypedTarget<ClientEvents> {
    */
   join<Message = unknown>(group: string | number, options?: JoinOptions): Subscription<Message>;
   /**
-   * Sends a JSON value or bytes to a group, joined or not, and resolves when it is in the log. Until
-   * it is answered it is sent again after losses and retryable errors, always with its key, so it is
-   * published once. Rejects with a ChannelError.
+   * Sends a JSON value or bytes to a group, joined or not, and resolves when it is in the log.
+   * Until it is answered it is sent again after losses and retryable errors, always with its key,
+   * so it is published once. Rejects with a ChannelError.
    *
    * What JSON would leave out or make null or {} of rejects with a TypeError that says where it is
    * and what is allowed: Map, Set, BigInt, NaN, functions, instances without fields, bytes inside

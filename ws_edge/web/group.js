@@ -60,8 +60,8 @@ export class Group {
   #badge = element('span', 'badge');
   #hint = element('span', 'hidden');
 
-  // page: {show(group), isOnShow(group), changed(), edit(text), ownMessages}; changed: render() would
-  // change it
+  // page: {show(group), isOnShow(group), changed(), edit(text), ownMessages}; changed: render()
+  // would change it
   constructor(id, client, page) {
     this.id = id;
     this.#client = client;
@@ -217,11 +217,9 @@ export class Group {
       this.#lostAt = performance.now();
       const text = 'Connection lost. It comes back by itself.';
       this.#lostNote = this.#talk.note(text, 'info', 'connection');
-    } else if (state === 'failed') {
-      const what =
-        error.code === 'stopped' ? 'Not connected any more' : 'This group cannot be joined';
-      this.#note(`${what}: ${error.message}`, 'error');
-    }
+    } else if (state === 'failed' && error.code !== 'stopped') {
+      this.#note(`This group cannot be joined: ${error.message}`, 'error');
+    } // else the page tells it, for all groups
     this.#page.changed();
   }
 

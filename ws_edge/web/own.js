@@ -1,7 +1,7 @@
 // Which messages this tab has sent: so that they are shown as its own after a reload, too. A key
 // alone does not tell: the members see it, and anybody may use it again once the service has
-// forgotten it. So each key is bound to the first position that its message was seen or acknowledged
-// at; before that nobody else can know it.
+// forgotten it. So each key is bound to the first position that its message was seen at, or
+// acknowledged; before that nobody else can know it.
 
 const KEPT_MAX = 500; // as many as a talk has lines
 const STORED_AS = 'own';

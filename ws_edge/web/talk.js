@@ -38,8 +38,8 @@ function timeElement(time) {
   return node;
 }
 
-// A name is only a beginning of the text ("Ada: hello"), which anybody may type, so nothing makes it
-// look like a sender. Which messages are this tab's own is known, and shown by the caller.
+// A name is only a beginning of the text ("Ada: hello"), which anybody may type, so nothing makes
+// it look like a sender. Which messages are this tab's own is known, and shown by the caller.
 export function messageLine(text) {
   const line = element('li', 'message');
   const body = element('p', 'text', text);

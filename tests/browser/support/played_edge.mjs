@@ -1,5 +1,5 @@
-// An edge that a test plays for a real page: the page's WebSockets of here on end in the test, which
-// answers as the group "123" of epoch k1.
+// An edge that a test plays for a real page: the page's WebSockets of here on end in the test,
+// which answers as the group "123" of epoch k1.
 
 import { until } from './wait.mjs';
 

@@ -1,5 +1,5 @@
-// A proxy that serves something else under a path of its own, which it takes off: as nginx does with
-// `location /chat/ { proxy_pass http://…/; }`. It passes the rest of requests and upgrades on.
+// A proxy that serves something else under a path of its own, which it takes off: as nginx does
+// with `location /chat/ { proxy_pass http://…/; }`. It passes the rest of requests and upgrades on.
 
 import http from 'node:http';
 import net from 'node:net';

@@ -1,0 +1,16 @@
+// What the application is told: errors and events.
+
+export class ChannelError extends Error {
+  name = 'ChannelError';
+
+  constructor(code, message, { maybePublished = false, group } = {}) {
+    super(message);
+    this.code = code;
+    this.maybePublished = maybePublished;
+    this.group = group;
+  }
+}
+
+export function tell(target, type, fields) {
+  target.dispatchEvent(Object.assign(new Event(type), fields));
+}
