@@ -143,10 +143,13 @@ def print_profile(figure, count):
 
 
 def compare(figure, stored):
-    """A verdict for the table, and whether the figure is too high."""
+    """A verdict for the table, and whether the figure is too high. stored: by the figures' names; None
+    where none were made with this compiler, and only limits hold."""
     if figure.limit is not None and figure.value > figure.limit:
         return f"TOO HIGH: more than {figure.limit:g}, the limit", True
-    known = stored["instructions_per_delivery"].get(figure.name)
+    if stored is None:
+        return "", False
+    known = stored.get(figure.name)
     if known is None:
         return "NOT STORED", True
     change = figure.value / known - 1
@@ -163,13 +166,12 @@ def print_table(figures, stored):
     for figure in figures:
         verdict, too_high = compare(figure, stored)
         well = well and not too_high
-        known = stored["instructions_per_delivery"].get(figure.name)
+        known = (stored or {}).get(figure.name)
         print(line.format(figure.name, f"{figure.value:.1f}", f"{figure.busiest:.1f}",
                           "-" if known is None else f"{known:.1f}",
                           "-" if figure.limit is None else f"{figure.limit:g}", verdict))
     if not well:
-        print(f"\nA figure may be {TOLERANCE:.0%} above the stored one (made with "
-              f"{stored['made_with']}; here {compiler()})."
+        print(f"\nA figure may be {TOLERANCE:.0%} above the stored one (made with {compiler()})."
               "\nWhere the instructions go: tests/bench/instructions.py --profile 25"
               "\nIf the new figure is meant: tests/bench/instructions.py --store, and say in the "
               "commit why it is worth it.")
@@ -209,11 +211,10 @@ def measure(flags):
     return figures
 
 
-def store(figures, stored):
-    known = stored["instructions_per_delivery"]
+def store(figures, by_compiler):
+    known = by_compiler.setdefault(compiler(), {})
     known.update({figure.name: round(figure.value, 1) for figure in figures})
-    STORED.write_text(json.dumps({"made_with": compiler(), "instructions_per_delivery": known},
-                                 indent=1) + "\n")
+    STORED.write_text(json.dumps(by_compiler, indent=1) + "\n")
     print(f"stored in {STORED.relative_to(ROOT)}")
 
 
@@ -225,9 +226,7 @@ def main():
     bound_run(SECONDS)
     allow_descriptors()
 
-    stored = {"made_with": "nothing yet", "instructions_per_delivery": {}}
-    if STORED.exists():
-        stored = json.loads(STORED.read_text())
+    by_compiler = json.loads(STORED.read_text()) if STORED.exists() else {}
     begin = time.monotonic()
     try:
         figures = measure(flags)
@@ -236,8 +235,11 @@ def main():
         return 1
     print(f"\nload average {os.getloadavg()[0]:.2f}, {time.monotonic() - begin:.0f} s")
     if flags.store:
-        store(figures, stored)
-        stored = json.loads(STORED.read_text())
+        store(figures, by_compiler)
+    stored = by_compiler.get(compiler())
+    if stored is None:
+        print(f"NOT RUN: the comparison; no figures are stored for {compiler()} (only for "
+              f"{', '.join(by_compiler)})")
     return 0 if print_table(figures, stored) else 2
 
 

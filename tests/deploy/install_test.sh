@@ -23,6 +23,17 @@ everything_is_there() {
     [[ -r $1/$file ]] || return 1
   done
 }
+# Every module that a file below share/channel/web imports is there too.
+modules_are_whole() {
+  local file module count=0
+  while IFS=: read -r file module; do
+    module=${module#*\'}
+    out="$file imports ${module%\'}, which is missing"
+    [[ -r ${file%/*}/${module%\'} ]] || return 1
+    ((count += 1))
+  done < <(grep -roE "from '\.[^']*'" "$1/share/channel/web" --include='*.js')
+  ((count > 0))
+}
 # unit_names_program FILE PROGRAM
 unit_names_program() {
   out=$(grep '^ExecStart=' "$1")
@@ -33,7 +44,7 @@ units_name_what_is_installed() {
     unit_names_program "$1/lib/systemd/system/channel-edge@.service" "$2/bin/ws_edge"
 }
 everything_is_installed() {
-  installs && everything_is_there "$prefix" && units_name_what_is_installed "$prefix" "$prefix"
+  installs && everything_is_there "$prefix" && modules_are_whole "$prefix" && units_name_what_is_installed "$prefix" "$prefix"
 }
 # As for a package: the files are below DESTDIR, and name the place where they will be.
 destdir_is_respected() {
