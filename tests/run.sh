@@ -37,7 +37,7 @@ test_preset() {
   local preset=$1 code=0
   shift
   step "Testing ($preset)"
-  ctest --preset "$preset" --parallel 2 "$@" | tee "build/$preset.ctest.log" || code=$?
+  ctest --preset "$preset" --parallel 3 "$@" | tee "build/$preset.ctest.log" || code=$?
   tests/skipped.sh "build/$preset/Testing/Temporary/LastTest.log" "build/$preset.ctest.log" >>"$skipped"
   ((code == 0)) || exit "$code"
 }
