@@ -18,6 +18,7 @@ constexpr size_t kPrefetchAhead = 8;
 constexpr size_t kPrefetchAheadOfWrites = 2;
 
 const char* ToString(channel::v1::GapReason reason) {
+  if (reason == channel::v1::GAP_REASON_POSITION) return "position";
   return reason == channel::v1::GAP_REASON_EPOCH ? "epoch" : "retention";
 }
 
@@ -113,8 +114,9 @@ void Group::StartRecent(const channel::v1::Subscribed& subscribed) {
 
 bool Group::OnGap(const channel::v1::Gap& gap) {
   if (!following_ || !std::exchange(gap_follows_, false)) return false;
-  // Of the same name if positions were beyond what the channel service knows of.
-  const bool new_epoch = epoch_ != gap.epoch() || gap.reason() == channel::v1::GAP_REASON_EPOCH;
+  // A log that was put back to an older state goes on under its old name.
+  const bool put_back = gap.reason() == channel::v1::GAP_REASON_POSITION;
+  const bool new_epoch = epoch_ != gap.epoch() || put_back;
   const uint64_t position = gap.before() - 1;
   head_ = std::max({new_epoch ? 0 : head_, subscribed_head_, position});
   newest_ = std::max(subscribed_newest_, head_);
@@ -123,7 +125,8 @@ bool Group::OnGap(const channel::v1::Gap& gap) {
   for (Member& member : members_) {
     if (member.waiting || (!new_epoch && member.position >= position)) continue;
     missed = true;
-    AnnounceGap(member, ToString(gap.reason()), member.position, gap.before());
+    const uint64_t after = put_back ? gap.after() : member.position;
+    AnnounceGap(member, ToString(gap.reason()), after, gap.before());
     member.position = position;
   }
   ChangeRecent([&](RecentRing& recent) {

@@ -114,6 +114,7 @@ class Group {
   struct Start {
     uint64_t position;
     const char* gap_reason = nullptr;
+    uint64_t gap_after = 0;  // with a reason
   };
 
   struct Frames;

@@ -120,10 +120,16 @@ std::optional<Group::Start> Group::FindStartSince(const Request& request) const 
   const bool doubtful = of_this_life ? since > newest_ : !asked;
   if (doubtful) return std::nullopt;
   if (of_this_life && since >= recent_.after()) return Start{since};
-  const char* const reason = of_this_life ? "retention" : "epoch";
-  if (recent_.begins_with_oldest()) return Start{recent_.after(), reason};
+  if (recent_.begins_with_oldest()) {
+    if (of_this_life) return Start{recent_.after(), "retention", since};
+    // What a client has whose position this epoch never gave is not known.
+    if (request.since->epoch == epoch_) return Start{recent_.after(), "position", 0};
+    return Start{recent_.after(), "epoch", since};
+  }
   // It came, but there was no room to keep it until it was whole.
-  if (asked && request.kind == RequestKind::kHistory) return Start{recent_.after(), "overload"};
+  if (asked && request.kind == RequestKind::kHistory) {
+    return Start{recent_.after(), "overload", since};
+  }
   return std::nullopt;
 }
 
@@ -144,7 +150,7 @@ void Group::Admit(const Request& request, const Start& start) {
   const bool joined_again = request.from_now_on() && member.position != kNotBegun;
   if (joined_again) return;
   if (start.gap_reason != nullptr) {
-    AnnounceGap(member, start.gap_reason, request.since->offset, start.position + 1);
+    AnnounceGap(member, start.gap_reason, start.gap_after, start.position + 1);
   }
   member.waiting = false;
   member.position = start.position;

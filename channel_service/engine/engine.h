@@ -52,7 +52,8 @@ class GroupSink {
   ~GroupSink() = default;
 };
 
-enum class GapReason : uint8_t { kRetention, kEpoch };
+// kPosition: of this epoch, but beyond its newest offset, so this log never gave it.
+enum class GapReason : uint8_t { kRetention, kEpoch, kPosition };
 
 // Publications with offsets strictly between `after` and `before` cannot be given (see proto Gap).
 struct GapInfo {

@@ -14,7 +14,7 @@ struct LogReader::Read {
     std::string content;
   };
 
-  bool CatchesUp() const { return since.has_value() && !other_epoch; }
+  bool CatchesUp() const { return since.has_value() && !foreign; }
 
   std::string group_id;
   std::string subject;
@@ -29,7 +29,7 @@ struct LogReader::Read {
   ContentDone get_done = {};  // only one publication is
   Engine::ReadDone done = {};
 
-  bool other_epoch = false;    // of `since`
+  bool foreign = false;        // `since` is no position of this log
   uint64_t next = 1;           // offset to go on from
   bool dropped = false;        // the head, since it was asked for
   uint64_t before_walked = 0;  // offset of the publication before the first one of `walked`
@@ -110,8 +110,8 @@ void LogReader::CheckIdentity() {
 }
 
 void LogReader::CheckPosition(const ReadPtr& read) {
-  read->other_epoch = read->since->epoch != facts_.epoch;
-  if (read->other_epoch || read->since->offset <= newest_) {
+  read->foreign = read->since->epoch != facts_.epoch;
+  if (read->foreign || read->since->offset <= newest_) {
     Begin(read);
     return;
   }
@@ -124,8 +124,8 @@ void LogReader::JudgePosition(const ReadPtr& read) {
     Retry(read, [this, read] { JudgePosition(read); });
     return;
   }
-  read->other_epoch = offset > std::max(newest_, stored_.offset);
-  if (!read->other_epoch) Saw(offset);
+  read->foreign = offset > std::max(newest_, stored_.offset);
+  if (!read->foreign) Saw(offset);
   Begin(read);
 }
 
@@ -171,7 +171,7 @@ void LogReader::OnHead(const ReadPtr& read) {
   ReadResult& result = read->result;
   result.head = read->head->offset;
   if (read->since.has_value()) {
-    if (!read->other_epoch) {
+    if (!read->foreign) {
       if (read->head->own && read->since->offset >= read->head->offset) {
         Finish(read);
         return;
@@ -274,9 +274,11 @@ void LogReader::OnFirst(const ReadPtr& read, uint64_t first) {
   };
   if (!read->CatchesUp()) {
     drop(first);
-    if (read->other_epoch) {
+    if (read->foreign) {
       const uint64_t before = read->walked.empty() ? head + 1 : read->walked.front().offset;
-      read->result.gap = GapInfo{read->since->offset, before, GapReason::kEpoch};
+      const bool other_epoch = read->since->epoch != facts_.epoch;
+      read->result.gap = other_epoch ? GapInfo{read->since->offset, before, GapReason::kEpoch}
+                                     : GapInfo{0, before, GapReason::kPosition};
     }
     Finish(read);
     return;

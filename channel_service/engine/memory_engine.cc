@@ -98,11 +98,12 @@ ReadResult MemoryEngine::Read(const ReadRequest& request) const {
   uint64_t after = held_after;
   if (request.since.has_value()) {
     const StreamPosition& since = *request.since;
-    // An offset that this life has not reached can only come from another one.
-    const bool same_life = since.epoch == epoch_ && since.offset <= newest_offset_;
-    if (!same_life || since.offset < held_after) {
-      result.gap = GapInfo{since.offset, held_after + 1,
-                           same_life ? GapReason::kRetention : GapReason::kEpoch};
+    if (since.epoch != epoch_) {
+      result.gap = GapInfo{since.offset, held_after + 1, GapReason::kEpoch};
+    } else if (since.offset > newest_offset_) {
+      result.gap = GapInfo{0, held_after + 1, GapReason::kPosition};
+    } else if (since.offset < held_after) {
+      result.gap = GapInfo{since.offset, held_after + 1, GapReason::kRetention};
     } else {
       after = since.offset;
     }

@@ -11,7 +11,15 @@ namespace channel {
 namespace {
 
 v1::GapReason ToProto(GapReason reason) {
-  return reason == GapReason::kEpoch ? v1::GAP_REASON_EPOCH : v1::GAP_REASON_RETENTION;
+  switch (reason) {
+    case GapReason::kRetention:
+      return v1::GAP_REASON_RETENTION;
+    case GapReason::kEpoch:
+      return v1::GAP_REASON_EPOCH;
+    case GapReason::kPosition:
+      return v1::GAP_REASON_POSITION;
+  }
+  return v1::GAP_REASON_UNSPECIFIED;
 }
 
 }  // namespace

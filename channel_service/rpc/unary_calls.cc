@@ -2,6 +2,7 @@
 
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/async_unary_call.h>
+#include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
 
@@ -98,13 +99,7 @@ class HistoryCall {
   void OnRead(const ReadResult& result) {
     absl::Status status = absl::OkStatus();
     if (!result.available) status = StatusOf(PublishCode::kUnavailable);
-    if (result.gap.has_value()) {
-      status = absl::OutOfRangeError(
-          result.gap->reason == GapReason::kEpoch
-              ? "since is of another epoch; the current one is " + context_.engine.epoch()
-              : "publications after since are no longer held; those that are begin at offset " +
-                    std::to_string(result.gap->before) + " or later");
-    }
+    if (result.gap.has_value()) status = GapError(result);
     for (const RecordPtr& record : result.records) {
       *response_.add_publications() = ParseRecord(*record);
     }
@@ -112,6 +107,26 @@ class HistoryCall {
     response_.mutable_position()->set_offset(result.head);
     response_.set_more(result.more);
     responder_.Finish(response_, ToGrpc(status), &on_finished_);
+  }
+
+  absl::Status GapError(const ReadResult& result) const {
+    const std::string& epoch = context_.engine.epoch();
+    switch (result.gap->reason) {
+      case GapReason::kRetention:
+        return absl::OutOfRangeError(
+            fmt::format("publications after since are no longer held; those that are begin at "
+                        "offset {} or later",
+                        result.gap->before));
+      case GapReason::kEpoch:
+        return absl::OutOfRangeError(
+            fmt::format("since is of another epoch; the current one is {}", epoch));
+      case GapReason::kPosition:
+        return absl::OutOfRangeError(
+            fmt::format("since has offset {}, which epoch {} has not reached: its newest is {}; "
+                        "this log never gave that position",
+                        request_.since().offset(), epoch, result.newest));
+    }
+    return absl::InternalError("unknown gap reason");
   }
 
   void OnFinished(bool) { delete this; }

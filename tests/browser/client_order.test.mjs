@@ -67,12 +67,12 @@ test('a gap begins where the messages ended here, though the server had more', (
 });
 
 // As in the golden transcript enveloped_resume_beyond_head.
-test('a log that began anew under its old name is told, and what follows is taken', () => {
+test('a position that the log never gave is told, and what follows is taken', () => {
   const world = new FakeWorld();
   const since = { epoch: 'k1', offset: 100 };
   const room = world.joined({ since }, { offset: 52, recovered: false });
   const [gaps, messages] = [record(room, 'gap'), record(room, 'message')];
-  const range = { epoch: 'k1', after: 100, before: 51, reason: 'epoch' };
+  const range = { epoch: 'k1', after: 0, before: 51, reason: 'position' };
   world.socket.deliver({ event: 'gap', group_id: '123', ...range });
   assert.deepEqual(gaps, [{ group: '123', ...range }]);
   assert.deepEqual(room.position, { epoch: 'k1', offset: 50 });

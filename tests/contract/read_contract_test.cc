@@ -67,11 +67,13 @@ TEST_P(EngineContract, AnotherEpochIsAGapBeforeAllThatIsHeld) {
   EXPECT_EQ(result.records.size(), 1u);
 }
 
-TEST_P(EngineContract, AnOffsetThatTheLogHasNotReachedIsOfAnotherEpoch) {
-  driver_.Publish("g", "1");
+TEST_P(EngineContract, AnOffsetThatTheLogHasNotReachedIsAPositionThatItNeverGave) {
+  const uint64_t first = driver_.Publish("g", "1");
   const ReadResult result = driver_.ReadSince("g", 1'000'000);
   ASSERT_TRUE(result.gap.has_value());
-  EXPECT_EQ(result.gap->reason, GapReason::kEpoch);
+  EXPECT_EQ(result.gap->reason, GapReason::kPosition);
+  EXPECT_EQ(result.gap->after, 0u) << "what the client has of this log is not known";
+  EXPECT_EQ(result.gap->before, first);
   EXPECT_EQ(BodiesOf(result.records), Bodies{"1"});
 }
 

@@ -228,7 +228,9 @@ void EnvelopedView::OnGap(const Object& event) {
   const uint64_t after = Number(event, "after");
   const uint64_t before = Number(event, "before");
   const auto promised = std::exchange(group.gap_after, std::nullopt);
-  if (promised) {
+  if (reason == "position") {
+    if (!group.bogus || after != 0) Wrong("of a position that was given, or has an end that was");
+  } else if (promised) {
     if (after != *promised) Wrong("does not begin where it was asked from");
   } else if (group.last == 0) {
     if (after < position.offset) Wrong("begins before the position");
@@ -237,12 +239,11 @@ void EnvelopedView::OnGap(const Object& event) {
     }
   }
   const bool same_epoch = epoch == position.epoch;
-  if (!group.bogus) {
-    if (same_epoch && before <= after) Wrong("covers nothing");
-    if (same_epoch == (reason == "epoch")) Wrong("a wrong reason");
-    if (reason == "retention" || reason == "epoch") CheckNoneHeld(epoch, name, before);
-  }
-  if (reason != "retention" && reason != "epoch" && reason != "overload") Wrong("no such reason");
+  if (same_epoch && before <= after) Wrong("covers nothing");
+  if (same_epoch == (reason == "epoch")) Wrong("a wrong reason");
+  if (!group.bogus && reason != "overload") CheckNoneHeld(epoch, name, before);
+  const bool known = reason == "retention" || reason == "epoch" || reason == "position";
+  if (!known && reason != "overload") Wrong("no such reason");
   group.bogus = false;
   group.last = 0;
   position = {epoch, before - 1};

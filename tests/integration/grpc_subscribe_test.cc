@@ -132,6 +132,21 @@ TEST_F(GrpcSubscribe, WhatTheHistoryNoLongerHoldsIsAnnouncedAsAGap) {
   EXPECT_EQ(subscriber().NextPublication().message(), "live");
 }
 
+TEST_F(GrpcSubscribe, APositionBeyondTheNewestIsAnnouncedAsOneThatTheLogNeverGave) {
+  const std::vector<std::uint64_t> offsets = PublishMany("beyond", 2);
+  subscriber().SubscribeSince("beyond", Epoch(), 1'000'000);
+  EXPECT_FALSE(subscriber().NextSubscribed().recovered());
+  const Gap gap = subscriber().NextGap();
+  EXPECT_EQ(gap.reason(), channel::v1::GAP_REASON_POSITION);
+  EXPECT_EQ(gap.epoch(), Epoch());
+  EXPECT_EQ(gap.after(), 0U);
+  EXPECT_GT(gap.before(), 0U);
+  EXPECT_LE(gap.before(), offsets[0]);
+  for (const std::uint64_t offset : offsets) {
+    EXPECT_EQ(subscriber().NextPublication().offset(), offset);
+  }
+}
+
 TEST_F(GrpcSubscribe, APositionOfAnotherEpochIsAnnouncedAsAGap) {
   PublishMany("epochs", 3);
   subscriber().SubscribeSince("epochs", "another-epoch", 5);

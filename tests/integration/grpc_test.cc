@@ -175,6 +175,19 @@ TEST_F(Grpc, HistoryAfterAPositionOfAnotherEpochIsOutOfRange) {
   EXPECT_EQ(service().History(request).status.error_code(), StatusCode::OUT_OF_RANGE);
 }
 
+TEST_F(Grpc, HistoryAfterAPositionBeyondTheNewestNamesItAndTheNewest) {
+  const std::vector<std::uint64_t> offsets = PublishMany("beyond", 1);
+  HistoryRequest request = Of("beyond");
+  const std::string epoch = MustRead(request).position().epoch();
+  request.mutable_since()->set_epoch(epoch);
+  request.mutable_since()->set_offset(1'000'000);
+  const auto answer = service().History(request);
+  EXPECT_EQ(answer.status.error_code(), StatusCode::OUT_OF_RANGE);
+  EXPECT_EQ(answer.status.error_message(),
+            "since has offset 1000000, which epoch " + epoch + " has not reached: its newest is " +
+                std::to_string(offsets[0]) + "; this log never gave that position");
+}
+
 TEST_F(Grpc, HistoryAfterAnEmptyPositionIsFromTheOldestHeld) {
   const std::vector<std::uint64_t> offsets = PublishMany("empty position", 2);
   HistoryRequest request = Of("empty position");

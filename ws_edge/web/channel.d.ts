@@ -79,15 +79,16 @@ export type PublicationEvent<Message = unknown> = Event & Publication<Message>;
 export interface GapEvent extends Event {
   group: string;
   epoch: string;
-  /** With reason `epoch` an offset of the epoch before: all after it is lost. */
+  /** With reason `epoch` an offset of the epoch before: all after it is lost; with `position` 0. */
   after: number;
   before: number;
   /**
-   * `retention`: too old to be held; `epoch`: the service lost its memory; `slow`: this client read
+   * `retention`: too old to be held; `epoch`: the service lost its memory; `position`: the log never
+   * gave the position that was to be resumed, and gives all that it holds; `slow`: this client read
    * too slowly; `overload`: the servers were too slow; `hole`: they were missing, and asking again
    * did not help (a defect of the servers).
    */
-  reason: 'retention' | 'epoch' | 'slow' | 'overload' | 'hole';
+  reason: 'retention' | 'epoch' | 'position' | 'slow' | 'overload' | 'hole';
 }
 
 export interface ChannelErrorEvent extends Event {

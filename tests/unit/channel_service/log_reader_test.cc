@@ -268,11 +268,13 @@ TEST_F(LogReaderTest, APositionThatOnlyAnOldLeaderDoesNotKnowIsOfThisLog) {
   EXPECT_TRUE(result.records.empty());
 }
 
-TEST_F(LogReaderTest, APositionBeyondTheEndOfTheLogIsOfAnotherOne) {
+TEST_F(LogReaderTest, APositionBeyondTheEndOfTheLogIsOneThatItNeverGave) {
   TwoServers servers(url(), {.held = {3, 5}, .last = 6}, {.held = {3, 5, 8, 9, 12}, .last = 13});
   const ReadResult result = ReadSince(20, 12);
   ASSERT_TRUE(result.gap.has_value());
-  EXPECT_EQ(result.gap->reason, GapReason::kEpoch);
+  EXPECT_EQ(result.gap->reason, GapReason::kPosition);
+  EXPECT_EQ(result.gap->after, 0u);
+  EXPECT_EQ(result.gap->before, 3u);
   EXPECT_EQ(test::BodiesOf(result.records), (Bodies{"3", "5", "8", "9", "12"}));
 }
 

@@ -147,13 +147,5 @@ TEST_F(MemoryEngineTest, InANewEpochALateSubscriberFindsAllThatTheBytesAllow) {
   EXPECT_EQ(Read("g", 0).records.size(), limits_.history_publications_max);
 }
 
-TEST_F(MemoryEngineTest, AnOffsetThatThisLifeHasNotReachedIsOfAnotherLife) {
-  Publish("g");
-  const ReadResult read = Read("g", 1000);
-  ASSERT_TRUE(read.gap.has_value());
-  EXPECT_EQ(read.gap->reason, GapReason::kEpoch);
-  EXPECT_EQ(read.records.size(), 1u);
-}
-
 }  // namespace
 }  // namespace channel

@@ -52,8 +52,8 @@ export class Chain {
   onGap({ epoch, after, before, reason }) {
     const from = this.best;
     const end = before - 1;
-    // A log that began anew may have the old name, and then its offsets are smaller.
-    const isOld = reason === 'epoch' ? end === from.offset : end <= from.offset;
+    // With `position` this log never gave our position: it goes back to a smaller one.
+    const isOld = reason === 'position' ? end === from.offset : end <= from.offset;
     if (epoch === from.epoch && isOld) return null;
     this.position = { epoch, offset: end };
     // What came last here may be older than what the edge had: then the range is wider.
