@@ -7,6 +7,7 @@
 #include <future>
 #include <utility>
 
+#include "channel_service/base/grpc_deadline.h"
 #include "channel_service/rpc/health_calls.h"
 #include "channel_service/rpc/publish_stream_call.h"
 #include "channel_service/rpc/subscribe_call.h"
@@ -100,7 +101,7 @@ void ChannelServer::Stop(std::chrono::milliseconds drain_time) {
     told.set_value();
   });
   told.get_future().wait();
-  server_->Shutdown(std::chrono::system_clock::now() + drain_time);
+  server_->Shutdown(DeadlineIn(drain_time));
   // What the engine has not answered by now it will not.
   loop_->Post([this] { engine_->Stop(); });
   // Events of calls may still be on the queue, and their calls may still have to finish on it.

@@ -1,4 +1,5 @@
 // Time as a constructor argument: what waits or ages gets a Clock, and tests step a fake one.
+// Whatever is a duration is measured by Now: the wall clock may be set, an hour ahead or back.
 #pragma once
 
 #include <chrono>
@@ -12,7 +13,7 @@ class Clock {
  public:
   virtual ~Clock() = default;
   virtual SteadyTime Now() const = 0;
-  // Milliseconds since 1970-01-01T00:00:00Z.
+  // Milliseconds since 1970-01-01T00:00:00Z, to stamp publications for people.
   virtual int64_t UnixMillis() const = 0;
 };
 

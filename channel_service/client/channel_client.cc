@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "channel_service/base/check.h"
+#include "channel_service/base/grpc_deadline.h"
 #include "channel_service/client/poll_descriptor.h"
 #include "channel_service/limits.h"
 #include "channel_service/model/record.h"
@@ -80,8 +81,7 @@ void ChannelClient::Stop(std::chrono::milliseconds patience) {
   bool ok = false;
   while (true) {
     RunReady(SIZE_MAX);
-    const auto deadline = std::chrono::system_clock::now() + kTick;
-    switch (queue_.AsyncNext(&tag, &ok, deadline)) {
+    switch (queue_.AsyncNext(&tag, &ok, DeadlineIn(kTick))) {
       case grpc::CompletionQueue::SHUTDOWN:
         return;
       case grpc::CompletionQueue::GOT_EVENT:

@@ -30,7 +30,6 @@ class DedupTable {
   std::optional<PublishOutcome> Find(const PublishInput& input);
 
   // After the publication got its offset.
-  // `now` is needed for a keyed one only.
   void Remember(const PublishInput& input, uint64_t offset, SteadyTime now);
 
   // Forgets keys whose window is over.

@@ -19,8 +19,8 @@ void HistoryRing::Append(RecordPtr record, size_t records_max, size_t bytes_max)
   while ((records_.size() > records_max || bytes_ > bytes_max) && records_.size() > 1) DropOldest();
 }
 
-void HistoryRing::DropOlderThan(int64_t time_unix_ms) {
-  while (!records_.empty() && records_.front()->time_unix_ms < time_unix_ms) DropOldest();
+void HistoryRing::DropOlderThan(SteadyTime oldest_kept) {
+  while (!records_.empty() && records_.front()->held_since < oldest_kept) DropOldest();
 }
 
 void HistoryRing::Clear() {

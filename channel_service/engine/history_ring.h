@@ -15,8 +15,8 @@ class HistoryRing {
   // than bytes_max bytes (one record is always kept).
   void Append(RecordPtr record, size_t records_max, size_t bytes_max);
 
-  // Drops records accepted before `time_unix_ms`.
-  void DropOlderThan(int64_t time_unix_ms);
+  // Drops records that have been held since before `oldest_kept`.
+  void DropOlderThan(SteadyTime oldest_kept);
   void Clear();
 
   // Offset of the newest record that was dropped; 0 = none was. All after it are here.

@@ -237,8 +237,7 @@ void JetstreamEngine::Give(Followed* followed, const NatsMessage& message) {
                  options_.stream.name, message.sequence);
     return;
   }
-  RecordPtr record =
-      MakeRecord(message.data(), message.sequence, followed->given, clock_.UnixMillis());
+  RecordPtr record = MakeRecord(message.data(), message.sequence, followed->given, clock_.Now());
   followed->given = message.sequence;
   Keep(followed, record);
   followed->sink->OnPublication(record);
@@ -374,7 +373,7 @@ void JetstreamEngine::Sweep() {
     for (const auto& [group_id, followed] : followed_) to_sweep_.push_back(group_id);
   }
   const size_t count = followed_.size() * NatsLink::kTick / kSweepTime + 1;
-  const int64_t oldest_kept = clock_.UnixMillis() - limits_.history_age_max.count();
+  const SteadyTime oldest_kept = clock_.Now() - limits_.history_age_max;
   for (size_t i = 0; i < count && !to_sweep_.empty(); ++i) {
     const auto swept = followed_.find(to_sweep_.back());
     if (swept != followed_.end()) {

@@ -328,8 +328,7 @@ void LogReader::Finish(const ReadPtr& read) {
     }
     // Not ours: somebody else wrote into the stream.
     if (!IsContentOf(read->group_id, walked.content)) continue;
-    result.records.push_back(
-        MakeRecord(walked.content, walked.offset, previous, clock_.UnixMillis()));
+    result.records.push_back(MakeRecord(walked.content, walked.offset, previous, clock_.Now()));
     previous = walked.offset;
   }
   result.newest = std::max(newest_, result.head);

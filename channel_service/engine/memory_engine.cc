@@ -49,18 +49,17 @@ PublishOutcome MemoryEngine::Publish(const PublishInput& input) {
   Group& group = FindOrAdd(input.group_id);
   LeaveIdle(group);
   const uint64_t offset = ++newest_offset_;
-  RecordPtr record = MakeRecord(input, offset, group.last_offset, clock_.UnixMillis());
+  const SteadyTime now = clock_.Now();
+  RecordPtr record = MakeRecord(input, offset, group.last_offset, clock_.UnixMillis(), now);
   group.last_offset = offset;
   group.published = true;
-  if (deduplicated) {
-    dedup_.Remember(input, offset, input.key.empty() ? SteadyTime() : clock_.Now());
-  }
+  if (deduplicated) dedup_.Remember(input, offset, now);
 
   if (group.sink != nullptr) group.sink->OnPublication(record);
 
   const size_t publications_max = young_ ? SIZE_MAX : limits_.history_publications_max;
   ChangeHistory(group, [&](HistoryRing& history) {
-    history.DropOlderThan(record->time_unix_ms - limits_.history_age_max.count());
+    history.DropOlderThan(now - limits_.history_age_max);
     history.Append(std::move(record), publications_max, limits_.history_bytes_max);
   });
   by_age_.splice(by_age_.end(), by_age_, group.by_age);
@@ -122,7 +121,7 @@ void MemoryEngine::OnTick() {
 }
 
 void MemoryEngine::AgeOut() {
-  const int64_t oldest_kept = clock_.UnixMillis() - limits_.history_age_max.count();
+  const SteadyTime oldest_kept = clock_.Now() - limits_.history_age_max;
   for (int i = 0; i < kAgedOutPerTickMax && !by_age_.empty(); ++i) {
     Group& group = *by_age_.front();
     ChangeHistory(group, [&](HistoryRing& history) { history.DropOlderThan(oldest_kept); });

@@ -88,14 +88,14 @@ struct RecordMaker {
   // `write` puts `content_size` bytes of fields where it is told to.
   template <typename Write>
   static RecordPtr Make(size_t content_size, Write write, uint64_t offset, uint64_t previous_offset,
-                        int64_t time_unix_ms) {
+                        SteadyTime now) {
     using P = v1::Publication;
     const size_t publication_size =
         VarintFieldSize(offset) + VarintFieldSize(previous_offset) + content_size;
     const size_t event_size = BytesFieldSize(publication_size);
     const size_t size = BytesFieldSize(event_size);
     void* const memory = ::operator new(sizeof(Record) + size);
-    RecordPtr record(new (memory) Record(offset, previous_offset, time_unix_ms, size));
+    RecordPtr record(new (memory) Record(offset, previous_offset, now, size));
     uint8_t* at = static_cast<uint8_t*>(memory) + sizeof(Record);
     at = WriteLength(v1::SubscribeResponse::kEventsFieldNumber, event_size, at);
     at = WriteLength(v1::Event::kPublicationFieldNumber, publication_size, at);
@@ -107,16 +107,16 @@ struct RecordMaker {
 };
 
 RecordPtr MakeRecord(const PublishInput& input, uint64_t offset, uint64_t previous_offset,
-                     int64_t time_unix_ms) {
+                     int64_t time_unix_ms, SteadyTime now) {
   const Content content{input, static_cast<uint64_t>(time_unix_ms)};
   const auto write = [&](uint8_t* at) { content.Write(at); };
-  return RecordMaker::Make(content.Size(), write, offset, previous_offset, time_unix_ms);
+  return RecordMaker::Make(content.Size(), write, offset, previous_offset, now);
 }
 
 RecordPtr MakeRecord(std::string_view content, uint64_t offset, uint64_t previous_offset,
-                     int64_t time_unix_ms) {
+                     SteadyTime now) {
   const auto write = [&](uint8_t* at) { std::memcpy(at, content.data(), content.size()); };
-  return RecordMaker::Make(content.size(), write, offset, previous_offset, time_unix_ms);
+  return RecordMaker::Make(content.size(), write, offset, previous_offset, now);
 }
 
 std::string SerializeContent(const PublishInput& input, int64_t time_unix_ms) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "channel_service/base/clock.h"
 #include "channel_service/model/publication.h"
 
 namespace channel::v1 {
@@ -31,7 +32,7 @@ class Record {
 
   const uint64_t offset;
   const uint64_t previous_offset;  // of the group; 0 = none is known
-  const int64_t time_unix_ms;      // from which its age counts
+  const SteadyTime held_since;     // in this process: its age counts from here
   std::string_view bytes() const { return {reinterpret_cast<const char*>(this + 1), size_}; }
 
  private:
@@ -39,10 +40,10 @@ class Record {
   friend void intrusive_ptr_add_ref(const Record* record) { ++record->references_; }
   friend void intrusive_ptr_release(const Record* record);
 
-  Record(uint64_t own_offset, uint64_t previous, int64_t time, size_t size)
+  Record(uint64_t own_offset, uint64_t previous, SteadyTime since, size_t size)
       : offset(own_offset),
         previous_offset(previous),
-        time_unix_ms(time),
+        held_since(since),
         size_(static_cast<uint32_t>(size)) {}
 
   const uint32_t size_;
@@ -50,15 +51,16 @@ class Record {
 };
 
 // Serialises a publication by hand (protobuf's wire format, without building a message first).
+// `time_unix_ms` is for people; `now` is what its age counts from.
 RecordPtr MakeRecord(const PublishInput& input, uint64_t offset, uint64_t previous_offset,
-                     int64_t time_unix_ms);
+                     int64_t time_unix_ms, SteadyTime now);
 
 // For an engine that keeps publications outside of this process: what a Publication has beside its
 // place in the log, serialised …
 std::string SerializeContent(const PublishInput& input, int64_t time_unix_ms);
-// … made a record when its place is known; `time_unix_ms` is that of the record here …
+// … made a record when its place is known …
 RecordPtr MakeRecord(std::string_view content, uint64_t offset, uint64_t previous_offset,
-                     int64_t time_unix_ms);
+                     SteadyTime now);
 // … looked at: is it that, of this group? …
 bool IsContentOf(std::string_view group_id, std::string_view content);
 // … and compared: is it the same body, whenever it was published?

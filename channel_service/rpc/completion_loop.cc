@@ -3,6 +3,7 @@
 #include <chrono>
 #include <utility>
 
+#include "channel_service/base/grpc_deadline.h"
 #include "channel_service/limits.h"
 
 namespace channel {
@@ -22,9 +23,7 @@ void CompletionLoop::Run() {
   void* tag = nullptr;
   bool ok = false;
   while (true) {
-    // gRPC's queue takes deadlines of the system clock; a jump of it delays or hastens one tick
-    // only.
-    auto status = queue_.AsyncNext(&tag, &ok, std::chrono::system_clock::now() + kTick);
+    auto status = queue_.AsyncNext(&tag, &ok, DeadlineIn(kTick));
     if (status == grpc::CompletionQueue::SHUTDOWN) return;
     for (int events = 0; status == grpc::CompletionQueue::GOT_EVENT;) {
       static_cast<CompletionEvent*>(tag)->OnEvent(ok);

@@ -14,8 +14,10 @@ class FakeClock final : public Clock {
 
   void Step(std::chrono::milliseconds by) {
     now_ += by;
-    unix_millis_ += by.count();
+    StepWall(by);
   }
+  // As an operator or NTP sets the time of day.
+  void StepWall(std::chrono::milliseconds by) { unix_millis_ += by.count(); }
 
  private:
   SteadyTime now_ = SteadyTime(std::chrono::hours(1));

@@ -10,12 +10,13 @@ namespace {
 // A record with a body of 10 bytes, and what it costs beside its own 25.
 constexpr size_t kRecordBytes = 25 + 64;
 
-RecordPtr Make(uint64_t offset, uint64_t previous, size_t body_bytes = 10, int64_t time = 0) {
+RecordPtr Make(uint64_t offset, uint64_t previous, size_t body_bytes = 10,
+               SteadyTime held_since = {}) {
   const std::string body(body_bytes, 'x');
   PublishInput input;
   input.group_id = "g";
   input.body = body;
-  return MakeRecord(input, offset, previous, time);
+  return MakeRecord(input, offset, previous, /*time_unix_ms=*/0, held_since);
 }
 
 std::vector<uint64_t> Offsets(const HistoryRing& ring, uint64_t after, ReadRequest request = {}) {
@@ -64,9 +65,11 @@ TEST(HistoryRingTest, AReadIsBoundedAndSaysThatThereIsMore) {
 
 TEST(HistoryRingTest, DropsWhatIsTooOld) {
   HistoryRing ring;
-  for (int i = 1; i <= 4; ++i)
-    ring.Append(Make(static_cast<uint64_t>(i), 0, 10, i * 100), 10, 10'000);
-  ring.DropOlderThan(300);
+  const auto at = [](int64_t second) { return SteadyTime(std::chrono::seconds(second)); };
+  for (int i = 1; i <= 4; ++i) {
+    ring.Append(Make(static_cast<uint64_t>(i), 0, 10, at(i)), 10, 10'000);
+  }
+  ring.DropOlderThan(at(3));
   EXPECT_EQ(Offsets(ring, 0), (std::vector<uint64_t>{3, 4}));
 }
 

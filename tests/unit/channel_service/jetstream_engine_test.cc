@@ -204,6 +204,34 @@ TEST_F(JetstreamEngineTest, AGroupIsComparedWithTheStreamOnceAMinute) {
   EXPECT_EQ(b.Metric("channel_engine_resubscriptions_total"), 0);
 }
 
+// The wall clock may be set at any time; how old a publication is does not change with it.
+TEST_F(JetstreamEngineTest, AStepOfTheWallClockDropsAndKeepsNothing) {
+  test::FakeClock clock;
+  test::JetstreamNode b(Options("b"), clock);
+  support::NatsClient watcher(nats_.url());
+  watcher.Watch("$JS.API.STREAM.INFO.LOG");  // asked for "empty" in each sweep
+  const auto run = [&] {
+    clock.Step(std::chrono::milliseconds(100));
+    b->RunUntil([] { return false; }, std::chrono::milliseconds(60));  // a tick of the link
+  };
+  b->Attach("empty");
+  b->Attach("g");
+  b->Publish("g", "x");
+  b->AwaitBodies("g", 1);
+  for (int i = 0; i < 20; ++i) run();
+  clock.StepWall(std::chrono::hours(1));
+  clock.Step(std::chrono::seconds(60));
+  const int asked = watcher.Watched();
+  for (int i = 0; i < 200 && watcher.Watched() == asked; ++i) run();
+  ASSERT_GT(watcher.Watched(), asked);
+  run();
+  EXPECT_GT(b->engine().history_bytes(), 0u) << "dropped, though it is a minute old";
+  clock.StepWall(std::chrono::hours(-2));
+  clock.Step(test::TestLimits().history_age_max);
+  for (int i = 0; i < 200 && b->engine().history_bytes() > 0; ++i) run();
+  EXPECT_EQ(b->engine().history_bytes(), 0u) << "kept, though it is older than history_age_max";
+}
+
 TEST_F(JetstreamEngineTest, AnotherStreamOfTheSameNameIsToldOnce) {
   int told = 0;
   auto options = Options("b");

@@ -147,5 +147,37 @@ TEST_F(MemoryEngineTest, InANewEpochALateSubscriberFindsAllThatTheBytesAllow) {
   EXPECT_EQ(Read("g", 0).records.size(), limits_.history_publications_max);
 }
 
+// The wall clock may be set at any time; how old a publication is does not change with it.
+TEST_F(MemoryEngineTest, AStepOfTheWallClockDropsAndKeepsNothing) {
+  for (const auto step : {-std::chrono::hours(1), std::chrono::hours(1)}) {
+    const uint64_t before = Publish("g", "before");
+    clock_.StepWall(step);
+    engine_.OnTick();
+    Publish("g", "after");
+    engine_.OnTick();
+    EXPECT_EQ(Read("g", before - 1).records.size(), 2u)
+        << "after a step of " << step.count() << " h";
+    clock_.Step(limits_.history_age_max + std::chrono::milliseconds(1));
+    engine_.OnTick();
+    EXPECT_EQ(engine_.history_bytes(), 0u) << "after a step of " << step.count() << " h";
+  }
+}
+
+TEST_F(MemoryEngineTest, AStepOfTheWallClockForgetsNoKey) {
+  const PublishInput keyed{.group_id = "g", .body = "b", .key = "key", .publisher = {}};
+  const auto publish = [&] {
+    engine_.StartPublish(keyed, this, 0);
+    return outcome_.code;
+  };
+  for (const auto step : {-std::chrono::hours(1), std::chrono::hours(1)}) {
+    EXPECT_EQ(publish(), PublishCode::kAccepted);
+    clock_.StepWall(step);
+    engine_.OnTick();
+    EXPECT_EQ(publish(), PublishCode::kDuplicate) << "after a step of " << step.count() << " h";
+    clock_.Step(limits_.dedup_window);
+    engine_.OnTick();
+  }
+}
+
 }  // namespace
 }  // namespace channel

@@ -31,7 +31,7 @@ TEST(RecordTest, WhatIsWrittenByHandIsWhatProtobufReads) {
     const uint64_t offset = random() >> (random() % 64);
     const uint64_t previous = random() >> (random() % 64);
     const auto time = static_cast<int64_t>(random() >> (1 + random() % 62));
-    const v1::Publication read = ParseRecord(*MakeRecord(input, offset, previous, time));
+    const v1::Publication read = ParseRecord(*MakeRecord(input, offset, previous, time, {}));
     ASSERT_EQ(read.group_id(), group);
     ASSERT_EQ(read.offset(), offset);
     ASSERT_EQ(read.previous_offset(), previous);
@@ -47,12 +47,12 @@ TEST(RecordTest, RecordsOneAfterTheOtherAreOneResponse) {
   PublishInput input;
   input.group_id = "g";
   input.body = "one";
-  std::string bytes(MakeRecord(input, 1, 0, 5)->bytes());
+  std::string bytes(MakeRecord(input, 1, 0, 5, {})->bytes());
   v1::Event event;
   event.mutable_subscribed()->set_group_id("g");
   AppendEvent(event, &bytes);
   input.body = "";
-  bytes += MakeRecord(input, 2, 1, 6)->bytes();
+  bytes += MakeRecord(input, 2, 1, 6, {})->bytes();
   v1::SubscribeResponse response;
   ASSERT_TRUE(response.ParseFromString(bytes));
   ASSERT_EQ(response.events_size(), 3);
