@@ -162,7 +162,7 @@ int Main(int argc, char** argv) {
   options.client.addresses = absl::GetFlag(FLAGS_channel);
   options.client.first_address = PlaceOf(options.name);
   options.instance = fmt::format("{:08x}{:08x}", random(), random());
-  options.client.publisher = fmt::format("{}-{}", options.name.substr(0, 40), options.instance);
+  options.client.publisher = options.instance;  // a part of the name might be no UTF-8
   options.client.publish_queue_bytes_max = options.limits.publish_queue_bytes_max;
   options.client.publish_timeout = options.limits.publish_timeout;
   options.client.seed = random();

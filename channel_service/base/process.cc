@@ -1,5 +1,6 @@
 #include "channel_service/base/process.h"
 
+#include <google/protobuf/stubs/logging.h>
 #include <malloc.h>
 #include <prometheus/text_serializer.h>
 #include <spdlog/spdlog.h>
@@ -15,8 +16,21 @@
 #include "channel_service/base/strings.h"
 
 namespace channel {
+namespace {
+
+// Protobuf writes a line to stderr for each request that it cannot parse, which whoever sent it is
+// told by its status.
+void OnProtobufLog(google::protobuf::LogLevel level, const char* file, int line,
+                   const std::string& message) {
+  const bool fatal = level == google::protobuf::LOGLEVEL_FATAL;
+  spdlog::log(fatal ? spdlog::level::critical : spdlog::level::debug, "protobuf {}:{}: {}", file,
+              line, message);
+}
+
+}  // namespace
 
 void TuneLibraries() {
+  google::protobuf::SetLogHandler(&OnProtobufLog);
   // Debian builds Abseil with assertions, so that each lock of gRPC's keeps a graph of lock orders
   // under a global lock (4 % of the hub's instructions per delivery).
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);

@@ -14,11 +14,11 @@
 
 namespace channel {
 
-// The streams are raw: Subscribe's answers are concatenations of records that were serialised once,
-// and a request that cannot be parsed is told from the end of the stream.
-using AsyncService = v1::ChannelService::WithAsyncMethod_Publish<
+// All are raw: Subscribe's answers are concatenations of records that were serialised once, and a
+// request that cannot be parsed is answered in our words (gRPC's own are INTERNAL).
+using AsyncService = v1::ChannelService::WithRawMethod_Publish<
     v1::ChannelService::WithRawMethod_PublishStream<v1::ChannelService::WithRawMethod_Subscribe<
-        v1::ChannelService::WithAsyncMethod_History<v1::ChannelService::Service>>>>;
+        v1::ChannelService::WithRawMethod_History<v1::ChannelService::Service>>>>;
 
 // Counts the calls that exist, so that the queue is shut down after the last of them has gone.
 class LiveCall {

@@ -8,13 +8,16 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "channel_service/base/check.h"
 #include "channel_service/base/strings.h"
 #include "channel_service/model/byte_buffer.h"
 #include "channel_service/model/record.h"
 #include "channel_service/rpc/completion_loop.h"
+#include "channel_service/rpc/parse_request.h"
 #include "channel_service/rpc/status.h"
+#include "channel_service/rpc/validate.h"
 
 namespace channel {
 namespace {
@@ -91,27 +94,27 @@ class PublishStreamCall final : public PublishWaiter, public Flushable, public O
       End(absl::OkStatus());
       return;
     }
-    if (const absl::Status parsed = ParseRequest(&request_buffer_, &request_); !parsed.ok()) {
-      End(parsed);
+    absl::Status status = ParsePublishStream(&request_buffer_, &request_, &unparsed_);
+    if (status.ok()) status = ValidatePublishStream(request_, first_request_, publisher_);
+    if (!status.ok()) {
+      End(std::move(status));
       return;
     }
-    if (request_.publications_size() > kEntriesPerRequestMax) {
-      End(TooManyEntriesError());
-      return;
+    if (std::exchange(first_request_, false)) publisher_ = request_.publisher();
+    auto unparsed = unparsed_.begin();
+    for (int i = 0; i < request_.publications_size(); ++i) {
+      const bool parsed = unparsed == unparsed_.end() || unparsed->index != i;
+      const v1::PublishRequest& publication = request_.publications(i);
+      Publish(publication, parsed ? ValidatePublish(publication, publisher_, context_.limits)
+                                  : std::move(unparsed++->status));
     }
-    if (!request_.publisher().empty()) publisher_ = request_.publisher();
-    if (publisher_.size() > kPublisherBytesMax) {
-      End(absl::InvalidArgumentError("publisher has more than 64 bytes"));
-      return;
-    }
-    for (const v1::PublishRequest& publication : request_.publications()) Publish(publication);
     ReadOn();
   }
 
-  void Publish(const v1::PublishRequest& publication) {
+  // `status`: what its validation gave.
+  void Publish(const v1::PublishRequest& publication, absl::Status status) {
     const uint64_t ticket = first_ticket_ + answers_.size();
     answers_.emplace_back();
-    absl::Status status = ValidatePublish(publication, context_.limits);
     if (status.ok()) {
       ++unanswered_;
       context_.engine.StartPublish(ToPublishInput(publication, publisher_), this, ticket);
@@ -203,6 +206,8 @@ class PublishStreamCall final : public PublishWaiter, public Flushable, public O
   grpc::ServerContext server_context_;
   grpc::ByteBuffer request_buffer_;
   v1::PublishStreamRequest request_;
+  std::vector<UnparsedPublication> unparsed_;  // of request_
+  bool first_request_ = true;                  // the next one is
   grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer> stream_{&server_context_};
   std::string publisher_;
   std::deque<Answer> answers_;

@@ -13,7 +13,9 @@
 #include "channel_service/base/strings.h"
 #include "channel_service/model/byte_buffer.h"
 #include "channel_service/rpc/completion_loop.h"
+#include "channel_service/rpc/parse_request.h"
 #include "channel_service/rpc/status.h"
+#include "channel_service/rpc/validate.h"
 
 namespace channel {
 namespace {
@@ -77,10 +79,7 @@ class SubscribeCall final : public Subscriber, public OpenStream {
     if (ok && !final_status_.has_value()) {
       next_subscription_ = 0;
       absl::Status status = ParseRequest(&request_buffer_, &request_);
-      if (status.ok() && std::max(request_.subscribe_size(), request_.unsubscribe_size()) >
-                             kEntriesPerRequestMax) {
-        status = TooManyEntriesError();
-      }
+      if (status.ok()) status = ValidateSubscribe(request_);
       if (!status.ok()) {
         request_.Clear();
         End(std::move(status));
@@ -101,7 +100,7 @@ class SubscribeCall final : public Subscriber, public OpenStream {
       if (queued_bytes() > CatchUpQueueBytesMax(context_.limits))
         return;  // goes on when blocks were written
       const v1::Subscription& wanted = request_.subscribe(next_subscription_++);
-      absl::Status status = ValidateGroupId(wanted.group_id());
+      absl::Status status = ValidateSubscription(wanted);
       if (status.ok()) {
         const SubscribeInput input{.group_id = wanted.group_id(),
                                    .since = ToPosition(wanted.since()),

@@ -2,12 +2,17 @@
 
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/async_unary_call.h>
+#include <grpcpp/support/byte_buffer.h>
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
 
+#include "channel_service/model/byte_buffer.h"
+#include "channel_service/model/record.h"
 #include "channel_service/rpc/completion_loop.h"
+#include "channel_service/rpc/parse_request.h"
 #include "channel_service/rpc/status.h"
+#include "channel_service/rpc/validate.h"
 
 namespace channel {
 namespace {
@@ -16,19 +21,20 @@ namespace {
 class PublishCall final : public PublishWaiter {
  public:
   explicit PublishCall(RpcContext& context) : context_(context) {
-    context_.service.RequestPublish(&server_context_, &request_, &responder_, &context_.queue,
-                                    &context_.queue, &on_accepted_);
+    context_.service.RequestPublish(&server_context_, &request_buffer_, &responder_,
+                                    &context_.queue, &context_.queue, &on_accepted_);
   }
 
   void OnPublished(uint64_t, const PublishOutcome& outcome) override {
     context_.metrics.Count(outcome.code);
     const absl::Status status = StatusOf(outcome.code);
+    v1::PublishResponse response;
     if (status.ok()) {
-      response_.mutable_position()->set_epoch(context_.engine.epoch());
-      response_.mutable_position()->set_offset(outcome.offset);
-      response_.set_duplicate(outcome.code == PublishCode::kDuplicate);
+      response.mutable_position()->set_epoch(context_.engine.epoch());
+      response.mutable_position()->set_offset(outcome.offset);
+      response.set_duplicate(outcome.code == PublishCode::kDuplicate);
     }
-    responder_.Finish(response_, ToGrpc(status), &on_finished_);
+    responder_.Finish(ToByteBuffer(response.SerializeAsString()), ToGrpc(status), &on_finished_);
   }
 
  private:
@@ -41,7 +47,8 @@ class PublishCall final : public PublishWaiter {
     }
     if (context_.accepting) AcceptPublish(context_);
     absl::Status status =
-        context_.draining ? DrainingError() : ValidatePublish(request_, context_.limits);
+        context_.draining ? DrainingError() : ParseRequest(&request_buffer_, &request_);
+    if (status.ok()) status = ValidatePublish(request_, /*publisher=*/{}, context_.limits);
     if (status.ok()) {
       context_.engine.StartPublish(ToPublishInput(request_, /*publisher=*/{}), this, 0);
       return;
@@ -55,9 +62,9 @@ class PublishCall final : public PublishWaiter {
   RpcContext& context_;
   const LiveCall live_{context_.live_calls};
   grpc::ServerContext server_context_;
+  grpc::ByteBuffer request_buffer_;
   v1::PublishRequest request_;
-  v1::PublishResponse response_;
-  grpc::ServerAsyncResponseWriter<v1::PublishResponse> responder_{&server_context_};
+  grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> responder_{&server_context_};
   MemberEvent<PublishCall, &PublishCall::OnAccepted> on_accepted_{this};
   MemberEvent<PublishCall, &PublishCall::OnFinished> on_finished_{this};
 };
@@ -66,8 +73,8 @@ class PublishCall final : public PublishWaiter {
 class HistoryCall {
  public:
   explicit HistoryCall(RpcContext& context) : context_(context) {
-    context_.service.RequestHistory(&server_context_, &request_, &responder_, &context_.queue,
-                                    &context_.queue, &on_accepted_);
+    context_.service.RequestHistory(&server_context_, &request_buffer_, &responder_,
+                                    &context_.queue, &context_.queue, &on_accepted_);
   }
 
  private:
@@ -79,8 +86,9 @@ class HistoryCall {
       return;
     }
     if (context_.accepting) AcceptHistory(context_);
-    const absl::Status status =
-        context_.draining ? DrainingError() : ValidateGroupId(request_.group_id());
+    absl::Status status =
+        context_.draining ? DrainingError() : ParseRequest(&request_buffer_, &request_);
+    if (status.ok()) status = ValidateHistory(request_);
     if (!status.ok()) {
       responder_.FinishWithError(ToGrpc(status), &on_finished_);
       return;
@@ -88,10 +96,8 @@ class HistoryCall {
     ReadRequest read{.group_id = request_.group_id(), .since = ToPosition(request_.since())};
     const uint32_t wanted = request_.limit() == 0 ? kHistoryReplyCountDefault : request_.limit();
     read.count_max = std::min(wanted, kHistoryReplyCountMax);
-    if (request_.last() != 0) {
-      read.last = std::min(request_.last(), kHistoryReplyCountMax);
-      if (request_.limit() == 0) read.count_max = read.last;
-    }
+    read.last = request_.last();
+    if (request_.last() != 0 && request_.limit() == 0) read.count_max = read.last;
     read.bytes_max = kHistoryReplyBytesMax;
     context_.engine.StartRead(read, [this](const ReadResult& result) { OnRead(result); });
   }
@@ -100,13 +106,14 @@ class HistoryCall {
     absl::Status status = absl::OkStatus();
     if (!result.available) status = StatusOf(PublishCode::kUnavailable);
     if (result.gap.has_value()) status = GapError(result);
+    v1::HistoryResponse response;
     for (const RecordPtr& record : result.records) {
-      *response_.add_publications() = ParseRecord(*record);
+      *response.add_publications() = ParseRecord(*record);
     }
-    response_.mutable_position()->set_epoch(context_.engine.epoch());
-    response_.mutable_position()->set_offset(result.head);
-    response_.set_more(result.more);
-    responder_.Finish(response_, ToGrpc(status), &on_finished_);
+    response.mutable_position()->set_epoch(context_.engine.epoch());
+    response.mutable_position()->set_offset(result.head);
+    response.set_more(result.more);
+    responder_.Finish(ToByteBuffer(response.SerializeAsString()), ToGrpc(status), &on_finished_);
   }
 
   absl::Status GapError(const ReadResult& result) const {
@@ -134,9 +141,9 @@ class HistoryCall {
   RpcContext& context_;
   const LiveCall live_{context_.live_calls};
   grpc::ServerContext server_context_;
+  grpc::ByteBuffer request_buffer_;
   v1::HistoryRequest request_;
-  v1::HistoryResponse response_;
-  grpc::ServerAsyncResponseWriter<v1::HistoryResponse> responder_{&server_context_};
+  grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> responder_{&server_context_};
   MemberEvent<HistoryCall, &HistoryCall::OnAccepted> on_accepted_{this};
   MemberEvent<HistoryCall, &HistoryCall::OnFinished> on_finished_{this};
 };

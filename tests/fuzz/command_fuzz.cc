@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "channel/v1/channel.pb.h"
+#include "channel_service/model/epoch.h"
 #include "tests/fuzz/fuzz_input.h"
 #include "ws_edge/limits.h"
 #include "ws_edge/protocol/command.h"
@@ -70,8 +71,7 @@ void CheckPositions(const Command& command) {
   }
   if (!command.since) return;
   if (command.last != 0) Fail("since and last");
-  const size_t size = command.since->epoch.size();
-  if (size == 0 || size > edge::kEpochBytesMax) Fail("an epoch out of its limits");
+  if (!channel::IsEpoch(command.since->epoch)) Fail("an epoch out of its limits");
 }
 
 // What a member gets of it is JSON again, with the same message.

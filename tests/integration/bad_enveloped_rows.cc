@@ -74,8 +74,9 @@ void AddIds(Rows& rows) {
 
 // What add_group and history understand alike.
 void AddSinces(Rows& rows) {
-  const std::string words = R"(since must be {"epoch": a string of 1 to 32 bytes, "offset": an )"
-                            "integer of at least 0}";
+  const std::string words =
+      R"(since must be {"epoch": a string of 1 to 32 letters and digits, "offset": an )"
+      "integer of at least 0}";
   const auto bad = [&](const std::string& name, const std::string& since) {
     for (const std::string cmd : {"add_group", "history"}) {
       rows.push_back(Refused("SinceIs" + name + (cmd == "history" ? "InHistory" : ""),
@@ -93,6 +94,10 @@ void AddSinces(Rows& rows) {
   bad("OfAnEpochThatIsNull", R"({"epoch":null,"offset":41})");
   bad("OfAnEmptyEpoch", R"({"epoch":"","offset":41})");
   bad("OfAnEpochPastTheLimit", R"({"epoch":)" + Quote(std::string(33, 'e')) + R"(,"offset":41})");
+  bad("OfAnEpochWithADash", R"({"epoch":"k-3","offset":41})");
+  bad("OfAnEpochWithASpace", R"({"epoch":"k 3","offset":41})");
+  bad("OfAnEpochThatIsNotAscii", R"({"epoch":"kü","offset":41})");
+  bad("OfAnEpochWithAZero", R"({"epoch":"k\u0000","offset":41})");
   bad("OfANegativeOffset", R"({"epoch":"k3","offset":-1})");
   bad("OfAFraction", R"({"epoch":"k3","offset":41.5})");
   bad("OfAWholeFloat", R"({"epoch":"k3","offset":41.0})");
@@ -113,7 +118,7 @@ void AddCounts(Rows& rows) {
     rows.push_back(Refused("LastInHistoryIs" + name, Command("history", R"("last":)" + count), "7",
                            "last must be an integer from 1 to 1000"));
     rows.push_back(Refused("LimitIs" + name, Command("history", R"("limit":)" + count), "7",
-                           "limit must be an integer from 1 to 1000"));
+                           "limit must be an integer of at least 1"));
   };
   bad("Zero", "0");
   bad("Negative", "-1");
@@ -130,8 +135,12 @@ void AddCounts(Rows& rows) {
   rows.push_back(Refused("SinceAndLastInHistory",
                          Command("history", R"("last":5,"since":{"epoch":"k3","offset":1})"), "7",
                          "exclude each other"));
-  rows.push_back(Accepted("LastPastTheLimitIsCut",
-                          R"({"cmd":"add_group","group_id":"1","last":9223372036854775807})"));
+  for (const char* const past : {"1001", "4294967297", "9223372036854775807"}) {
+    rows.push_back(Refused(std::string("LastIs") + past,
+                           Command("add_group", std::string(R"("last":)") + past), "7",
+                           "last must be an integer from 1 to 1000"));
+  }
+  rows.push_back(Accepted("TheGreatestLast", R"({"cmd":"add_group","group_id":"1","last":1000})"));
 }
 
 void AddKeys(Rows& rows) {

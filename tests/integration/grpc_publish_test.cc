@@ -220,14 +220,29 @@ TEST_F(GrpcPublish, ASequenceThatIsSentAgainIsADuplicateWithTheFirstPosition) {
   }
 }
 
+TEST_F(GrpcPublish, TextThatIsNotUtf8HarmsNoOtherPublicationOfTheStream) {
+  PublishStreamRequest request;
+  *request.add_publications() = Request("text", "one");
+  *request.add_publications() = Request("text", "not UTF-8: \xff");
+  *request.add_publications() = Request("text", "two");
+  const auto answer = service().PublishAll({request, request});
+  ASSERT_TRUE(answer.ok()) << answer.status.error_message();
+  ASSERT_EQ(answer.response.results_size(), 6);
+  for (int i = 0; i < 6; ++i) {
+    const PublishResult& result = answer.response.results(i);
+    EXPECT_EQ(result.has_published(), i % 3 != 1) << i;
+    EXPECT_EQ(result.error().message(), i % 3 == 1 ? "message is not valid UTF-8" : "") << i;
+  }
+}
+
 TEST_F(GrpcPublish, ARequestThatCannotBeParsedIsToldFromTheEndOfTheStream) {
   PublishStreamRequest good;
   *good.add_publications() = Request("parsed", "x");
   PublishStreamRequest bad;
-  *bad.add_publications() = Request("parsed", "not UTF-8: \xff");
+  bad.set_publisher("not UTF-8: \xff");
   const auto answer = service().PublishAll({good, bad});
   EXPECT_EQ(answer.status.error_code(), StatusCode::INVALID_ARGUMENT);
-  EXPECT_NE(answer.status.error_message().find("PublishStreamRequest"), std::string::npos);
+  EXPECT_EQ(answer.status.error_message(), "publisher is not valid UTF-8");
   EXPECT_EQ(answer.response.results_size(), 1) << "what came before is answered";
 }
 
@@ -238,6 +253,32 @@ TEST_F(GrpcPublish, ARequestHasAtMostSoManyEntries) {
   const auto answer = service().PublishAll({request});
   EXPECT_EQ(answer.status.error_code(), StatusCode::INVALID_ARGUMENT);
   EXPECT_NE(answer.status.error_message().find("65536"), std::string::npos);
+}
+
+TEST_F(GrpcPublish, ASequenceThatIsNobodysIsRefused) {
+  EXPECT_EQ(CodeOf(Request("nobody", "x", 1)), StatusCode::INVALID_ARGUMENT);
+  PublishStreamRequest request;
+  *request.add_publications() = Request("nobody", "x", 1);
+  *request.add_publications() = Request("nobody", "y");
+  const auto answer = service().PublishAll({request});
+  ASSERT_TRUE(answer.ok()) << answer.status.error_message();
+  ASSERT_EQ(answer.response.results_size(), 2);
+  EXPECT_EQ(answer.response.results(0).error().code(), StatusCode::INVALID_ARGUMENT);
+  EXPECT_TRUE(answer.response.results(1).has_published());
+}
+
+TEST_F(GrpcPublish, AStreamHasOnePublisherInItsFirstRequest) {
+  PublishStreamRequest first;
+  first.set_publisher("one publisher");
+  *first.add_publications() = Request("publishers", "x", 1);
+  PublishStreamRequest again = first;
+  again.mutable_publications(0)->set_sequence(2);
+  PublishStreamRequest another = again;
+  another.set_publisher("another publisher");
+  EXPECT_TRUE(service().PublishAll({first, again}).ok());
+  const auto answer = service().PublishAll({first, another});
+  EXPECT_EQ(answer.status.error_code(), StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(answer.response.results_size(), 1) << "what came before is answered";
 }
 
 TEST_F(GrpcPublish, APublishersNameHasAtMost64Bytes) {

@@ -170,7 +170,7 @@ TEST_F(Grpc, HistoryAfterAPositionThatIsNoLongerHeldIsOutOfRange) {
 TEST_F(Grpc, HistoryAfterAPositionOfAnotherEpochIsOutOfRange) {
   PublishMany("epoch", 1);
   HistoryRequest request = Of("epoch");
-  request.mutable_since()->set_epoch("another-epoch");
+  request.mutable_since()->set_epoch("another");
   request.mutable_since()->set_offset(1);
   EXPECT_EQ(service().History(request).status.error_code(), StatusCode::OUT_OF_RANGE);
 }
@@ -199,6 +199,43 @@ TEST_F(Grpc, HistoryOfABadGroupIdIsAnInvalidArgument) {
   EXPECT_EQ(service().History(Of("")).status.error_code(), StatusCode::INVALID_ARGUMENT);
   EXPECT_EQ(service().History(Of(std::string(256, 'g'))).status.error_code(),
             StatusCode::INVALID_ARGUMENT);
+}
+
+// Each rpc and each of its text fields; unit tests have the words of all (parse_request_test.cc).
+TEST_F(Grpc, TextThatIsNotUtf8IsAnInvalidArgumentThatNamesTheFieldAndIsNotLogged) {
+  const std::string bad = "\xc3(";
+  const auto expect_refused = [](const grpc::Status& status, const std::string& field) {
+    EXPECT_EQ(status.error_code(), StatusCode::INVALID_ARGUMENT);
+    EXPECT_EQ(status.error_message(), field + " is not valid UTF-8");
+  };
+  expect_refused(service().Publish(bad, "x").status, "group_id");
+  expect_refused(service().Publish("g", bad).status, "message");
+  expect_refused(service().Publish("g", "x", bad).status, "key");
+  expect_refused(service().History(Of(bad)).status, "group_id");
+  HistoryRequest request = Of("g");
+  request.mutable_since()->set_epoch(bad);
+  expect_refused(service().History(request).status, "since.epoch");
+  const auto subscriber = service().OpenSubscriber();
+  subscriber->Subscribe(bad);
+  expect_refused(subscriber->AwaitEnd(), "subscribe[0].group_id");
+  const auto other = service().OpenSubscriber();
+  other->Unsubscribe(bad);
+  expect_refused(other->AwaitEnd(), "unsubscribe[0]");
+  service().MustPublish("g", "after all of them");
+  EXPECT_EQ(deployment().service().process->StderrText().find("rotobuf"), std::string::npos);
+}
+
+TEST_F(Grpc, AFieldOutOfItsRangeIsAnInvalidArgumentInHistoryAndSubscribe) {
+  const auto expect_refused = [](const grpc::Status& status) {
+    EXPECT_EQ(status.error_code(), StatusCode::INVALID_ARGUMENT);
+    EXPECT_EQ(status.error_message(), "last is 1001; allowed are 0 to 1000");
+  };
+  HistoryRequest request = Of("range");
+  request.set_last(1001);
+  expect_refused(service().History(request).status);
+  const auto subscriber = service().OpenSubscriber();
+  subscriber->SubscribeLast("range", 1001);
+  expect_refused(subscriber->AwaitEnd());
 }
 
 TEST_F(Grpc, HealthAnswersServing) {

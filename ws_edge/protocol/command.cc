@@ -7,6 +7,7 @@
 #include <array>
 #include <boost/json.hpp>
 
+#include "channel_service/model/epoch.h"
 #include "ws_edge/limits.h"
 #include "ws_edge/protocol/json_text.h"
 
@@ -17,6 +18,8 @@ namespace json = boost::json;
 
 // Parsing most commands needs no memory beyond this.
 constexpr size_t kParseBufferBytes = 2048;
+
+static_assert(kEpochBytesMax == channel::kEpochBytesMax);
 
 bool Refuse(CommandError* error, ErrorCode code, std::string message) {
   *error = {code, std::move(message)};
@@ -162,39 +165,52 @@ bool ReadKey(const json::object& object, std::string* key, CommandError* error) 
   return true;
 }
 
-// An integer from 1 to kHistoryCountMax; larger ones are cut to it.
-bool ReadCount(const json::object& object, const char* name, uint32_t* count, CommandError* error) {
-  const json::value* value = object.if_contains(name);
+// An integer from 1 to kHistoryCountMax.
+bool ReadLast(const json::object& object, uint32_t* last, CommandError* error) {
+  const json::value* value = object.if_contains("last");
   if (value == nullptr || value->is_null()) return true;
   const int64_t wanted = value->is_int64() ? value->get_int64() : 0;
-  if (wanted <= 0) {
+  if (wanted < 1 || wanted > kHistoryCountMax) {
     return Refuse(error, ErrorCode::kBadRequest,
-                  fmt::format("{} must be an integer from 1 to {}", name, kHistoryCountMax));
+                  fmt::format("last must be an integer from 1 to {}", kHistoryCountMax));
   }
-  *count = static_cast<uint32_t>(std::min<int64_t>(wanted, kHistoryCountMax));
+  *last = static_cast<uint32_t>(wanted);
+  return true;
+}
+
+// The bound of one answer, which says whether there is more: beyond kHistoryCountMax it is cut.
+bool ReadLimit(const json::object& object, uint32_t* limit, CommandError* error) {
+  const json::value* value = object.if_contains("limit");
+  if (value == nullptr || value->is_null()) return true;
+  const int64_t wanted = value->is_int64() ? value->get_int64() : 0;
+  if (wanted < 1) {
+    return Refuse(error, ErrorCode::kBadRequest,
+                  fmt::format("limit must be an integer of at least 1 (at most {} are given)",
+                              kHistoryCountMax));
+  }
+  *limit = static_cast<uint32_t>(std::min<int64_t>(wanted, kHistoryCountMax));
   return true;
 }
 
 // "since":{"epoch":"…","offset":41}, or "last":50, which may also stand inside of since.
 bool ReadSince(const json::object& object, Command* command, CommandError* error) {
-  if (!ReadCount(object, "last", &command->last, error)) return false;
+  if (!ReadLast(object, &command->last, error)) return false;
   const json::value* value = object.if_contains("since");
   if (value == nullptr || value->is_null()) return true;
   const json::object* since = value->if_object();
   if (since != nullptr && since->contains("last") && !since->contains("offset")) {
-    return ReadCount(*since, "last", &command->last, error);
+    return ReadLast(*since, &command->last, error);
   }
   const json::value* epoch = since == nullptr ? nullptr : since->if_contains("epoch");
   const json::value* offset = since == nullptr ? nullptr : since->if_contains("offset");
-  const bool good = epoch != nullptr && epoch->is_string() && !epoch->get_string().empty() &&
-                    epoch->get_string().size() <= kEpochBytesMax && offset != nullptr &&
+  const bool good = epoch != nullptr && epoch->is_string() &&
+                    channel::IsEpoch(View(epoch->get_string())) && offset != nullptr &&
                     ((offset->is_int64() && offset->get_int64() >= 0) || offset->is_uint64());
   if (!good) {
-    return Refuse(
-        error, ErrorCode::kBadRequest,
-        fmt::format("since must be {{\"epoch\": a string of 1 to {} bytes, \"offset\": an "
-                    "integer of at least 0}}",
-                    kEpochBytesMax));
+    return Refuse(error, ErrorCode::kBadRequest,
+                  fmt::format("since must be {{\"epoch\": a string of 1 to {} letters and digits, "
+                              "\"offset\": an integer of at least 0}}",
+                              kEpochBytesMax));
   }
   if (command->last != 0) {
     return Refuse(error, ErrorCode::kBadRequest, "since and last exclude each other");
@@ -222,8 +238,7 @@ bool ReadFields(Dialect dialect, std::string_view frame, const json::object& obj
       if (command->id.empty()) {
         return Refuse(error, ErrorCode::kBadRequest, "history needs an id, for its answer");
       }
-      return ReadSince(object, command, error) &&
-             ReadCount(object, "limit", &command->limit, error);
+      return ReadSince(object, command, error) && ReadLimit(object, &command->limit, error);
     case CommandKind::kLeaveGroup:
     case CommandKind::kPing:
       return true;

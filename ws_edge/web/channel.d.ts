@@ -170,7 +170,7 @@ declare class TypedTarget<Events extends Record<keyof Events, Event>> extends Ev
 export interface JoinOptions {
   /** Begin after this position, which an earlier subscription gave. Not together with `last`. */
   since?: Position | null;
-  /** Begin with up to so many of the newest messages. Without both: from now on. */
+  /** Begin with up to so many of the newest messages, 1 to 1000. Without both: from now on. */
   last?: number;
 }
 

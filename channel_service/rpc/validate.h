@@ -1,0 +1,34 @@
+// The ranges that channel.proto states, checked: every field of every request passes here.
+//
+// An error is INVALID_ARGUMENT, or RESOURCE_EXHAUSTED for a body that is too large, and names the
+// field, what it was and what is allowed. Text that is not UTF-8 does not come this far
+// (parse_request.h).
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "channel/v1/channel.pb.h"
+#include "channel_service/engine/engine.h"
+#include "channel_service/limits.h"
+
+namespace channel {
+
+// `publisher`: of the stream; empty = none, as for Publish.
+absl::Status ValidatePublish(const v1::PublishRequest& request, std::string_view publisher,
+                             const ServiceLimits& limits);
+// `publisher`: of the stream's requests so far.
+absl::Status ValidatePublishStream(const v1::PublishStreamRequest& request, bool first,
+                                   std::string_view publisher);
+// The request without its entries, which are validated as they are taken.
+absl::Status ValidateSubscribe(const v1::SubscribeRequest& request);
+absl::Status ValidateSubscription(const v1::Subscription& subscription);
+absl::Status ValidateHistory(const v1::HistoryRequest& request);
+
+// What was validated, as the engine takes it. Views into `request` and `publisher`.
+PublishInput ToPublishInput(const v1::PublishRequest& request, std::string_view publisher);
+// One without an epoch is none.
+std::optional<StreamPosition> ToPosition(const v1::StreamPosition& position);
+
+}  // namespace channel
