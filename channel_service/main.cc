@@ -13,7 +13,6 @@
 
 #include "absl/flags/flag.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "channel_service/base/address.h"
 #include "channel_service/base/admin_server.h"
@@ -30,8 +29,15 @@ ABSL_FLAG(std::string, admin_listen, "127.0.0.1:2207",
           "Address of /healthz, /readyz and /metrics, IP:PORT");
 ABSL_FLAG(std::string, engine, "memory",
           "Where the log lives: memory (in this process) or nats (a JetStream stream)");
-ABSL_FLAG(std::string, nats_url, "nats://127.0.0.1:4222",
-          "Servers of the NATS cluster, nats://HOST:PORT, with commas");
+ABSL_FLAG(
+    std::string, nats_url, "",
+    "Servers of the NATS cluster, nats://HOST:PORT or tls://HOST:PORT, with commas; empty: "
+    "nats://127.0.0.1:4222. With USER:PASSWORD@ or TOKEN@ before the host use --nats_url_file");
+ABSL_FLAG(std::string, nats_url_file, "", "File that holds what --nats_url would; mode 0600");
+ABSL_FLAG(std::string, nats_creds_file, "",
+          "NATS credentials file (a user's JWT and seed, as nsc writes it); mode 0600");
+ABSL_FLAG(std::string, nats_ca, "",
+          "File of the certificates (PEM) that sign those of tls:// servers; empty: the system's");
 ABSL_FLAG(std::string, nats_stream, channel::StreamSettings{}.name,
           "Stream with the log; it is made if it is not there");
 ABSL_FLAG(int64_t, nats_replicas, channel::StreamSettings{}.replicas,
@@ -86,9 +92,14 @@ uint64_t RandomSeed() {
   return (uint64_t{device()} << 32) | device();
 }
 
-JetstreamOptions JetstreamFromFlags(const ServiceLimits& limits) {
+absl::StatusOr<JetstreamOptions> JetstreamFromFlags(const ServiceLimits& limits) {
+  NatsFlags nats{absl::GetFlag(FLAGS_nats_url), absl::GetFlag(FLAGS_nats_url_file),
+                 absl::GetFlag(FLAGS_nats_creds_file), absl::GetFlag(FLAGS_nats_ca)};
+  if (nats.url.empty() && nats.url_file.empty()) nats.url = "nats://127.0.0.1:4222";
+  auto access = ReadNatsAccess(nats);
+  if (!access.ok()) return access.status();
   JetstreamOptions options;
-  options.servers = absl::StrSplit(absl::GetFlag(FLAGS_nats_url), ',', absl::SkipWhitespace());
+  options.nats = *std::move(access);
   options.node = std::to_string(RandomSeed());
   options.stream.name = absl::GetFlag(FLAGS_nats_stream);
   options.stream.replicas = absl::GetFlag(FLAGS_nats_replicas);
@@ -106,9 +117,10 @@ absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const ServiceLimits& limits, 
   const std::string kind = absl::GetFlag(FLAGS_engine);
   if (kind == "memory") return std::make_unique<MemoryEngine>(limits, clock, RandomSeed());
   if (kind != "nats") return absl::InvalidArgumentError("--engine takes: memory, nats");
-  JetstreamOptions options = JetstreamFromFlags(limits);
-  options.on_other_stream = std::move(on_log_lost);
-  return JetstreamEngine::Open(std::move(options), clock, registry, limits,
+  auto options = JetstreamFromFlags(limits);
+  if (!options.ok()) return options.status();
+  options->on_other_stream = std::move(on_log_lost);
+  return JetstreamEngine::Open(*std::move(options), clock, registry, limits,
                                absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_nats_patience)));
 }
 
@@ -125,6 +137,7 @@ int Main(int argc, char** argv) {
              "the edges that hold members of their group. Example:\n"
              "  channel_service --listen=127.0.0.1:2206 --admin_listen=127.0.0.1:2207",
              "channel_service/main.cc");
+  HideNatsSecrets(argc, argv);
   std::string name = absl::GetFlag(FLAGS_name);
   if (name.empty()) name = "channel-" + std::to_string(::getpid());
   if (const auto status = InitLog(name, absl::GetFlag(FLAGS_log_level)); !status.ok()) {

@@ -197,7 +197,7 @@ NEXT
 main() {
   read_arguments "$@"
   step 'Packages'
-  if [[ $engine == nats && -z ${CHANNEL_NATS_URL-} ]]; then
+  if [[ $engine == nats && -z ${CHANNEL_NATS_URL-}${CHANNEL_NATS_URL_FILE-} ]]; then
     "$here/install_deps.sh" --nats
   else
     "$here/install_deps.sh"

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "channel_service/base/check.h"
+#include "channel_service/engine/jetstream_fault.h"
 #include "channel_service/engine/store_answer.h"
 #include "channel_service/model/record.h"
 
@@ -28,7 +29,7 @@ absl::StatusOr<std::unique_ptr<JetstreamEngine>> JetstreamEngine::Open(
     JetstreamOptions options, const Clock& clock, prometheus::Registry& registry,
     const ServiceLimits& limits, std::chrono::milliseconds patience) {
   if (const auto status = options.stream.Check(); !status.ok()) return status;
-  auto link = std::make_unique<NatsLink>(options.servers, "channel-" + options.node);
+  auto link = std::make_unique<NatsLink>(options.nats, "channel-" + options.node);
   if (const auto status = link->Connect(patience); !status.ok()) return status;
   const int64_t payload_max = natsConnection_GetMaxPayload(link->connection());
   const auto needed = static_cast<int64_t>(limits.message_bytes_max) + kMessageOverheadBytes;
@@ -414,8 +415,9 @@ void JetstreamEngine::Probe() {
 void JetstreamEngine::OnProbed(bool worked) {
   if (other_stream_ || stopped_) worked = false;
   metrics_.ready.Set(worked ? 1 : 0);
+  const bool refused = link_->TakeRefused();
   if (worked) {
-    unready_reason_ = "";
+    SetUnready("");
     if (std::exchange(disturbed_, false)) {
       reader_.CheckIdentity();
       VerifyAll();
@@ -425,7 +427,23 @@ void JetstreamEngine::OnProbed(bool worked) {
   if (other_stream_ || stopped_) return;  // the reason is known
   disturbed_ = true;
   reader_.CheckIdentity();
-  unready_reason_ = "the log does not work: NATS did not store, bring and read a publication";
+  if (refused) {
+    SetUnready(kNotPermitted);
+  } else if (reader_.fault() != nullptr) {
+    SetUnready(reader_.fault());
+  } else {
+    SetUnready("the log does not work: NATS did not store, bring and read a publication");
+  }
+}
+
+void JetstreamEngine::SetUnready(const char* reason) {
+  const std::string_view before = unready_reason_.exchange(reason);
+  if (before == reason) return;
+  if (*reason == '\0') {
+    spdlog::info("ready: NATS stores, brings and reads publications");
+  } else {
+    spdlog::warn("not ready: {}", reason);
+  }
 }
 
 }  // namespace channel

@@ -29,6 +29,7 @@
 #include "channel_service/engine/jetstream_metrics.h"
 #include "channel_service/engine/jetstream_stream.h"
 #include "channel_service/engine/log_reader.h"
+#include "channel_service/engine/nats_access.h"
 #include "channel_service/engine/nats_link.h"
 #include "channel_service/engine/nats_requests.h"
 #include "channel_service/engine/publish_lanes.h"
@@ -37,8 +38,8 @@
 namespace channel {
 
 struct JetstreamOptions {
-  std::vector<std::string> servers;  // nats://HOST:PORT, at least one
-  std::string node;                  // unique over all nodes and starts; letters and digits
+  NatsAccess nats;
+  std::string node;  // unique over all nodes and starts; letters and digits
   StreamSettings stream;
   // The stream is not the one that was opened: positions of this engine mean nothing any more, and
   // the process has to start anew. Called on the loop, once.
@@ -122,6 +123,8 @@ class JetstreamEngine final : public Engine {
   void OnOtherStream();
   void Probe();
   void OnProbed(bool worked);
+  // Logs when it changes. `reason`: a literal, empty = ready.
+  void SetUnready(const char* reason);
 
   const JetstreamOptions options_;
   const ServiceLimits& limits_;

@@ -9,6 +9,9 @@
 #include <random>
 #include <thread>
 
+#include "channel_service/engine/jetstream_fault.h"
+#include "channel_service/model/epoch.h"
+
 namespace channel {
 namespace {
 
@@ -32,10 +35,6 @@ struct ContextDeleter {
 
 constexpr std::string_view kDescription = "The log of the channel service, epoch ";
 constexpr size_t kEpochLength = 12;  // 60 bits
-
-bool IsEpoch(std::string_view text) {
-  return !text.empty() && text.size() <= 32 && std::all_of(text.begin(), text.end(), IsPlain);
-}
 
 // Who makes the stream names its epoch, so that two nodes that make it at the same time cannot mean
 // two. (The time of its creation, that NATS knows too, changes in the first moments of a cluster.)
@@ -115,6 +114,24 @@ natsStatus MakeStream(jsStreamInfo** info, jsCtx* context, const StreamSettings&
   return js_AddStream(info, context, &config, nullptr, error);
 }
 
+// Nothing: it may come still.
+const char* WhyNoJetStream(natsConnection* connection, jsCtx* context, natsStatus status,
+                           jsErrCode error) {
+  const char* text = nullptr;
+  if (natsConnection_GetLastError(connection, &text) == NATS_NOT_PERMITTED) return kNotPermitted;
+  if (status == NATS_NO_RESPONDERS) {
+    // An account without JetStream has nobody who answers for streams, but somebody who says why.
+    jsAccountInfo* info = nullptr;
+    error = static_cast<jsErrCode>(0);
+    status = js_GetAccountInfo(&info, context, nullptr, &error);
+    jsAccountInfo_Destroy(info);
+    if (status == NATS_NO_RESPONDERS) return kNoJetStream;
+  }
+  if (static_cast<int>(error) == kJetStreamNotEnabled) return kNoJetStream;
+  if (static_cast<int>(error) == kJetStreamNotEnabledForAccount) return kNoJetStreamForAccount;
+  return nullptr;
+}
+
 }  // namespace
 
 std::optional<std::string> EpochIn(std::string_view description) {
@@ -169,11 +186,16 @@ absl::StatusOr<StreamFacts> OpenLogStream(natsConnection* connection,
     }
     const InfoPtr info(raw_info);
     if (status == NATS_OK) return CheckStream(*info, settings);
-    if (!told) spdlog::info("waiting for stream {}", settings.name);
+    const std::string said =
+        fmt::format("{} (error {})", nats_GetLastError(nullptr), static_cast<int>(error));
+    const char* const reason = WhyNoJetStream(connection, context.get(), status, error);
+    const std::string why = reason != nullptr ? reason : said;
+    if (!told) spdlog::warn("waiting for stream {}: {}", settings.name, why);
     if (std::chrono::steady_clock::now() + kPause > deadline) {
-      return absl::UnavailableError(fmt::format("JetStream does not give stream {}: {} (error {})",
-                                                settings.name, nats_GetLastError(nullptr),
-                                                static_cast<int>(error)));
+      return absl::UnavailableError(
+          reason != nullptr
+              ? why
+              : fmt::format("JetStream does not give stream {}: {}", settings.name, why));
     }
     std::this_thread::sleep_for(kPause);
   }

@@ -36,9 +36,10 @@ struct StreamFacts {
 };
 
 // Looks the stream up, or makes it. Waits at most `patience` for a cluster that has no leader yet.
-// UNAVAILABLE: JetStream does not answer. FAILED_PRECONDITION: a stream of this name is there and
-// cannot be used (other subjects, no republication, not on disk); it is left alone. Other settings
-// that differ are logged as a warning and hold as they are. Waits: only while the process starts.
+// UNAVAILABLE: JetStream does not answer, or is not there (how to start it is said).
+// FAILED_PRECONDITION: a stream of this name is there and cannot be used (other subjects, no
+// republication, not on disk); it is left alone. Other settings that differ are logged as a warning
+// and hold as they are. Waits: only while the process starts.
 absl::StatusOr<StreamFacts> OpenLogStream(natsConnection* connection,
                                           const StreamSettings& settings,
                                           std::chrono::milliseconds patience);

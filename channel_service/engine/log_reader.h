@@ -55,8 +55,10 @@ class LogReader {
   // Of one that is or was there; not available when `until` is over.
   void StartGet(uint64_t offset, SteadyTime until, ContentDone done);
 
-  // Looks whether the stream is still the one of `facts`.
+  // Looks whether the stream is still the one of `facts`, and whether JetStream is there.
   void CheckIdentity();
+  // What is wrong with JetStream, for an operator; null if nothing is known to be.
+  const char* fault() const { return questions_.fault(); }
 
   // An offset that was seen anywhere: the newest is `newest` of every result.
   void Saw(uint64_t offset) {

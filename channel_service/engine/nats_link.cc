@@ -12,17 +12,14 @@
 #include <utility>
 
 #include "channel_service/base/check.h"
+#include "channel_service/engine/nats_options.h"
 
 namespace channel {
 namespace {
 
-// A dead server is noticed after two unanswered pings; then the next one is tried.
-constexpr int64_t kPingMs = 1000;
-constexpr int kPingsUnansweredMax = 2;
-constexpr int64_t kConnectTimeoutMs = 1000;
-constexpr int64_t kReconnectWaitMs = 100;
 constexpr std::chrono::milliseconds kConnectPause{200};
-constexpr int kReadBytes = 64 << 10;
+// An error that comes with each message is logged this often.
+constexpr std::chrono::seconds kErrorLogPause{10};
 constexpr size_t kArrivedBytesMax = 64 << 20;
 
 // NATS puts its headers behind those of who published, who may have used the same names.
@@ -39,8 +36,8 @@ uint64_t NumberHeader(natsMsg* message, const char* name) {
 
 }  // namespace
 
-NatsLink::NatsLink(std::vector<std::string> servers, std::string name)
-    : servers_(std::move(servers)),
+NatsLink::NatsLink(NatsAccess access, std::string name)
+    : access_(std::move(access)),
       name_(std::move(name)),
       poller_(::epoll_create1(EPOLL_CLOEXEC)),
       doorbell_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
@@ -60,25 +57,7 @@ NatsLink::~NatsLink() {
 }
 
 absl::Status NatsLink::Connect(std::chrono::milliseconds patience) {
-  std::vector<const char*> urls;
-  for (const std::string& server : servers_) urls.push_back(server.c_str());
-  const auto wrong = natsOptions_SetServers(options_, urls.data(), static_cast<int>(urls.size()));
-  if (wrong != NATS_OK) {
-    return absl::InvalidArgumentError(
-        "--nats_url takes nats://HOST:PORT, more of them with commas");
-  }
-  natsOptions_SetName(options_, name_.c_str());
-  natsOptions_SetTimeout(options_, kConnectTimeoutMs);
-  natsOptions_SetPingInterval(options_, kPingMs);
-  natsOptions_SetMaxPingsOut(options_, kPingsUnansweredMax);
-  natsOptions_SetMaxReconnect(options_, -1);
-  natsOptions_SetReconnectWait(options_, kReconnectWaitMs);
-  natsOptions_SetReconnectJitter(options_, kReconnectWaitMs, kReconnectWaitMs);
-  natsOptions_SetIOBufSize(options_, kReadBytes);
-  natsOptions_UseGlobalMessageDelivery(options_, true);
-  // Asks for the socket to be written at once; otherwise a thread of libnats asks 1 ms later. What
-  // is published together is still written together.
-  natsOptions_SetSendAsap(options_, true);
+  if (const auto status = SetNatsOptions(access_, name_, options_); !status.ok()) return status;
   natsOptions_SetEventLoop(options_, this, &Attach, &WatchRead, &WatchWrite, &Detach);
   const auto lost = [](natsConnection*, void* link) {
     auto* const self = static_cast<NatsLink*>(link);
@@ -91,11 +70,8 @@ absl::Status NatsLink::Connect(std::chrono::milliseconds patience) {
     static_cast<NatsLink*>(link)->SetReconnected();
   };
   natsOptions_SetReconnectedCB(options_, back, this);
-  const auto failed = [](natsConnection*, natsSubscription*, natsStatus status, void* link) {
-    spdlog::warn("NATS: {}", natsStatus_GetText(status));
-    // libnats drops messages of a subscription that are not taken in time.
-    if (status == NATS_SLOW_CONSUMER) static_cast<NatsLink*>(link)->SetDropped();
-  };
+  const auto failed = [](natsConnection* connection, natsSubscription*, natsStatus status,
+                         void* link) { static_cast<NatsLink*>(link)->OnError(connection, status); };
   natsOptions_SetErrorHandler(options_, failed, this);
   const auto closed = [](natsConnection*, void* link) { static_cast<NatsLink*>(link)->OnClosed(); };
   natsOptions_SetClosedCB(options_, closed, this);
@@ -104,16 +80,29 @@ absl::Status NatsLink::Connect(std::chrono::milliseconds patience) {
   for (bool told = false; true; told = true) {
     const natsStatus status = natsConnection_Connect(&connection_, options_);
     if (status == NATS_OK) break;
-    if (!told) spdlog::info("waiting for NATS at {}", servers_.front());
+    const std::string why = WhyNotConnected(status, access_);
+    if (!told) spdlog::info("waiting for NATS at {}: {}", access_.shown(), why);
     if (std::chrono::steady_clock::now() + kConnectPause > deadline) {
-      return absl::UnavailableError(std::string("NATS cannot be reached at ") + servers_.front() +
-                                    ": " + natsStatus_GetText(status));
+      return absl::UnavailableError(
+          fmt::format("NATS cannot be reached at {}: {}", access_.shown(), why));
     }
     std::this_thread::sleep_for(kConnectPause);
   }
   up_ = true;
   thread_ = std::thread([this] { Run(); });
   return absl::OkStatus();
+}
+
+void NatsLink::OnError(natsConnection* connection, natsStatus status) {
+  // libnats drops messages of a subscription that are not taken in time.
+  if (status == NATS_SLOW_CONSUMER) SetDropped();
+  if (status == NATS_NOT_PERMITTED) refused_ = true;
+  const SteadyTime now = std::chrono::steady_clock::now();
+  if (now < next_error_log_) return;
+  next_error_log_ = now + kErrorLogPause;
+  const char* text = nullptr;
+  natsConnection_GetLastError(connection, &text);
+  spdlog::warn("NATS: {} {}", natsStatus_GetText(status), text == nullptr ? "" : text);
 }
 
 void NatsLink::Start(std::function<void()> wake) {

@@ -21,6 +21,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "channel_service/base/clock.h"
+#include "channel_service/engine/nats_access.h"
 #include "channel_service/engine/nats_message.h"
 
 namespace channel {
@@ -33,13 +35,14 @@ class NatsLink {
     bool reconnected = false;  // what was published meanwhile did not come
   };
 
-  // `servers`: URLs (nats://HOST:PORT). `name` is shown by NATS's monitoring.
-  NatsLink(std::vector<std::string> servers, std::string name);
+  // `name` is shown by NATS's monitoring.
+  NatsLink(NatsAccess access, std::string name);
   ~NatsLink();
   NatsLink(const NatsLink&) = delete;
   NatsLink& operator=(const NatsLink&) = delete;
 
-  // Tries the servers until one answers, at most so long; UNAVAILABLE if none did. Once.
+  // Tries the servers until one answers, at most so long; UNAVAILABLE if none did.
+  // FAILED_PRECONDITION: what `access` names cannot be used. Once.
   absl::Status Connect(std::chrono::milliseconds patience);
 
   // After Connect. For what is asked while the process starts, with libnats' calls that wait.
@@ -62,6 +65,8 @@ class NatsLink {
   Arrived TakeArrived();
   // Connected, as far as libnats knows. Any thread.
   bool up() const { return up_; }
+  // NATS has refused something to this user since the last call. Any thread.
+  bool TakeRefused() { return refused_.exchange(false); }
 
  private:
   struct Command {
@@ -90,14 +95,17 @@ class NatsLink {
   void Wake();
   void SetReconnected();
   void SetDropped();
+  void OnError(natsConnection* connection, natsStatus status);
 
-  const std::vector<std::string> servers_;
+  const NatsAccess access_;
   const std::string name_;
   const int poller_;    // epoll(7)
   const int doorbell_;  // eventfd(2): there are commands, or it is time to stop
   natsOptions* options_ = nullptr;
   natsConnection* connection_ = nullptr;
   std::atomic<bool> up_ = false;
+  std::atomic<bool> refused_ = false;
+  SteadyTime next_error_log_ = {};  // libnats' callback thread only
   std::atomic<bool> stopping_ = false;
   std::thread thread_;
   // Link's thread only.

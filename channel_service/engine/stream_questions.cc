@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/escaping.h"
+#include "channel_service/engine/jetstream_fault.h"
 
 namespace channel {
 namespace {
@@ -12,6 +13,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr int kNotFound = 404;
+constexpr int kNobodyAnswers = 503;
 constexpr int kNoMessage = 10037;  // JSNoMessageFoundErr of nats-server
 
 // A replica that does not answer (frozen, not dead: NATS notices after minutes) is asked again and
@@ -115,6 +117,11 @@ void StreamQuestions::GetInfo(const std::string& subject, InfoDone done) {
                 subject.empty() ? "" : Question({{"subjects_filter", subject}}),
                 [this, subject, done = std::move(done)](const NatsMessage* answer) mutable {
                   const json::value value = answer == nullptr ? json::value() : Parse(*answer);
+                  if (answer != nullptr && answer->status == kNobodyAnswers) {
+                    AskWhyNobodyAnswers();
+                  } else if (!value.is_null()) {
+                    fault_ = nullptr;
+                  }
                   const bool other = IsOtherStream(value);
                   if (other) on_other_stream_();
                   const auto first = NumberAt(value, "/state/first_seq");
@@ -133,6 +140,18 @@ void StreamQuestions::GetInfo(const std::string& subject, InfoDone done) {
                   }
                   done(&info);
                 });
+}
+
+void StreamQuestions::AskWhyNobodyAnswers() {
+  requests_.Ask("$JS.API.INFO", "", [this](const NatsMessage* answer) {
+    if (answer == nullptr) return;
+    const auto error = NumberAt(Parse(*answer), "/error/err_code");
+    if (answer->status == kNobodyAnswers || error == kJetStreamNotEnabled) {
+      fault_ = kNoJetStream;
+    } else if (error == kJetStreamNotEnabledForAccount) {
+      fault_ = kNoJetStreamForAccount;
+    }
+  });
 }
 
 bool StreamQuestions::IsOtherStream(const json::value& info) {

@@ -48,7 +48,11 @@ class StreamQuestions {
   // NATS less. Also looks whether the stream is still the one of `facts`.
   void GetInfo(const std::string& subject, InfoDone done);
 
+  // Why JetStream did not know the last GetInfo's stream (jetstream_fault.h); null: it may know.
+  const char* fault() const { return fault_; }
+
  private:
+  void AskWhyNobodyAnswers();
   void AskReplica(std::string question, GotDone done);
   void AskLeader(std::string question, GotDone done,
                  SteadyTime::duration wait = NatsRequests::kAnswerTimeout);
@@ -61,6 +65,7 @@ class StreamQuestions {
   const std::function<void()> on_other_stream_;
   std::optional<SteadyTime> missing_since_;  // NATS says that there is no such stream
   SteadyTime leader_only_until_ = {};
+  const char* fault_ = nullptr;
 };
 
 }  // namespace channel

@@ -9,10 +9,18 @@
 readonly NATS_CLUSTER=channel # all members say the same
 
 # With --nats_url the servers are somebody else's, unless a member of their cluster is to be ours.
-starts_nats() { [[ $engine == nats && (-z $nats_url || -n $nats_cluster_listen) ]]; }
+starts_nats() {
+  [[ $engine == nats && (-z $nats_url$nats_url_file || -n $nats_cluster_listen) ]]
+}
 
-# What a channel_service connects to.
-service_nats_url() { printf '%s' "${nats_url:-nats://$(reachable "$nats_listen")}"; }
+# The file with the URL that a channel_service connects to. It may hold a password, which a command
+# line would show to everybody.
+service_nats_url_file() { printf '%s' "${nats_url_file:-$run_dir/nats_url}"; }
+
+write_nats_url() {
+  [[ -n $nats_url_file ]] ||
+    write_file "$run_dir/nats_url" "${nats_url:-nats://$(reachable "$nats_listen")}"
+}
 
 # Health and figures of the nats-server.
 nats_monitor() { printf '127.0.0.1:%d' $((10#$(port_of "$nats_listen") + 1)); }

@@ -3,6 +3,7 @@
 #
 #   config            the settings that it was started with, KEY=VALUE
 #   lock              flock held by the supervisor and every process that it started
+#   nats_url          for the services, with --engine nats; not when --nats_url_file names another
 #   log_level         for the processes, which read it again at SIGHUP
 #   outcome           how the start ended: "ready" or "failed CODE" and why
 #   killed            processes that did not end by themselves at the last stop
@@ -18,8 +19,8 @@ readonly LOG_LEVELS='^(trace|debug|info|warn|error)$'
 
 # What `config` holds, in the names of the shell variables.
 readonly CONFIG_KEYS=(edges ws_listen grpc_listen admin_listen engine insecure service_flags edge_flags
-  bin_dir log_level drain_time channels nodes ready_time nats_listen nats_url nats_cluster_listen
-  nats_routes nats_server)
+  bin_dir log_level drain_time channels nodes ready_time nats_listen nats_url nats_url_file
+  nats_cluster_listen nats_routes nats_server)
 
 # Not in XDG_RUNTIME_DIR: that one is removed at logout, and a daemon outlives its login.
 default_run_dir() { printf '/tmp/channel-%s' "$EUID"; }

@@ -52,7 +52,7 @@ command_of() {
     argv=("$bin_dir/channel_service" "--listen=$(nth_address "$grpc_listen" "${name#*-}")"
       "--admin_listen=$(nth_address "$admin_listen" "${name#*-}")" "--engine=$engine" "${common[@]}")
     [[ $engine != nats ]] ||
-      argv+=("--nats_url=$(service_nats_url)" "--nats_patience=${nats_patience_s}s")
+      argv+=("--nats_url_file=$(service_nats_url_file)" "--nats_patience=${nats_patience_s}s")
     read -ra flags <<<"$service_flags" || true
     argv+=("${flags[@]}")
   else
@@ -72,6 +72,7 @@ spawn() {
     exec {nap_fd}<&- </dev/null >>"$run_dir/logs/$name.log" 2>&1
     cd -- "$run_dir"
     unset grpc_proxy https_proxy http_proxy # gRPC would send even loopback through them
+    unset CHANNEL_NATS_URL                  # it may hold a password, and is in a file
     exec setsid -- "${argv[@]}"
   ) &
   child_pid[$name]=$!
@@ -301,6 +302,7 @@ begin() {
   for path in "${paths[@]}"; do sign_lock "$path"; done
   record_pid supervisor "$$"
   ! starts_nats || write_nats_config
+  [[ $engine != nats ]] || write_nats_url
   for file in "$run_dir"/logs/*.log; do
     [[ ! -f $file || $file == */supervisor.log ]] || mv -f -- "$file" "$file.1"
   done

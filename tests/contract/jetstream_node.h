@@ -13,7 +13,7 @@ namespace channel::test {
 // What tests open a stream with, unless they say otherwise.
 inline JetstreamOptions TestOptions(std::vector<std::string> servers, std::string stream) {
   JetstreamOptions options;
-  options.servers = std::move(servers);
+  options.nats.servers = std::move(servers);
   options.node = "alone";
   options.stream.name = std::move(stream);
   options.stream.publications_per_group_max = 10;

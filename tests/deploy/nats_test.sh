@@ -139,8 +139,8 @@ nats_ended_last() {
 
 # --- a NATS of somebody else ----------------------------------------------------------------------
 
-start_foreign_nats() {
-  nats-server -a 127.0.0.1 -p "$spare_port" -js -sd "$scratch/foreign" >"$scratch/foreign.log" 2>&1 &
+start_foreign_nats() { # more flags of nats-server
+  nats-server -a 127.0.0.1 -p "$spare_port" -js -sd "$scratch/foreign" "$@" >"$scratch/foreign.log" 2>&1 &
   foreign_nats=$!
   soon listens_on "$spare_port"
 }
@@ -152,7 +152,40 @@ given_nats_is_used() {
   each_node_reaches_the_edges_of_both && ctl stop && exits 0 && ! says nats && all_gone "${pids[@]}" &&
     lives "$foreign_nats"
 }
+# Where a password may be: in files that only we can open. Nowhere else.
+password_is_shown_nowhere() {
+  local name file files secret='s3cret/word'
+  end_foreign "$foreign_nats"
+  start_foreign_nats --user channel --pass "$secret" || return 1
+  CHANNEL_NATS_URL=nats://channel:s3cret%2Fword@127.0.0.1:$spare_port ctl start -d && exits 0 &&
+    ctl status && exits 0 && ! says s3cret || return 1
+  for name in channel-1 channel-2 edge-1 supervisor; do
+    ! tr '\0' '\n' <"/proc/$(pid_of "$name")/cmdline" | grep s3cret || return 1
+  done
+  for name in channel-1 edge-1; do
+    ! tr '\0' '\n' <"/proc/$(pid_of "$name")/environ" | grep s3cret || return 1
+  done
+  mapfile -t files < <(grep -rl s3cret "$run_dir")
+  for file in "${files[@]}"; do
+    [[ $file == "$run_dir"/nats_url || $file == "$run_dir"/config ]] &&
+      [[ $(stat -c %a -- "$file") == 600 ]] || return 1
+  done
+  ctl stop && exits 0
+}
+url_file_is_used() {
+  local file=$scratch/url
+  unset CHANNEL_NATS_URL
+  is_bad_usage --nats_url nats://127.0.0.1:1 --nats_url_file "$file" || return 1
+  rm -f -- "$file"
+  ctl start -d --nats_url_file "$file" && exits 78 && says "nats_url_file=$file: cannot be read" || return 1
+  (umask 077 && printf 'nats://channel:s3cret%%2Fword@127.0.0.1:%s\n' "$spare_port" >"$file")
+  ctl start -d --nats_url_file "$file" && exits 0 && ctl stop && exits 0 || return 1
+  printf 'nats://channel:another-secret@127.0.0.1:%s\n' "$spare_port" >"$file"
+  ctl start -d --ready_time 3 --nats_url_file "$file" && exits 69 && says 'does not let this user in' &&
+    ! says another-secret && ! grep -rq another-secret "$run_dir" && stopped_clean
+}
 unreachable_nats_is_said() {
+  export CHANNEL_NATS_URL=nats://127.0.0.1:$spare_port
   end_foreign "$foreign_nats"
   ctl start -d --ready_time 15 && exits 69 && says 'start failed: channel-[12] exited with 69' &&
     says 'NATS cannot be reached' && stopped_clean
@@ -196,6 +229,8 @@ given() {
   use_nats
   export CHANNEL_NATS_URL=nats://127.0.0.1:$spare_port
   it 'a NATS that is given is used and left alone' given_nats_is_used
+  it 'a password of NATS is shown nowhere' password_is_shown_nowhere
+  it 'the URL of NATS is read from a file' url_file_is_used
   it 'a NATS that cannot be reached is said' unreachable_nats_is_said
   it 'a frozen nats-server is killed and started again' frozen_nats_is_replaced
   it 'stop leaves nothing after a frozen nats-server either' stop_leaves_nothing

@@ -156,20 +156,42 @@ std::unique_ptr<NatsServer> NatsServer::WithoutJetStream() {
   return server;
 }
 
-NatsServer::NatsServer(std::string program, std::string name, bool jetstream,
-                       const std::string& more)
+std::unique_ptr<NatsServer> NatsServer::With(const std::string& more) {
+  std::unique_ptr<NatsServer> server(
+      new NatsServer(FindProgram({kDebians, kInstalledWithGo}), "alone", true, more));
+  server->Start();
+  return server;
+}
+
+NatsServer::NatsServer(std::string program, std::string name, bool jetstream, std::string more)
     : program_(std::move(program)),
       name_(std::move(name)),
       folder_(MakeFolder()),
-      config_path_(folder_ + "/nats.conf") {
+      config_path_(folder_ + "/nats.conf"),
+      jetstream_(jetstream),
+      more_(std::move(more)) {
+  WriteConfig();
+}
+
+void NatsServer::SetJetStream(bool jetstream) {
+  jetstream_ = jetstream;
+  WriteConfig();
+}
+
+void NatsServer::SetMore(std::string more) {
+  more_ = std::move(more);
+  WriteConfig();
+}
+
+void NatsServer::WriteConfig() const {
   std::ofstream config(config_path_);
   config << "server_name: " << name_ << "\nlisten: \"127.0.0.1:" << port_.number()
          << "\"\nhttp: \"127.0.0.1:" << monitoring_.number() << "\"\n";
-  if (jetstream) {
+  if (jetstream_) {
     config << "jetstream {\n  store_dir: \"" << data_folder()
            << "\"\n  max_memory_store: 256MB\n  max_file_store: 8GB\n}\n";
   }
-  config << more;
+  config << more_;
 }
 
 NatsServer::~NatsServer() {

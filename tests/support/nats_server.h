@@ -41,6 +41,8 @@ class NatsServer {
   NatsServer();
   // Only brings messages from client to client.
   static std::unique_ptr<NatsServer> WithoutJetStream();
+  // With more lines of configuration.
+  static std::unique_ptr<NatsServer> With(const std::string& more);
   ~NatsServer();
   NatsServer(const NatsServer&) = delete;
   NatsServer& operator=(const NatsServer&) = delete;
@@ -56,12 +58,16 @@ class NatsServer {
   void Freeze();  // SIGSTOP: it is there, and says nothing …
   void Thaw();    // … SIGCONT: and goes on
   std::string data_folder() const { return folder_ + "/data"; }
+  // Its configuration changes, while it does not run.
+  void SetJetStream(bool jetstream);
+  void SetMore(std::string more);
   // Its data is gone as with a new disk; while it does not run.
   void RemoveData();
 
  private:
   friend class NatsCluster;
-  NatsServer(std::string program, std::string name, bool jetstream, const std::string& more);
+  NatsServer(std::string program, std::string name, bool jetstream, std::string more);
+  void WriteConfig() const;
   void Launch();
   void AwaitAnswer() const;
   void MustRun() const;  // or says why it ended
@@ -72,6 +78,8 @@ class NatsServer {
   ReservedPort monitoring_;
   std::string folder_;
   std::string config_path_;
+  bool jetstream_;
+  std::string more_;
   std::unique_ptr<Process> process_;
   bool frozen_ = false;
 };

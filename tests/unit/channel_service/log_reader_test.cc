@@ -165,7 +165,8 @@ class TwoServers {
 
 class LogReaderTest : public ::testing::Test {
  protected:
-  LogReaderTest() : nats_(support::NatsServer::WithoutJetStream()), link_({nats_->url()}, "test") {
+  LogReaderTest()
+      : nats_(support::NatsServer::WithoutJetStream()), link_({.servers = {nats_->url()}}, "test") {
     EXPECT_TRUE(link_.Connect(support::kPatience).ok());
     requests_ = std::make_unique<NatsRequests>(link_, clock_, "_INBOX.test");
     reader_ = std::make_unique<LogReader>(*requests_, clock_, "LOG", StreamFacts{"one", 100},
