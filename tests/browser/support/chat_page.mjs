@@ -16,6 +16,8 @@ export function launchChromium(extraFlags = []) {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      // Pages that a test plays as of another host may ask 127.0.0.1 without a prompt.
+      '--disable-features=LocalNetworkAccessChecks',
       ...extraFlags,
     ],
   });
