@@ -166,6 +166,7 @@ absl::StatusOr<Forwarded> ReadStandard(std::string_view text, const AddressRange
   std::vector<Hop> hops;
   if (!ForwardedReader(text).Read(&hops)) return Bad("Forwarded", "not as RFC 7239 has it", text);
   std::vector<std::string_view> clients;
+  clients.reserve(hops.size());
   for (const Hop& hop : hops) clients.push_back(hop.client);
   Forwarded result;
   // Host and scheme are those that the client asked for: of the hop next to it that tells them.
