@@ -2,7 +2,9 @@
 // real proxy, and for the page in a real Chromium.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import fs from 'node:fs';
+import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -229,4 +231,40 @@ each('open WebSockets stay when the proxy is reloaded', async (deployment, proxy
     await clients.at(-1).hears(`page ${round}`);
   }
   assert.equal(page.handshakes.length, 1);
+});
+
+// What looks like another edge, and answers everything with a status.
+async function playEdge(status) {
+  const edge = net.createServer((socket) => {
+    socket.once('error', () => {});
+    socket.once('data', () => socket.end(`HTTP/1.0 ${status}\r\nContent-Length: 0\r\n\r\n`));
+  });
+  edge.listen(0, '127.0.0.1');
+  await once(edge, 'listening');
+  edge.unref(); // a test that fails leaves it open
+  return edge;
+}
+
+async function connectOften(deployment) {
+  for (let i = 0; i < 6; i++) await (await deployment.connect('/')).join('often');
+}
+
+each(
+  'an edge that is full costs no connection',
+  async (deployment, proxy) => {
+    const edge = await playEdge('503 Service Unavailable');
+    await proxy.reloadWithEdges(edge.address().port);
+    await connectOften(deployment);
+    edge.close();
+  },
+  ({ sparesFull }) => sparesFull,
+);
+
+each('an edge that is gone unnoticed costs no connection', async (deployment, proxy) => {
+  const edge = await playEdge('200 OK');
+  const isAsked = proxy.checksHealth ? once(edge, 'connection') : undefined;
+  await proxy.reloadWithEdges(edge.address().port);
+  await isAsked;
+  edge.close();
+  await connectOften(deployment);
 });

@@ -13,6 +13,7 @@ const CADDY_MIN = [2, 7]; // the first with stream_close_delay
 
 class Nginx extends Proxy {
   checksHealth = false; // only the commercial one asks
+  sparesFull = true;
 
   constructor() {
     super('nginx', 'nginx.conf');
@@ -28,6 +29,11 @@ class Nginx extends Proxy {
       [`/etc/letsencrypt/live/${SITE}/fullchain.pem`, `${directory}/channel.crt`],
       [`/etc/letsencrypt/live/${SITE}/privkey.pem`, `${directory}/channel.key`],
     ];
+  }
+
+  moreEdges(port) {
+    const server = `server ${this.edge};`;
+    return [server, `${server} server 127.0.0.1:${port};`];
   }
 
   // What a machine's own nginx.conf says around the file. No path of it is that of the machine's
@@ -87,6 +93,11 @@ class Haproxy extends Proxy {
       ['maxconn 20000', 'maxconn 1000'],
       ...['chroot ', 'user ', 'group '].map((word) => [`    ${word}`, `    ${only}${word}`]),
     ];
+  }
+
+  moreEdges(port) {
+    const server = `server edges-1 ${this.edge}`;
+    return [server, `${server}\n    server edges-2 127.0.0.1:${port}`];
   }
 
   // As its unit of systemd does: a master that starts a new worker when it is told to.
@@ -160,6 +171,10 @@ class Caddy extends Proxy {
       ['\tservers {\n', `\t${options.join('\n\t')}\n\tservers {\n`],
       ['/etc/caddy/channel', `${directory}/channel`],
     ];
+  }
+
+  moreEdges(port) {
+    return [`reverse_proxy ${this.edge}`, `reverse_proxy ${this.edge} 127.0.0.1:${port}`];
   }
 
   // It keeps certificates and its last configuration at home.

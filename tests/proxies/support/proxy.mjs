@@ -37,6 +37,7 @@ export class Proxy {
   paths = ['/', '/chat/'];
   protocols = ['h2', 'http/1.1']; // of the page
   checksHealth = true; // edges that are not ready get no new clients
+  sparesFull = false; // one that an edge has no place for goes to another
 
   // file: its name in deploy/proxies
   constructor(name, file) {
@@ -62,9 +63,10 @@ export class Proxy {
   // directory: has the certificate, and gets the proxy's files; edge: the port of the edges
   async start(directory, edge) {
     this.directory = directory;
+    this.edge = `127.0.0.1:${edge}`;
     this.log = path.join(directory, `${this.name}.log`);
     let text = fs.readFileSync(this.file, 'utf8');
-    for (const [from, to] of [['127.0.0.1:1234', `127.0.0.1:${edge}`], ...this.replacements()]) {
+    for (const [from, to] of [['127.0.0.1:1234', this.edge], ...this.replacements()]) {
       if (!text.includes(from)) throw new Error(`${this.file} has no "${from}" to replace`);
       text = text.replaceAll(from, to);
     }
@@ -84,6 +86,15 @@ export class Proxy {
       return (await accepts(this.httpPort)) && accepts(this.httpsPort);
     });
     if (this.child.exitCode !== null) throw new Error(`${this.name} has ended: ${this.logTail()}`);
+  }
+
+  // Reloads with another address of edges in its list.
+  async reloadWithEdges(port) {
+    const [from, to] = this.moreEdges(port);
+    const text = fs.readFileSync(this.config, 'utf8');
+    if (!text.includes(from)) throw new Error(`${this.config} has no "${from}"`);
+    fs.writeFileSync(this.config, text.replace(from, to));
+    await this.reload();
   }
 
   environment() {
