@@ -16,6 +16,7 @@
 #include "absl/time/time.h"
 #include "channel_service/base/address.h"
 #include "channel_service/base/admin_server.h"
+#include "channel_service/base/descriptors.h"
 #include "channel_service/base/flags.h"
 #include "channel_service/base/log.h"
 #include "channel_service/base/process.h"
@@ -142,6 +143,9 @@ int Main(int argc, char** argv) {
   if (name.empty()) name = "channel-" + std::to_string(::getpid());
   if (const auto status = InitLog(name, absl::GetFlag(FLAGS_log_level)); !status.ok()) {
     return Fail(kExitUsage, status);
+  }
+  if (const auto descriptors = RaiseDescriptorLimit(); !descriptors.ok()) {
+    return Fail(kExitSystem, descriptors.status());
   }
   const ServiceLimits limits = LimitsFromFlags();
   if (const auto status = limits.Check(); !status.ok()) return Fail(kExitConfig, status);

@@ -11,6 +11,10 @@ namespace {
 
 // Without a descriptor to wait for, gRPC is asked this often.
 constexpr std::chrono::milliseconds kBlindTick{1};
+// gRPC says no more than "Socket closed" of a peer that hangs up on what it does not understand.
+constexpr char kNoGrpcHint[] = " (does a channel service listen there, without TLS?)";
+// While there is no link, an operator is told of it this often.
+constexpr std::chrono::minutes kWarnAgainAfter{1};
 
 }  // namespace
 
@@ -106,6 +110,7 @@ bool ChannelLink::Publish(const channel::PublishInput& input, uint64_t token) {
 void ChannelLink::OnLinkUp() {
   GiveTaken();
   up_ = true;
+  failure_by_address_.clear();
   metrics_.upstream_up.Set(1);
   metrics_.upstream_connects.Increment();
   spdlog::info("link to the channel service at {} is up", client_.address());
@@ -114,10 +119,30 @@ void ChannelLink::OnLinkUp() {
 void ChannelLink::OnLinkDown(const std::string& why) {
   GiveTaken();
   up_ = false;
-  down_reason_ = why;
+  lost_reason_ = why;
   down_since_ = clock_.Now();
+  next_warning_at_ = down_since_ + kWarnAgainAfter;
   metrics_.upstream_up.Set(0);
   spdlog::warn("link to the channel service at {} is down: {}", client_.address(), why);
+}
+
+void ChannelLink::OnConnectFailed(const std::string& address, const std::string& why) {
+  std::string& failure = failure_by_address_[address];
+  failure = why;
+  if (why.ends_with("Socket closed")) failure += kNoGrpcHint;
+  const channel::SteadyTime now = clock_.Now();
+  if (now < next_warning_at_) return;
+  next_warning_at_ = now + kWarnAgainAfter;
+  spdlog::warn("there is no link to the channel service: {}", down_reason());
+}
+
+std::string ChannelLink::down_reason() const {
+  std::string reason = lost_reason_;
+  for (const auto& [address, why] : failure_by_address_) {
+    if (!reason.empty()) reason += "; ";
+    reason += fmt::format("{}: {}", address, why);
+  }
+  return reason.empty() ? "not connected yet" : reason;
 }
 
 void ChannelLink::OnPublishAnswers(std::vector<channel::PublishAnswer> answers) {

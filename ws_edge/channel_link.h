@@ -9,6 +9,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <map>
 #include <memory>
 #include <string>
 #include <variant>
@@ -34,7 +35,8 @@ class ChannelLink final : public Upstream, private channel::ChannelClientObserve
   bool up() const { return up_; }
   // See channel::ChannelClient; the string stays where it is.
   const std::string& acknowledged_in() const { return client_.acknowledged_in(); }
-  const std::string& down_reason() const { return down_reason_; }
+  // Why it is not up: of each address that was tried since, gRPC's last word.
+  std::string down_reason() const;
   // When it went down, or was made, if it is not up.
   channel::SteadyTime down_since() const { return down_since_; }
 
@@ -47,6 +49,7 @@ class ChannelLink final : public Upstream, private channel::ChannelClientObserve
   // channel::ChannelClientObserver
   void OnLinkUp() override;
   void OnLinkDown(const std::string& why) override;
+  void OnConnectFailed(const std::string& address, const std::string& why) override;
   void OnEvents(channel::v1::SubscribeResponse batch) override;
   void OnPublishAnswers(std::vector<channel::PublishAnswer> answers) override;
 
@@ -68,8 +71,11 @@ class ChannelLink final : public Upstream, private channel::ChannelClientObserve
       taken_;
   Router* router_ = nullptr;  // null: what comes goes nowhere
   bool up_ = false;
-  std::string down_reason_ = "not connected yet";
+  std::string lost_reason_;  // of the link that was up; empty: none was yet
+  // Since the link is not up, by address.
+  std::map<std::string, std::string> failure_by_address_;
   channel::SteadyTime down_since_;
+  channel::SteadyTime next_warning_at_;  // that there is still no link
   bool run_posted_ = false;
   // Posted handlers may run when this is gone.
   std::shared_ptr<ChannelLink*> self_ = std::make_shared<ChannelLink*>(this);

@@ -1,13 +1,12 @@
 #include "ws_edge/limits.h"
 
 #include <spdlog/fmt/fmt.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 
 namespace edge {
 
-absl::Status EdgeLimits::CheckAndComplete() {
+absl::Status EdgeLimits::CheckAndComplete(size_t descriptors) {
   if (message_bytes_max < 1 || message_bytes_max > session_queue_bytes_max) {
     return absl::InvalidArgumentError(
         "--message_bytes_max must be at least 1 and at most --session_queue_bytes_max");
@@ -32,10 +31,8 @@ absl::Status EdgeLimits::CheckAndComplete() {
   if (upstream_timeout.count() < 0) {
     return absl::InvalidArgumentError("--upstream_timeout must not be negative; 0 = never");
   }
-  rlimit descriptors{};
-  ::getrlimit(RLIMIT_NOFILE, &descriptors);
-  const size_t possible =
-      std::max<size_t>(descriptors.rlim_cur, 2 * kReservedDescriptors) - kReservedDescriptors;
+  descriptors_max = descriptors;
+  const size_t possible = std::max(descriptors, channel::kDescriptorsMin) - kReservedDescriptors;
   if (connections_max == 0) connections_max = possible;
   if (connections_max > possible) {
     return absl::InvalidArgumentError(fmt::format(

@@ -4,8 +4,10 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 
 #include "absl/status/status.h"
+#include "channel_service/base/descriptors.h"
 
 namespace edge {
 
@@ -55,16 +57,31 @@ inline constexpr size_t kUpstreamBytesPerTurnMax = 128 << 10;
 inline constexpr int kPingBuckets = 25;
 // How long a closed session waits for the peer's close frame, and a refused request for its reader.
 inline constexpr std::chrono::seconds kCloseTimeout{5};
+// The same for one that takes what is queued before its close frame, but slowly.
+inline constexpr std::chrono::seconds kCloseLongest{30};
 // Overdue sessions are looked for this often.
 inline constexpr std::chrono::milliseconds kSweepInterval{100};
+// How long the channel service must be away, or be back, before clients are told.
+inline constexpr std::chrono::milliseconds kServiceNoticeDelay{500};
+// Sessions that are told in one turn of the loop: each notice is a send, about 8 us.
+inline constexpr size_t kNoticesPerTurnMax = 256;
 // Sessions closed in one sweep of a drain at least; more of them if the drain time asks for it.
 inline constexpr size_t kDrainSessionsPerSweepMin = 100;
 // How long after the drain time the last sessions may answer the close frame.
 inline constexpr std::chrono::seconds kDrainGrace{1};
 // How long a draining edge waits for its last publications to be answered.
 inline constexpr std::chrono::seconds kDrainPublishTimeout{2};
-// Descriptors that connections may not take: logs, gRPC, admin connections, one refusal at a time.
-inline constexpr size_t kReservedDescriptors = 32;
+// Connections beyond connections_max that are still read, to be told that the edge is full.
+inline constexpr size_t kRefusalsMax = 16;
+// Descriptors that sessions may not take: those of the process (17 once it runs; gRPC needs some
+// more while it connects), of its admin address, and of the refusals.
+inline constexpr size_t kOwnDescriptors = 24;
+inline constexpr size_t kReservedDescriptors =
+    kOwnDescriptors + channel::kAdminConnectionsMax + kRefusalsMax;
+static_assert(kReservedDescriptors < channel::kDescriptorsMin);
+// The last ones are for refusals only, whatever else is open (files that the process inherited): a
+// new connection has the lowest free number.
+inline constexpr size_t kLastDescriptors = 4;
 
 // What flags set.
 struct EdgeLimits {
@@ -73,6 +90,7 @@ struct EdgeLimits {
   size_t session_queue_bytes_max = 1 << 20;
   size_t recent_bytes_max = 64 << 20;  // of all groups
   size_t connections_max = 0;          // 0: from the limit of open files
+  size_t descriptors_max = SIZE_MAX;   // that limit
   std::chrono::milliseconds upgrade_timeout = std::chrono::seconds(10);
   std::chrono::milliseconds message_timeout = std::chrono::seconds(10);
   std::chrono::milliseconds ping_interval = std::chrono::seconds(25);
@@ -83,8 +101,9 @@ struct EdgeLimits {
   size_t publish_queue_bytes_max = 8 << 20;
   std::chrono::milliseconds drain_time = std::chrono::seconds(5);
 
-  // INVALID_ARGUMENT names the flag, and what it must be. Fills connections_max.
-  absl::Status CheckAndComplete();
+  // INVALID_ARGUMENT names the flag, and what it must be. Fills connections_max and
+  // descriptors_max. `descriptors`: what the process may have open.
+  absl::Status CheckAndComplete(size_t descriptors);
 };
 
 }  // namespace edge

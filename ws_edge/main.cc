@@ -16,10 +16,12 @@
 #include "absl/time/time.h"
 #include "channel_service/base/address.h"
 #include "channel_service/base/admin_server.h"
+#include "channel_service/base/descriptors.h"
 #include "channel_service/base/flags.h"
 #include "channel_service/base/log.h"
 #include "channel_service/base/process.h"
 #include "channel_service/base/state_file.h"
+#include "channel_service/base/strings.h"
 #include "ws_edge/edge_server.h"
 
 ABSL_FLAG(std::string, listen, "127.0.0.1:1234",
@@ -58,8 +60,9 @@ ABSL_FLAG(uint64_t, session_queue_bytes_max, edge::EdgeLimits{}.session_queue_by
           "Bytes that may wait for one client; a slower reader is closed with 4008");
 ABSL_FLAG(uint64_t, recent_bytes_max, edge::EdgeLimits{}.recent_bytes_max,
           "Bytes of recent publications that are kept for clients that come back");
-ABSL_FLAG(uint64_t, connections_max, 0,
-          "WebSocket connections; 0 = what the open-files limit allows");
+ABSL_FLAG(
+    uint64_t, connections_max, 0,
+    "WebSocket connections; 0 = what the limit of open files allows (the hard one: ulimit -Hn)");
 ABSL_FLAG(absl::Duration, upgrade_timeout, absl::Seconds(10), "Time for the HTTP request");
 ABSL_FLAG(absl::Duration, message_timeout, absl::Seconds(10),
           "Time for a message to be complete after its first byte");
@@ -79,7 +82,7 @@ ABSL_FLAG(absl::Duration, drain_time, absl::Seconds(5),
 namespace edge {
 namespace {
 
-absl::StatusOr<EdgeLimits> LimitsFromFlags() {
+absl::StatusOr<EdgeLimits> LimitsFromFlags(size_t descriptors) {
   EdgeLimits limits;
   limits.message_bytes_max = absl::GetFlag(FLAGS_message_bytes_max);
   limits.groups_per_connection_max = absl::GetFlag(FLAGS_groups_per_connection_max);
@@ -94,7 +97,7 @@ absl::StatusOr<EdgeLimits> LimitsFromFlags() {
   limits.upstream_timeout = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_upstream_timeout));
   limits.publish_queue_bytes_max = absl::GetFlag(FLAGS_publish_queue_bytes_max);
   limits.drain_time = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_drain_time));
-  if (const auto status = limits.CheckAndComplete(); !status.ok()) return status;
+  if (const auto status = limits.CheckAndComplete(descriptors); !status.ok()) return status;
   return limits;
 }
 
@@ -139,7 +142,9 @@ int Main(int argc, char** argv) {
       !status.ok()) {
     return channel::Fail(channel::kExitUsage, status);
   }
-  const auto limits = LimitsFromFlags();
+  const auto descriptors = channel::RaiseDescriptorLimit();
+  if (!descriptors.ok()) return channel::Fail(channel::kExitSystem, descriptors.status());
+  const auto limits = LimitsFromFlags(*descriptors);
   if (!limits.ok()) return channel::Fail(channel::kExitConfig, limits.status());
   options.limits = *limits;
   auto access = AccessFromFlags();
@@ -149,14 +154,10 @@ int Main(int argc, char** argv) {
   const auto listen = channel::ParseListenFlag("--listen", absl::GetFlag(FLAGS_listen), insecure);
   const auto admin_listen =
       channel::ParseListenFlag("--admin_listen", absl::GetFlag(FLAGS_admin_listen), insecure);
-  for (const std::string& address : absl::GetFlag(FLAGS_channel)) {
-    if (const auto status = channel::CheckConnectAddress(address); !status.ok()) {
-      return channel::Fail(channel::kExitUsage, status);
-    }
-  }
-  if (absl::GetFlag(FLAGS_channel).empty()) {
-    return channel::Fail(channel::kExitUsage,
-                         absl::InvalidArgumentError("--channel needs at least one HOST:PORT"));
+  if (const auto status = channel::CheckConnectAddresses(absl::GetFlag(FLAGS_channel));
+      !status.ok()) {
+    spdlog::error("--channel: {}", channel::MessageOf(status));
+    return channel::kExitUsage;
   }
   std::random_device random;
   options.client.addresses = absl::GetFlag(FLAGS_channel);

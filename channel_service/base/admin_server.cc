@@ -53,6 +53,7 @@ class AdminServer::Connection : public std::enable_shared_from_this<AdminServer:
     response_.body() = std::move(answer.body);
     response_.prepare_payload();
     if (request_.method() == http::verb::head) response_.body().clear();
+    stream_.expires_after(kTimeout);
     http::async_write(stream_, response_, [self = shared_from_this()](beast::error_code, size_t) {
       beast::error_code ignored;
       self->stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);

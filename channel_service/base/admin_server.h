@@ -16,6 +16,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "channel_service/base/descriptors.h"
 
 namespace channel {
 
@@ -29,7 +30,7 @@ class AdminServer {
   using Handler = std::function<AdminAnswer()>;
   using Endpoint = boost::asio::ip::tcp::endpoint;
 
-  static constexpr int kConnectionsMax = 32;
+  static constexpr int kConnectionsMax = kAdminConnectionsMax;
   static constexpr size_t kRequestBytesMax = 8192;
   static constexpr std::chrono::seconds kTimeout{10};
 

@@ -25,6 +25,8 @@ constexpr int kEventsPerRunMax = 1024;
 // one.
 constexpr std::chrono::seconds kConnectTimeout{3};
 constexpr std::chrono::seconds kConnectTimeoutOfMany{1};
+// A connection that is not made in this time has a reason, which is then asked for.
+constexpr std::chrono::milliseconds kAskWhyAfter{300};
 constexpr std::chrono::seconds kLinkProven{5};
 // How long one stream may go on after the service has ended the other.
 constexpr std::chrono::seconds kLastWordsTimeout{1};
@@ -128,7 +130,7 @@ void ChannelClient::Unsubscribe(std::string_view group_id) {
 }
 
 bool ChannelClient::Publish(const PublishInput& input, uint64_t token) {
-  PublishQueue::Entry entry{.record = {}, .token = token, .since = Now(), .tried = false};
+  PublishQueue::Entry entry{.record = {}, .token = token, .since = Now()};
   PublishInput numbered = input;
   numbered.sequence = last_sequence_ + 1;
   AppendPublishRequest(numbered, &entry.record);
@@ -166,6 +168,7 @@ void ChannelClient::OnTick() {
   // Only a link that lasts is a success: a service that ends streams at once is not to be hurried.
   if (link_up_ && now >= link_started_at_ + kLinkProven) backoff_.Reset();
   const bool connecting = subscribe_stream_ != nullptr && !link_up_;
+  if (connecting && !asked_why_ && now >= link_started_at_ + kAskWhyAfter) AskWhy();
   const auto patience = channels_.size() > 1 ? kConnectTimeoutOfMany : kConnectTimeout;
   if (connecting && now >= link_started_at_ + patience) EndLink("no answer");
 }
@@ -174,6 +177,8 @@ void ChannelClient::StartLink() {
   start_link_at_.reset();
   link_started_at_ = Now();
   publisher_told_ = false;
+  asked_why_ = false;
+  connect_error_.clear();
   channel_ = next_channel_;
   next_channel_ = (channel_ + 1) % channels_.size();
   const auto& channel = channels_[channel_];
@@ -185,7 +190,24 @@ void ChannelClient::StartLink() {
   publish_stream_->Start();
 }
 
+// A call that waits for a connection does not say why there is none.
+void ChannelClient::AskWhy() {
+  asked_why_ = true;
+  RawStream::Observer* const self = this;
+  why_stream_ = std::make_unique<RawStream>(channels_[channel_], kSubscribeMethod, &queue_, self,
+                                            RawStream::Wait::kForAttempt);
+  why_stream_->Start();
+}
+
+void ChannelClient::OnWhyOver(const grpc::Status& status) {
+  const bool failed = status.error_code() != grpc::StatusCode::CANCELLED && !link_up_;
+  if (failed) connect_error_ = status.error_message();
+  why_stream_.reset();  // `status` is the stream's
+  if (failed) observer_->OnConnectFailed(address(), connect_error_);
+}
+
 void ChannelClient::OnStreamUp() {
+  if (why_stream_ != nullptr) why_stream_->Cancel();
   if (!subscribe_stream_->up() || !publish_stream_->up() || !link_end_reason_.empty()) return;
   link_up_ = true;
   acknowledged_in_ = subscribe_stream_->Metadata("channel-acknowledged-in");
@@ -197,9 +219,15 @@ void ChannelClient::EndLink(const std::string& why) {
   if (link_end_reason_.empty()) link_end_reason_ = why;
   subscribe_stream_->Cancel();
   publish_stream_->Cancel();
+  if (why_stream_ != nullptr) why_stream_->Cancel();
 }
 
-void ChannelClient::OnStreamOver(RawStream*, const grpc::Status& status) {
+void ChannelClient::OnStreamOver(RawStream* stream, const grpc::Status& status) {
+  if (stream == why_stream_.get()) {
+    OnWhyOver(status);
+    if (subscribe_stream_->over() && publish_stream_->over()) OnLinkOver();
+    return;
+  }
   if (link_end_reason_.empty()) {
     link_end_reason_ =
         status.error_message().empty() ? "the service ended the stream" : status.error_message();
@@ -214,16 +242,31 @@ void ChannelClient::OnStreamOver(RawStream*, const grpc::Status& status) {
     }
     return;
   }
+  if (why_stream_ != nullptr) {
+    why_stream_->Cancel();
+  } else {
+    OnLinkOver();
+  }
+}
+
+// Nothing of the link is outstanding.
+void ChannelClient::OnLinkOver() {
   cancel_link_at_.reset();
   const bool was_up = std::exchange(link_up_, false);
   subscribe_stream_.reset();
   publish_stream_.reset();
   publish_queue_.MarkAllUnsent();
-  if (was_up) observer_->OnLinkDown(link_end_reason_);
+  if (was_up) {
+    observer_->OnLinkDown(link_end_reason_);
+  } else if (!stopping_) {
+    observer_->OnConnectFailed(address(),
+                               connect_error_.empty() ? link_end_reason_ : connect_error_);
+  }
   if (!stopping_) start_link_at_ = Now() + backoff_.Next();
 }
 
 void ChannelClient::OnStreamMessage(RawStream* stream, grpc::ByteBuffer& message) {
+  if (stream == why_stream_.get()) return;  // it asked for nothing
   received_bytes_ += message.Length();
   if (stream == subscribe_stream_.get()) {
     v1::SubscribeResponse batch;
@@ -311,21 +354,21 @@ bool ChannelClient::WritePublications() {
     first.set_publisher(options_.publisher);
     message = first.SerializeAsString();  // records appended to it add to the same message
   }
-  publish_queue_.TakeUnsent(kBlockBytesMax, kPublisherAnswersMax, &message);
+  publish_queue_.TakeUnsent(kBlockBytesMax, kPublisherAnswersMax, Now(), &message);
   if (message.empty()) return false;
   publish_stream_->Write(std::move(message));
   return true;
 }
 
 void ChannelClient::ExpirePublications() {
-  const SteadyTime oldest = Now() - options_.publish_timeout;
+  using Verdict = PublishQueue::Verdict;
+  const SteadyTime now = Now();
   std::vector<PublishAnswer> expired;
-  while (!publish_queue_.empty() && publish_queue_.front().since < oldest) {
-    if (publish_queue_.front_was_sent()) {
-      // The service has it and does not answer: the link is dead, though gRPC has not noticed yet.
-      EndLink("publications are not answered");
-      break;
-    }
+  while (true) {
+    const Verdict verdict = publish_queue_.JudgeFront(now, options_.publish_timeout);
+    // The link is dead, though gRPC has not noticed yet.
+    if (verdict == Verdict::kLinkDead) EndLink("publications are not answered");
+    if (verdict != Verdict::kGiveUp) break;
     expired.push_back(AnswerFront(
         absl::UnavailableError(publish_queue_.front().tried
                                    ? "the channel service did not answer in time; the message may "

@@ -45,6 +45,8 @@ class ChannelClientObserver {
  public:
   virtual void OnLinkUp() = 0;
   virtual void OnLinkDown(const std::string& why) = 0;
+  // There is no link, and an attempt to make one to this address has failed, for gRPC's reason.
+  virtual void OnConnectFailed(const std::string& address, const std::string& why) = 0;
   // A batch; events whose case is not set are to be ignored.
   virtual void OnEvents(v1::SubscribeResponse batch) = 0;
   // What became of publications: one answer for each that was taken.
@@ -95,6 +97,9 @@ class ChannelClient final : private RawStream::Observer {
   void OnTick();
   void StartLink();
   void EndLink(const std::string& why);
+  void AskWhy();
+  void OnWhyOver(const grpc::Status& status);
+  void OnLinkOver();
   bool CanWriteTo(const std::unique_ptr<RawStream>& stream) const;
   // Each writes one message, if it may and there is something; true if it did.
   bool WriteSubscriptions();
@@ -124,6 +129,10 @@ class ChannelClient final : private RawStream::Observer {
   PublishQueue publish_queue_;
   std::unique_ptr<RawStream> subscribe_stream_;
   std::unique_ptr<RawStream> publish_stream_;
+  // While there is no connection: a stream that fails with the reason (the two others only wait).
+  std::unique_ptr<RawStream> why_stream_;
+  bool asked_why_ = false;     // since StartLink
+  std::string connect_error_;  // what it said
   std::string acknowledged_in_;
   bool link_up_ = false;
   bool publisher_told_ = false;  // on this link

@@ -5,6 +5,8 @@
 // has already. Loop thread only. Bounded by its owner (bytes, age).
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <string>
@@ -19,7 +21,8 @@ class PublishQueue {
     std::string record;  // serialised `publications` field of PublishStreamRequest
     uint64_t token = 0;
     SteadyTime since;
-    bool tried = false;  // was sent on some link
+    bool tried = false;       // was sent on some link
+    SteadyTime sent_at = {};  // the last time
     size_t bytes() const { return record.size() + sizeof(Entry); }
   };
 
@@ -35,15 +38,31 @@ class PublishQueue {
     entries_.pop_front();
   }
 
+  enum class Verdict {
+    kInTime,
+    kGiveUp,    // it has waited too long for a link
+    kLinkDead,  // it has waited too long, and the service does not answer it
+  };
+  // Of the front, which may wait for `timeout`. One that was sent is given kAnswerPatience at
+  // least: a link is not to be ended for the time that was spent before it came up.
+  Verdict JudgeFront(SteadyTime now, std::chrono::milliseconds timeout) const {
+    if (empty() || front().since + timeout >= now) return Verdict::kInTime;
+    if (!front_was_sent()) return Verdict::kGiveUp;
+    const bool just_sent = front().sent_at + std::min(timeout, kAnswerPatience) >= now;
+    return just_sent ? Verdict::kInTime : Verdict::kLinkDead;
+  }
+  static constexpr std::chrono::milliseconds kAnswerPatience{2000};
+
   // Appends unsent records to `out`, as long as it stays within bytes_max (at least one) and at
   // most sent_max are sent and unanswered; they count as sent.
-  void TakeUnsent(size_t bytes_max, size_t sent_max, std::string* out) {
+  void TakeUnsent(size_t bytes_max, size_t sent_max, SteadyTime now, std::string* out) {
     const size_t start = out->size();
     while (has_unsent() && sent_ < sent_max) {
       Entry& entry = entries_[sent_];
       if (out->size() > start && out->size() + entry.record.size() > bytes_max) return;
       out->append(entry.record);
       entry.tried = true;
+      entry.sent_at = now;
       ++sent_;
     }
   }

@@ -10,9 +10,9 @@
 namespace channel {
 
 RawStream::RawStream(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
-                     grpc::CompletionQueue* queue, Observer* observer)
+                     grpc::CompletionQueue* queue, Observer* observer, Wait wait)
     : observer_(observer), stub_(channel) {
-  context_.set_wait_for_ready(true);
+  context_.set_wait_for_ready(wait == Wait::kForConnection);
   call_ = stub_.PrepareCall(&context_, method, queue);
 }
 

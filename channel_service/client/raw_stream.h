@@ -31,10 +31,13 @@ class RawStream {
     ~Observer() = default;
   };
 
+  enum class Wait {
+    kForConnection,  // as long as it takes; Cancel ends the wait
+    kForAttempt,     // the next attempt to connect that fails ends the stream, with the reason
+  };
   RawStream(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
-            grpc::CompletionQueue* queue, Observer* observer);
+            grpc::CompletionQueue* queue, Observer* observer, Wait wait = Wait::kForConnection);
 
-  // Waits for the connection, as long as it takes; Cancel ends the wait.
   void Start();
   void Cancel() { context_.TryCancel(); }
 

@@ -167,7 +167,7 @@ void Hub::OnRead(HubGroup* group, uint64_t subscription_id, const ReadResult& re
   for (const RecordPtr& record : subscription.waiting) {
     if (record->offset > position) subscription.subscriber->Append(record->bytes());
   }
-  subscription.waiting = {};
+  std::vector<RecordPtr>().swap(subscription.waiting);  // with its memory; {} would keep it
   subscription.catching_up = false;
 }
 

@@ -18,14 +18,16 @@
 #include <utility>
 
 #include "channel_service/base/address.h"
+#include "channel_service/base/descriptors.h"
 
 namespace channel {
 namespace {
 
 constexpr int kBacklog = 1024;
 constexpr int kPauseMillis = 100;
-// Descriptors that connections may not take: logs, admin connections, gRPC's own.
-constexpr int kReservedDescriptors = 24;
+// Descriptors that connections may not take: those of admin connections, NATS and gRPC's own.
+constexpr int kReservedDescriptors = kAdminConnectionsMax + 8;
+static_assert(2 * kReservedDescriptors < kDescriptorsMin);
 
 // `error`: errno, taken before anything else is called.
 absl::Status SystemError(std::string_view what, int error) {
@@ -37,7 +39,7 @@ int ConnectionDescriptorMax() {
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
   const auto descriptors = static_cast<int>(std::min<rlim_t>(limit.rlim_cur, 1 << 30));
-  return std::max(descriptors - kReservedDescriptors, descriptors / 2);
+  return descriptors - kReservedDescriptors;
 }
 
 }  // namespace

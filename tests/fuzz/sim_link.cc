@@ -43,8 +43,7 @@ void SimLink::Unsubscribe(std::string_view group_id) {
 }
 
 bool SimLink::Publish(const channel::PublishInput& input, uint64_t token) {
-  channel::PublishQueue::Entry entry{
-      .record = {}, .token = token, .since = clock_.Now(), .tried = false};
+  channel::PublishQueue::Entry entry{.record = {}, .token = token, .since = clock_.Now()};
   channel::PublishInput numbered = input;
   numbered.sequence = last_sequence_ + 1;
   channel::AppendPublishRequest(numbered, &entry.record);
@@ -153,7 +152,7 @@ void SimLink::Filter(channel::v1::SubscribeResponse* batch) {
 bool SimLink::WritePublications() {
   if (!up() || !publish_queue_.has_unsent()) return false;
   std::string bytes;
-  publish_queue_.TakeUnsent(kBlockBytesMax, kUnansweredMax, &bytes);
+  publish_queue_.TakeUnsent(kBlockBytesMax, kUnansweredMax, clock_.Now(), &bytes);
   channel::v1::PublishStreamRequest request;
   if (!request.ParseFromString(bytes)) Fail("a block is not a PublishStreamRequest");
   for (auto& publication : *request.mutable_publications()) {
@@ -227,12 +226,11 @@ std::string SimLink::Describe() const {
 }
 
 void SimLink::Tick(edge::Router* router) {
-  const channel::SteadyTime oldest = clock_.Now() - limits_.publish_timeout;
-  while (!publish_queue_.empty() && publish_queue_.front().since < oldest) {
-    if (publish_queue_.front_was_sent()) {
-      Lose();  // the service has it and does not answer
-      return;
-    }
+  using Verdict = channel::PublishQueue::Verdict;
+  while (true) {
+    const Verdict verdict = publish_queue_.JudgeFront(clock_.Now(), limits_.publish_timeout);
+    if (verdict == Verdict::kLinkDead) Lose();
+    if (verdict != Verdict::kGiveUp) return;
     router->OnPublishAnswer(AnswerFront(absl::UnavailableError("too late")));
   }
 }

@@ -167,19 +167,19 @@ TEST(ResumeTableTest, AnswersToAnEarlierSubscriptionAreNotTakenForTheNewOne) {
 }
 
 PublishQueue::Entry Entry(const std::string& record) {
-  return {.record = record, .token = 0, .since = {}, .tried = false};
+  return {.record = record, .token = 0, .since = {}};
 }
 
 TEST(PublishQueueTest, UnansweredRecordsAreSentAgainAfterALostLink) {
   PublishQueue queue;
   for (const char* record : {"a", "b", "c", "d"}) queue.Push(Entry(record));
   std::string sent;
-  queue.TakeUnsent(/*bytes_max=*/3, /*sent_max=*/100, &sent);
+  queue.TakeUnsent(/*bytes_max=*/3, /*sent_max=*/100, {}, &sent);
   EXPECT_EQ(sent, "abc");
   queue.PopFront();
   queue.MarkAllUnsent();
   sent.clear();
-  queue.TakeUnsent(100, 100, &sent);
+  queue.TakeUnsent(100, 100, {}, &sent);
   EXPECT_EQ(sent, "bcd");
   EXPECT_FALSE(queue.has_unsent());
 }
@@ -189,7 +189,7 @@ TEST(PublishQueueTest, ARecordOverTheBlockSizeGoesAlone) {
   queue.Push(Entry("a long record"));
   queue.Push(Entry("b"));
   std::string sent;
-  queue.TakeUnsent(/*bytes_max=*/3, 100, &sent);
+  queue.TakeUnsent(/*bytes_max=*/3, 100, {}, &sent);
   EXPECT_EQ(sent, "a long record");
 }
 
@@ -197,12 +197,31 @@ TEST(PublishQueueTest, AtMostSoManyAreUnanswered) {
   PublishQueue queue;
   for (int i = 0; i < 5; ++i) queue.Push(Entry("x"));
   std::string sent;
-  queue.TakeUnsent(100, /*sent_max=*/2, &sent);
-  queue.TakeUnsent(100, /*sent_max=*/2, &sent);
+  queue.TakeUnsent(100, /*sent_max=*/2, {}, &sent);
+  queue.TakeUnsent(100, /*sent_max=*/2, {}, &sent);
   EXPECT_EQ(sent, "xx");
   queue.PopFront();
-  queue.TakeUnsent(100, 2, &sent);
+  queue.TakeUnsent(100, 2, {}, &sent);
   EXPECT_EQ(sent, "xxx");
+}
+
+TEST(PublishQueueTest, ALinkIsNotDeadForTheTimeBeforeItCameUp) {
+  using Overdue = PublishQueue::Verdict;
+  using std::chrono::milliseconds;
+  constexpr milliseconds kTimeout{10'000};
+  const SteadyTime start{};
+  PublishQueue queue;
+  queue.Push(Entry("x"));
+  EXPECT_EQ(queue.JudgeFront(start + kTimeout, kTimeout), Overdue::kInTime);
+  EXPECT_EQ(queue.JudgeFront(start + kTimeout + milliseconds(1), kTimeout), Overdue::kGiveUp);
+  std::string sent;
+  queue.TakeUnsent(100, 100, start + kTimeout - milliseconds(1), &sent);
+  EXPECT_EQ(queue.JudgeFront(start + kTimeout + milliseconds(1), kTimeout), Overdue::kInTime)
+      << "it was sent 2 ms ago";
+  EXPECT_EQ(queue.JudgeFront(start + kTimeout + PublishQueue::kAnswerPatience, kTimeout),
+            Overdue::kLinkDead);
+  queue.MarkAllUnsent();
+  EXPECT_EQ(queue.JudgeFront(start + kTimeout + milliseconds(1), kTimeout), Overdue::kGiveUp);
 }
 
 }  // namespace

@@ -1,0 +1,128 @@
+// What an operator learns from an edge that does not reach its channel service, and from bad flags.
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/support/deployment.h"
+#include "tests/support/http.h"
+#include "tests/support/process.h"
+#include "tests/support/reserved_port.h"
+
+namespace {
+
+using support::Process;
+using support::ProcessOptions;
+
+// An edge that connects to `channel`, and its admin port.
+class LonelyEdge {
+ public:
+  explicit LonelyEdge(const std::string& channel)
+      : process_(ProcessOptions{BinaryOfEdge(),
+                                {"--name=edge-1", "--listen=127.0.0.1:0", "--channel=" + channel,
+                                 "--admin_listen=127.0.0.1:" + std::to_string(admin_.number())},
+                                {}}) {}
+
+  // Waits until the log and /readyz both tell `reason`.
+  void ExpectReason(const std::string& address, const std::string& reason) {
+    support::Await("a warning with " + reason, [&] {
+      const std::string log = process_.StderrText();
+      return log.find(address + ": ") != std::string::npos && log.find(reason) != std::string::npos;
+    });
+    ExpectReadiness(address + ": ");
+    ExpectReadiness(reason);
+  }
+  void ExpectReadiness(const std::string& reason) {
+    support::Await("the admin address",
+                   [&] { return process_.StderrText().find("listening on") != std::string::npos; });
+    support::Await("/readyz with " + reason, [&] {
+      const auto answer = support::HttpGet(admin_.number(), "/readyz");
+      return answer.status == 503 && answer.body.find(reason) != std::string::npos;
+    });
+  }
+  int Warnings() const {
+    const std::string log = process_.StderrText();
+    int count = 0;
+    for (size_t at = 0; (at = log.find(" warning ", at)) != std::string::npos; ++at) ++count;
+    return count;
+  }
+  void Stop() { process_.Stop(); }
+
+ private:
+  static std::string BinaryOfEdge() { return support::BinaryPath("ws_edge"); }
+
+  support::ReservedPort admin_;
+  Process process_;
+};
+
+TEST(UpstreamAway, AnEdgeThatIsRefusedSaysSoOnce) {
+  const support::ReservedPort nobody;
+  const std::string address = "127.0.0.1:" + std::to_string(nobody.number());
+  LonelyEdge edge(address);
+  edge.ExpectReason(address, "Connection refused");
+  EXPECT_EQ(edge.Warnings(), 1);
+  edge.Stop();
+}
+
+TEST(UpstreamAway, ReadinessTellsWhyOfEachAddress) {
+  const support::ReservedPort one;
+  const support::ReservedPort two;
+  const std::string first = "127.0.0.1:" + std::to_string(one.number());
+  const std::string second = "127.0.0.1:" + std::to_string(two.number());
+  LonelyEdge edge(first + "," + second);
+  edge.ExpectReadiness(first + ": ");
+  edge.ExpectReadiness(second + ": ");
+  EXPECT_EQ(edge.Warnings(), 1) << "rarely, though it tries again and again";
+  edge.Stop();
+}
+
+// HTTP/1.1 both: the admin server hangs up, the edge answers.
+TEST(UpstreamAway, AnEdgeWhoseAddressIsNoGrpcServiceSaysSo) {
+  support::Deployment deployment;
+  const std::pair<std::uint16_t, const char*> rows[] = {
+      {deployment.service().admin_port, "does a channel service listen there"},
+      {deployment.edge_port(), "http1"},
+  };
+  for (const auto& [port, reason] : rows) {
+    const std::string address = "127.0.0.1:" + std::to_string(port);
+    LonelyEdge edge(address);
+    edge.ExpectReason(address, reason);
+    edge.Stop();
+  }
+}
+
+TEST(UpstreamAway, BadAddressesAreRefusedAtTheStart) {
+  const std::pair<const char*, const char*> rows[] = {
+      {"http://127.0.0.1:1", "a scheme is not allowed"},
+      {"a b:1", "letters, digits"},
+      {"", "at least one HOST:PORT is needed"},
+      {"127.0.0.1:1,,127.0.0.1:2", "it is empty"},
+      {"127.0.0.1:0", "from 1 to 65535"},
+      {"127.0.0.1:70000", "from 1 to 65535"},
+      {"127.0.0.1:1,127.0.0.1:1", "given twice"},
+  };
+  for (const auto& [channel, why] : rows) {
+    SCOPED_TRACE(channel);
+    Process edge(ProcessOptions{
+        support::BinaryPath("ws_edge"),
+        {"--listen=127.0.0.1:0", "--admin_listen=127.0.0.1:0", std::string("--channel=") + channel},
+        {}});
+    EXPECT_EQ(edge.WaitForExit(), 64);
+    EXPECT_NE(edge.StderrText().find(why), std::string::npos) << edge.StderrText();
+    EXPECT_NE(edge.StderrText().find("--channel"), std::string::npos);
+  }
+  for (const char* program : {"ws_edge", "channel_service"}) {
+    for (const char* flag : {"--listen", "--admin_listen"}) {
+      for (const char* address : {"", "http://127.0.0.1:1", "127.0.0.1:70000", "127.0.0.1 :1"}) {
+        SCOPED_TRACE(std::string(program) + " " + flag + "=" + address);
+        Process process(
+            ProcessOptions{support::BinaryPath(program), {std::string(flag) + "=" + address}, {}});
+        EXPECT_EQ(process.WaitForExit(), 64);
+        EXPECT_NE(process.StderrText().find("write IP:PORT"), std::string::npos);
+      }
+    }
+  }
+}
+
+}  // namespace
