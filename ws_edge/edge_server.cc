@@ -17,11 +17,15 @@ EdgeServer::EdgeServer(boost::asio::io_context& loop, EdgeOptions options,
       flush_list_(loop),
       link_(loop, options_.client, clock_, metrics_),
       router_(options_.limits, metrics_, clock, link_,
-              [this](uint64_t id) {
-                const Sessions& bucket = BucketOf(id);
-                const auto found = bucket.find(id);
-                return found == bucket.end() ? nullptr : found->second.get();
-              }),
+              [this](uint64_t id) { return FindSession(id); }),
+      service_notice_(
+          loop, clock,
+          [this](int part) {
+            std::vector<uint64_t> ids;
+            for (const auto& [id, session] : buckets_[static_cast<size_t>(part)]) ids.push_back(id);
+            return ids;
+          },
+          [this](uint64_t id) { return FindSession(id); }),
       session_context_{options_.name,
                        options_.instance,
                        link_.acknowledged_in(),
@@ -29,7 +33,8 @@ EdgeServer::EdgeServer(boost::asio::io_context& loop, EdgeOptions options,
                        metrics_,
                        flush_list_,
                        router_,
-                       *this},
+                       *this,
+                       service_notice_.away()},
       refusal_log_(clock, [](std::string_view line) { spdlog::warn("{}", line); }),
       http_context_{
           options_.name,
@@ -43,7 +48,8 @@ EdgeServer::EdgeServer(boost::asio::io_context& loop, EdgeOptions options,
           [this](Socket socket, const Upgrade& upgrade) { OnUpgrade(std::move(socket), upgrade); }},
       listener_(loop, [this](Socket socket, const Endpoint&) { OnConnection(std::move(socket)); }),
       sweep_timer_(loop),
-      ping_timer_(loop) {}
+      ping_timer_(loop),
+      deadlines_(options_.limits, clock) {}
 
 EdgeServer::~EdgeServer() = default;
 
@@ -58,7 +64,9 @@ absl::StatusOr<EdgeServer::Endpoint> EdgeServer::Start(const Endpoint& endpoint)
 }
 
 void EdgeServer::OnConnection(Socket socket) {
-  if (connection_count() > options_.limits.connections_max + kReservedDescriptors / 2) {
+  const auto descriptor = static_cast<size_t>(socket.native_handle());
+  if (connection_count() > options_.limits.connections_max + kRefusalsMax ||
+      descriptor + kLastDescriptors >= options_.limits.descriptors_max) {
     metrics_.Refused("503").Increment();
     RefuseConnection(std::move(socket), "this edge is full");
     return;
@@ -85,6 +93,12 @@ void EdgeServer::OnUpgrade(Socket socket, const Upgrade& upgrade) {
   if (!upgrade.origin_allowed) session->Close(kClosedForOrigin);  // once it is accepted
 }
 
+Session* EdgeServer::FindSession(uint64_t id) {
+  const Sessions& bucket = BucketOf(id);
+  const auto found = bucket.find(id);
+  return found == bucket.end() ? nullptr : found->second.get();
+}
+
 void EdgeServer::OnSessionOver(Session* session, const CloseReason& reason) {
   metrics_.SessionsClosed(reason.label).Increment();
   metrics_.sessions.Decrement();
@@ -93,16 +107,10 @@ void EdgeServer::OnSessionOver(Session* session, const CloseReason& reason) {
   BucketOf(session->id()).erase(session->id());
 }
 
-void EdgeServer::OnSessionClosing(Session* session) {
-  closing_.push_back({clock_.Now() + kCloseTimeout, session->weak_from_this()});
-}
+void EdgeServer::OnSessionClosing(Session* session) { deadlines_.OnClosing(session); }
 
 void EdgeServer::OnMessageIncomplete(Session* session, bool incomplete) {
-  if (incomplete) {
-    incomplete_.insert(session);
-  } else {
-    incomplete_.erase(session);
-  }
+  deadlines_.OnMessageIncomplete(session, incomplete);
 }
 
 std::vector<std::shared_ptr<Session>> EdgeServer::AllSessions() const {
@@ -119,18 +127,25 @@ void EdgeServer::StartSweepTimer() {
   sweep_timer_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
     router_.OnTick();
-    SweepDeadlines();
+    deadlines_.Sweep();
     refusal_log_.OnTick();
-    if (draining_) DrainSome();
+    if (draining_) {
+      DrainSome();
+    } else {
+      service_notice_.OnTick(link_.up());
+    }
     StartSweepTimer();
   });
 }
 
 void EdgeServer::StartPingTimer() {
-  ping_timer_.expires_after(options_.limits.ping_interval / kPingBuckets);
+  const auto turn = options_.limits.ping_interval / kPingBuckets;
+  next_ping_at_ = clock_.Now() + turn;
+  ping_timer_.expires_after(turn);
   ping_timer_.async_wait([this](const boost::system::error_code& error) {
     if (error || draining_) return;
     PingNextBucket();
+    CloseSilentSessions();
     StartPingTimer();
   });
 }
@@ -150,9 +165,13 @@ void EdgeServer::PingNextBucket() {
       session->SendPing();
     }
   }
+}
 
-  // The bucket that was pinged pong_timeout ago, rounded up to whole turns.
+// Of the bucket that was pinged pong_timeout ago, rounded up to whole turns.
+void EdgeServer::CloseSilentSessions() {
   const auto turn = options_.limits.ping_interval / kPingBuckets;
+  // The loop was held up: what has come meanwhile is read first.
+  if (clock_.Now() >= next_ping_at_ + turn) return;
   const auto pong_turns =
       (options_.limits.pong_timeout + turn - std::chrono::milliseconds(1)) / turn;
   const uint64_t checked =
@@ -160,18 +179,6 @@ void EdgeServer::PingNextBucket() {
       static_cast<uint64_t>(std::clamp<int64_t>(pong_turns, 1, kPingBuckets - 1));
   for (const auto& [id, session] : buckets_[checked % kPingBuckets]) {
     if (session->silent()) session->Close(kClosedForPong);
-  }
-}
-
-void EdgeServer::SweepDeadlines() {
-  const channel::SteadyTime now = clock_.Now();
-  for (; !closing_.empty() && closing_.front().at <= now; closing_.pop_front()) {
-    if (const auto session = closing_.front().session.lock()) session->Abort();
-  }
-  for (Session* session : incomplete_) {
-    if (session->IncompleteSince(now - options_.limits.message_timeout)) {
-      session->Close(kClosedForMessageTime);
-    }
   }
 }
 
@@ -206,7 +213,7 @@ void EdgeServer::DrainSome() {
   // One owner of the count is this server; the others are connections before their upgrade.
   const bool busy = session_count_ > 0 || http_count_.use_count() > 1;
   if (busy && !late) return;
-  if (late) spdlog::warn("{} sessions did not answer the close", session_count_);
+  if (session_count_ > 0) spdlog::warn("{} sessions did not answer the close", session_count_);
   FinishDrain(kDrainPublishTimeout);
 }
 

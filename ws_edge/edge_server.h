@@ -8,14 +8,12 @@
 #include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "channel_service/base/clock.h"
 #include "ws_edge/channel_link.h"
@@ -25,7 +23,9 @@
 #include "ws_edge/net/http_upgrade.h"
 #include "ws_edge/net/listener.h"
 #include "ws_edge/router.h"
+#include "ws_edge/service_notice.h"
 #include "ws_edge/session.h"
+#include "ws_edge/session_deadlines.h"
 
 namespace edge {
 
@@ -59,10 +59,6 @@ class EdgeServer final : private SessionObserver {
 
  private:
   using Sessions = absl::flat_hash_map<uint64_t, std::shared_ptr<Session>>;
-  struct Deadline {
-    channel::SteadyTime at;
-    std::weak_ptr<Session> session;
-  };
 
   void OnConnection(Socket socket);
   void OnUpgrade(Socket socket, const Upgrade& upgrade);
@@ -70,13 +66,14 @@ class EdgeServer final : private SessionObserver {
   size_t connection_count() const {
     return session_count_ + static_cast<size_t>(http_count_.use_count());
   }
+  Session* FindSession(uint64_t id);
   Sessions& BucketOf(uint64_t session_id) { return buckets_[session_id % kPingBuckets]; }
   std::vector<std::shared_ptr<Session>> AllSessions() const;
 
   void StartSweepTimer();
   void StartPingTimer();
   void PingNextBucket();
-  void SweepDeadlines();
+  void CloseSilentSessions();
   void DrainSome();
   void FinishDrain(std::chrono::milliseconds patience);
 
@@ -91,6 +88,7 @@ class EdgeServer final : private SessionObserver {
   FlushList flush_list_;
   ChannelLink link_;
   Router router_;
+  ServiceNotice service_notice_;
   SessionContext session_context_;
   RefusalLog refusal_log_;
   HttpContext http_context_;
@@ -103,8 +101,8 @@ class EdgeServer final : private SessionObserver {
   uint64_t last_session_id_ = 0;
   std::shared_ptr<int> http_count_ = std::make_shared<int>(0);  // one owner for each connection
   uint64_t ping_turn_ = 0;
-  std::deque<Deadline> closing_;              // oldest first
-  absl::flat_hash_set<Session*> incomplete_;  // a message of theirs has begun
+  channel::SteadyTime next_ping_at_;
+  SessionDeadlines deadlines_;
 
   bool draining_ = false;
   std::function<void()> on_drained_;

@@ -234,9 +234,13 @@ void Group::OnTick(std::vector<Session*>* given_up) {
   ServeRequests();
   const channel::SteadyTime oldest = context_.clock.Now() - context_.limits.publish_timeout;
   std::vector<Request> overdue;
+  for (Request& request : requests_) {
+    // It waits for its reader; nothing was asked for it yet.
+    if (!Ready(request)) request.began_at = context_.clock.Now();
+  }
   const auto is_overdue = [&](const Request& request) {
-    const bool may_wait = request.kind == RequestKind::kCatchUp || !Ready(request) ||
-                          request.session->dialect() == Dialect::kPlain;
+    const bool may_wait =
+        request.kind == RequestKind::kCatchUp || request.session->dialect() == Dialect::kPlain;
     return !may_wait && request.began_at < oldest;
   };
   const auto first = std::stable_partition(requests_.begin(), requests_.end(),

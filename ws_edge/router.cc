@@ -124,6 +124,7 @@ void Router::RemoveMember(Session* session, size_t membership) {
   const auto [group, place] = memberships[membership];
   memberships[membership] = memberships.back();
   memberships.pop_back();
+  if (memberships.empty()) memberships.shrink_to_fit();
   metrics_.memberships.Decrement();
   if (Session* const moved = group->RemoveMember(place)) {
     moved->memberships()[FindMembership(moved, group)].place = place;

@@ -18,8 +18,6 @@ namespace {
 namespace net = boost::asio;
 namespace websocket = boost::beast::websocket;
 
-// A long message is read in pieces of this size.
-constexpr size_t kReadChunkBytes = 8 << 10;
 
 }  // namespace
 
@@ -70,27 +68,23 @@ void Session::OnAccepted(CorkedStream::Error error) {
   if (dialect_ == Dialect::kEnveloped) {
     Deliver(EncodeWelcome(fmt::format("{}-{}", context_.instance, id_), id_, context_.server_name,
                           context_.acknowledged_in, context_.limits));
+    TellService(!context_.service_away);
   }
   StartRead();
 }
 
 void Session::StartRead() {
-  net::mutable_buffer target;
-  if (assembling_) {
-    const size_t have = assembly_.size();
-    assembly_.resize(have + kReadChunkBytes);
-    target = net::mutable_buffer(assembly_.data() + have, kReadChunkBytes);
-  } else {
-    target = net::mutable_buffer(read_buffer_.data(), read_buffer_.size());
-  }
-  web_socket_.async_read_some(target,
+  char* target = read_buffer_.data();
+  size_t room = read_buffer_.size();
+  if (assembly_.in_use()) target = assembly_.Room(context_.message_buffers, &room);
+  web_socket_.async_read_some(net::mutable_buffer(target, room),
                               [self = shared_from_this()](CorkedStream::Error error, size_t bytes) {
                                 self->OnRead(error, bytes);
                               });
 }
 
 void Session::OnRead(CorkedStream::Error error, size_t bytes) {
-  if (assembling_) assembly_.resize(assembly_.size() - kReadChunkBytes + bytes);
+  if (assembly_.in_use()) assembly_.Add(bytes);
   if (error) {
     OnOver(error);
     return;
@@ -100,31 +94,29 @@ void Session::OnRead(CorkedStream::Error error, size_t bytes) {
     StartRead();
     return;
   }
-  const size_t size = assembling_ ? assembly_.size() : bytes;
+  const std::string_view message =
+      assembly_.in_use() ? assembly_.text() : std::string_view(read_buffer_.data(), bytes);
   if (web_socket_.got_binary()) {
     Close(kClosedForBinary);
-  } else if (size > context_.limits.message_bytes_max) {
+  } else if (message.size() > context_.limits.message_bytes_max) {
     Close(kClosedForSize, fmt::format("message over {} bytes", context_.limits.message_bytes_max));
   } else if (web_socket_.is_message_done()) {
-    OnMessage(assembling_ ? std::string_view(assembly_)
-                          : std::string_view(read_buffer_.data(), bytes));
+    OnMessage(message);
     EndAssembly();
-  } else if (!assembling_) {
+  } else if (!assembly_.in_use()) {
     BeginAssembly(bytes);
   }
   StartRead();
 }
 
 void Session::BeginAssembly(size_t bytes) {
-  assembling_ = true;
-  assembly_.assign(read_buffer_.data(), bytes);
-  message_began_at_ = std::chrono::steady_clock::now();
+  assembly_.Begin(context_.message_buffers, {read_buffer_.data(), bytes});
   context_.observer.OnMessageIncomplete(this, true);
 }
 
 void Session::EndAssembly() {
-  if (!std::exchange(assembling_, false)) return;
-  assembly_ = {};
+  if (!assembly_.in_use()) return;
+  assembly_.Release(context_.message_buffers);
   context_.observer.OnMessageIncomplete(this, false);
 }
 
@@ -168,6 +160,14 @@ void Session::SendError(ErrorCode code, std::string_view message, std::string_vi
                                       : EncodeError(command_id, group_id, code, message));
 }
 
+void Session::TellService(bool available) {
+  if (dialect_ == Dialect::kPlain || !accepted_ || told_away_ == !available) return;
+  told_away_ = !available;
+  static const FramePtr kAvailable = EncodeService(true);
+  static const FramePtr kAway = EncodeService(false);
+  Deliver(available ? kAvailable : kAway);
+}
+
 void Session::SayBye(const CloseReason& reason, std::chrono::milliseconds reconnect_min,
                      std::chrono::milliseconds reconnect_max) {
   if (dialect_ == Dialect::kEnveloped)
@@ -194,9 +194,8 @@ void Session::Abort() { stream().Close(); }
 
 void Session::SendPing() {
   if (closing_ || !accepted_) return;
-  stream().ForgetHeard();
   static const FramePtr kPing = Frame::Encode(Opcode::kPing, {});
-  stream().Append(kPing);
+  stream().AppendPing(kPing);
 }
 
 void Session::OnOver(CorkedStream::Error error) {

@@ -23,6 +23,7 @@
 #include "ws_edge/metrics.h"
 #include "ws_edge/net/corked_stream.h"
 #include "ws_edge/net/http_upgrade.h"
+#include "ws_edge/net/message_buffers.h"
 #include "ws_edge/protocol/command.h"
 
 namespace edge {
@@ -56,6 +57,8 @@ struct SessionContext {
   FlushList& flush_list;
   Router& router;
   SessionObserver& observer;
+  const bool& service_away;  // see ServiceNotice
+  MessageBuffers message_buffers = {};
 };
 
 class Session : public std::enable_shared_from_this<Session> {
@@ -88,6 +91,9 @@ class Session : public std::enable_shared_from_this<Session> {
   // Tells the client what was wrong with a command (of this id, on this group).
   void SendError(ErrorCode code, std::string_view message, std::string_view command_id = {},
                  std::string_view group_id = {});
+  // Tells the client, if it understands and was not told so last, whether the channel service is
+  // there.
+  void TellService(bool available);
   // Tells the client, if it understands, that it will be closed and when to come back.
   void SayBye(const CloseReason& reason, std::chrono::milliseconds reconnect_min,
               std::chrono::milliseconds reconnect_max);
@@ -99,13 +105,9 @@ class Session : public std::enable_shared_from_this<Session> {
   void Abort();
 
   void SendPing();
-  // Nothing was received since the last ping.
-  bool silent() const { return !stream().heard(); }
+  // A ping is unanswered: nothing was received since, and nothing that waited was taken.
+  bool silent() const { return stream().ping_unanswered(); }
   bool closing() const { return closing_; }
-  // A message has begun before `time` and is not complete.
-  bool IncompleteSince(std::chrono::steady_clock::time_point time) const {
-    return assembling_ && message_began_at_ <= time;
-  }
 
   uint64_t id() const { return id_; }
   channel::SteadyTime opened_at() const { return opened_at_; }
@@ -129,9 +131,9 @@ class Session : public std::enable_shared_from_this<Session> {
   const uint64_t id_;
   const boost::asio::ip::tcp::endpoint client_;
   boost::beast::websocket::stream<CorkedStream, /*deflateSupported=*/false> web_socket_;
-  // Most commands fit; a longer message is gathered in assembly_, which is empty otherwise.
+  // Most commands fit; a longer message is gathered in assembly_, which is not in use otherwise.
   std::array<char, 128> read_buffer_;
-  std::string assembly_;
+  MessageBuffer assembly_;
   absl::InlinedVector<Membership, 1> memberships_;
   const CloseReason* close_reason_ = nullptr;
   const channel::SteadyTime opened_at_ = std::chrono::steady_clock::now();
@@ -139,8 +141,7 @@ class Session : public std::enable_shared_from_this<Session> {
   Dialect dialect_ = Dialect::kPlain;
   bool accepted_ = false;
   bool closing_ = false;
-  bool assembling_ = false;  // a message has begun and is not complete
-  std::chrono::steady_clock::time_point message_began_at_;
+  bool told_away_ = false;  // what TellService told last
 };
 
 }  // namespace edge

@@ -154,6 +154,13 @@ class Processes:
             return False
         self._wait(reached, f"{name} did not reach {value}")
 
+    def wait_zero(self, edge, name):
+        """Until the metric is 0."""
+        def is_zero():
+            lines = (http_get(edge, "/metrics") or "").splitlines()
+            return any(line.split() == [name, "0"] for line in lines)
+        self._wait(is_zero, f"{name} did not become 0")
+
 
 def http_get(server, path):
     """The body of an answer 200 of the admin address, else None."""

@@ -174,7 +174,7 @@ void SwarmClient::OnText(std::string_view text) {
     OnWelcome(event);
   } else if (kind == "bye") {
     OnBye(event);
-  } else if (kind != "pong") {
+  } else if (kind != "pong" && kind != "service") {
     Surprise("unknown event", event);
   }
 }

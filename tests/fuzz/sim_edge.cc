@@ -40,7 +40,7 @@ SimEdge::SimEdge(boost::asio::io_context& loop, const std::string& name, SimServ
                 const auto found = sessions_.find(id);
                 return found == sessions_.end() ? nullptr : found->second.get();
               }),
-      context_{name_, name_, name_, limits, metrics_, flush_list_, router_, *this} {}
+      context_{name_, name_, name_, limits, metrics_, flush_list_, router_, *this, service_away_} {}
 
 SimEdge::~SimEdge() {
   for (const auto& [id, session] : sessions_) {

@@ -42,6 +42,7 @@ class SimEdge final : private edge::SessionObserver {
   edge::FlushList flush_list_;
   SimLink link_;
   edge::Router router_;
+  const bool service_away_ = false;
   edge::SessionContext context_;
   std::map<uint64_t, std::shared_ptr<edge::Session>> sessions_;
   std::deque<std::weak_ptr<edge::Session>> closing_;

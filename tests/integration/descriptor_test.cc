@@ -14,6 +14,8 @@ using support::WebSocketClient;
 
 constexpr std::uint64_t kDescriptorsMax = 64;
 constexpr int kIdleConnections = 200;
+// With fewer the dynamic linker cannot open a shared library; it says so itself.
+constexpr std::uint64_t kDescriptorsForLibraries = 4;
 constexpr support::Duration kBackAfter{2'000};
 
 // Connections beyond what the process can take wait in the kernel's queue, or are closed by the
@@ -65,6 +67,49 @@ TEST(Descriptors, AConnectionTooManyIsClosedAtOnceAndCounted) {
   support::Await("refused connections are counted", [&] {
     return deployment.service().Metric("channel_service_accept_refused_total") > 0;
   });
+}
+
+TEST(Descriptors, TooFewAreRefusedAtTheStart) {
+  for (const char* program : {"ws_edge", "channel_service"}) {
+    for (std::uint64_t descriptors = kDescriptorsForLibraries; descriptors < kDescriptorsMax;
+         ++descriptors) {
+      SCOPED_TRACE(std::string(program) + " with " + std::to_string(descriptors));
+      support::Process process({support::BinaryPath(program),
+                                {"--listen=127.0.0.1:0", "--admin_listen=127.0.0.1:0"},
+                                descriptors});
+      EXPECT_EQ(process.WaitForExit(), 71);
+      const std::string expected = "this process may have " + std::to_string(descriptors) +
+                                   " open files; at least 64 are needed";
+      EXPECT_NE(process.StderrText().find(expected), std::string::npos) << process.StderrText();
+    }
+  }
+}
+
+TEST(Descriptors, AFullEdgeSaysSoWith503BeforeItHasNoneLeft) {
+  support::DeploymentOptions options;
+  options.edge_descriptors_max = kDescriptorsMax;
+  support::Deployment deployment(options);
+  std::vector<TcpConnection> upgrades;
+  int upgraded = 0;
+  int refused = 0;
+  for (int i = 0; i < kIdleConnections; ++i) {
+    TcpConnection& connection = upgrades.emplace_back(deployment.edge_port());
+    connection.Send(support::UpgradeRequestHead() + "\r\n");
+    std::string answer;
+    while (answer.find("\r\n\r\n") == std::string::npos && connection.Receive(answer)) {
+    }
+    if (answer.rfind("HTTP/1.1 101", 0) == 0) {
+      ++upgraded;
+      continue;
+    }
+    EXPECT_EQ(answer.rfind("HTTP/1.1 503", 0), 0u) << answer;
+    EXPECT_NE(answer.find("Retry-After: 2"), std::string::npos) << answer;
+    ++refused;
+  }
+  EXPECT_GT(upgraded, 0);
+  EXPECT_EQ(upgraded + refused, kIdleConnections);
+  EXPECT_EQ(deployment.edge(1).Metric("channel_edge_sessions"), upgraded);
+  EXPECT_EQ(deployment.edge(1).process->StderrText().find("cannot accept"), std::string::npos);
 }
 
 TEST(Descriptors, TheEdgeKeepsItsSessionsAndAcceptsAgain) {

@@ -108,6 +108,10 @@ class Stage {
     if (!may_stop_processes_) throw TestFailure(what + ": only with processes of its own (%)");
     if (what == "service dies") {
       deployment_.KillServiceAtRest();
+    } else if (what == "service freezes") {
+      deployment_.service().process->Signal(SIGSTOP);
+    } else if (what == "service thaws") {
+      deployment_.service().process->Signal(SIGCONT);
     } else if (what == "service returns") {
       deployment_.StartServiceAgain();
     } else if (what.rfind("edge ", 0) == 0 && what.substr(6) == " stops") {

@@ -22,7 +22,7 @@ constexpr size_t kCopyBytesMax = 512;
 constexpr size_t kFramesPerSendMax = 64;
 // Gathered for one system call; more gains nothing.
 constexpr size_t kScratchBytesMax = 64 << 10;
-// Of a queue that has run empty.
+// Capacity that an emptied queue keeps.
 constexpr size_t kKeptCapacity = 16;
 // So far ahead of the flush that memory has come when it is needed (bench, fan-out).
 constexpr size_t kPrefetchAhead = 4;
@@ -61,9 +61,10 @@ CorkedStream::~CorkedStream() {
   if (writable_wait_ != nullptr) *writable_wait_ = nullptr;
 }
 
-void CorkedStream::Append(FramePtr frame) {
+void CorkedStream::AppendPing(FramePtr ping) {
   if (close_queued_ || broken_) return;
-  Push(std::move(frame));
+  ping_unanswered_ = true;
+  Push(std::move(ping));
   if (queued_bytes_ > kFlushEarlyBytes) Flush();
 }
 
@@ -181,6 +182,8 @@ void CorkedStream::Sent(size_t bytes) {
   if (head_ > kKeptCapacity && head_ > queue_.size() / 2) {
     queue_.erase(queue_.begin(), queue_.begin() + head_);
     head_ = 0;
+    // SendOnlyFrame empties a queue of one as it is.
+    if (queue_.size() <= kKeptCapacity) queue_.shrink_to_fit();
   }
 }
 
@@ -213,9 +216,10 @@ void CorkedStream::WaitWritable() {
     self->writable_wait_.reset();
     if (error) {
       self->Fail();
-    } else {
-      self->Flush();
+      return;
     }
+    self->ping_unanswered_ = false;  // the peer takes what waits
+    self->Flush();
   });
 }
 

@@ -49,9 +49,11 @@ class CorkedStream {
   // What waits to be sent: the frames' bytes and their places in the queue.
   size_t queued_bytes() const { return queued_bytes_; }
 
-  // Something was received since ForgetHeard (Beast has asked for more).
-  bool heard() const { return heard_; }
-  void ForgetHeard() { heard_ = false; }
+  // Queues a ping; nothing after the close frame.
+  void AppendPing(FramePtr ping);
+  // A ping was queued, and since then nothing was received (Beast asks for more after each piece),
+  // and the peer did not take what had to wait: the ping may still be behind that.
+  bool ping_unanswered() const { return ping_unanswered_; }
 
   // Data frames are taken from now on (false: no longer). At first they are not.
   void AllowData(bool allowed) { data_allowed_ = allowed && !close_queued_ && !broken_; }
@@ -79,9 +81,6 @@ class CorkedStream {
   // What Offer and Flush touch of this object, brought near before they do.
   void Prefetch() const { __builtin_prefetch(&descriptor_, 1); }
 
-  // Queues a ping; nothing after the close frame.
-  void Append(FramePtr frame);
-
   // Drops what is queued, but for a frame that is on its way in part.
   void DropQueue();
 
@@ -94,7 +93,7 @@ class CorkedStream {
   // Called by Beast (AsyncReadStream, AsyncWriteStream).
   template <typename Buffers, typename Token>
   auto async_read_some(const Buffers& buffers, Token&& token) {
-    heard_ = true;
+    ping_unanswered_ = false;
     return socket_.async_read_some(buffers, std::forward<Token>(token));
   }
   template <typename Buffers, typename Token>
@@ -166,7 +165,7 @@ class CorkedStream {
   bool waiting_ = false;  // for the socket to be writable
   uint32_t offered_ = 0;  // data frames, ever, modulo 2^32
 
-  bool heard_ = false;
+  bool ping_unanswered_ = false;
   bool close_queued_ = false;
   bool broken_ = false;
   // Lets a handler that waits find out that this is gone.

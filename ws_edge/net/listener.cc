@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "channel_service/base/address.h"
+#include "ws_edge/limits.h"
 
 namespace edge {
 namespace {
@@ -74,6 +75,9 @@ void RefuseConnection(Socket socket, const char* why) {
       "Content-Type: text/plain\r\nContent-Length: {}\r\n\r\n{}",
       body.size(), body);
   ::send(socket.native_handle(), answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  // A request that stays unread would reset the connection, and take our answer with it.
+  char request[kHttpHeaderBytesMax];
+  ::recv(socket.native_handle(), request, sizeof request, MSG_DONTWAIT);
   boost::system::error_code ignored;
   socket.shutdown(Socket::shutdown_both, ignored);
 }

@@ -133,6 +133,12 @@ FramePtr EncodeWelcome(std::string_view connection_id, uint64_t session_id,
   return End(std::move(text));
 }
 
+FramePtr EncodeService(bool available) {
+  std::string text = Begin("service");
+  Append(&text, R"(,"available":{})", available);
+  return End(std::move(text));
+}
+
 FramePtr EncodeBye(uint16_t close_code, std::chrono::milliseconds reconnect_min,
                    std::chrono::milliseconds reconnect_max) {
   std::string text = Begin("bye");

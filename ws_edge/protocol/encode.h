@@ -54,6 +54,8 @@ FramePtr EncodeError(std::string_view id, std::string_view group_id, ErrorCode c
 FramePtr EncodeWelcome(std::string_view connection_id, uint64_t session_id,
                        std::string_view server_name, std::string_view acknowledged_in,
                        const EdgeLimits& limits);
+// Is the channel service reached from this edge?
+FramePtr EncodeService(bool available);
 FramePtr EncodeBye(uint16_t close_code, std::chrono::milliseconds reconnect_min,
                    std::chrono::milliseconds reconnect_max);
 

@@ -12,6 +12,8 @@ WARM_SESSIONS = 500
 BYTES_PER_SESSION_MAX = 4096
 BYTES = 1024
 GROUP = "bench-idle"
+SAID_BYTES = (128, 60_000)
+NOBODY = "bench-nobody"
 
 MANY_SESSIONS = 100_000
 MANY_EDGES = 8  # 12,500 sessions each; a process may have 20,000 descriptors here
@@ -56,6 +58,12 @@ def measure_memory(run, table):
         note("joined to a group")
         client.run(edge.pid, 1, BYTES, 0, 1)
         note("after a 1 KiB message")
+        for number, said in enumerate(SAID_BYTES, 1):
+            client.command("say", said, NOBODY)
+            processes.wait_metric(edge, "channel_edge_messages_received_total",
+                                  (1 + number) * (WARM_SESSIONS + SESSIONS) + WARM_SESSIONS)
+            processes.wait_zero(edge, "channel_edge_publications_unanswered")
+            note(f"after each has sent {said:,} B")
     return points
 
 

@@ -11,6 +11,9 @@
 //   join NAME GROUPS PARTS FIRST SET
 //       connection i, the (FIRST + i)th of all clients, joins one group of each part of the
 //       publisher's set number SET, NAME:GROUPS:PARTS
+//   say BYTES GROUP
+//       every connection sends one frame of BYTES bytes, a message to GROUP; no frame is completed
+//       before each connection has begun its own
 //   run PID MESSAGES BYTES WAY MILLISECONDS
 //       orders MESSAGES messages of BYTES bytes, waits until every connection has them, and so on
 //       for the time given; answers with the CPU time that process PID used meanwhile
@@ -47,7 +50,10 @@ constexpr size_t kUpgradesInFlightMax = 256;       // well below a listen backlo
 constexpr int64_t kConnectNs = 60'000'000'000;     // for all connections
 constexpr int64_t kJoinNs = 60'000'000'000;        // for all connections
 constexpr int64_t kProbeIntervalNs = 200'000'000;  // between probes of a join
-constexpr int64_t kTurnNs = 10'000'000'000;        // for one order; what has not come then is lost
+// The channel service takes at least so much; what it does not the edge would refuse at last.
+constexpr size_t kSayBytesPerPause = 1 << 20;
+constexpr int kSayPauseMillis = 20;
+constexpr int64_t kTurnNs = 10'000'000'000;  // for one order; what has not come then is lost
 
 [[noreturn]] void Die(const std::string& why) {
   std::fprintf(stderr, "bench_load: %s\n", why.c_str());
@@ -93,6 +99,12 @@ class Load {
       command >> set.name >> set.groups >> set.parts >> set.first >> set.way;
       Join(set);
       std::printf("{\"joined\":%" PRIu64 "}\n", totals_.probed);
+    } else if (name == "say") {
+      size_t bytes = 0;
+      std::string group;
+      command >> bytes >> group;
+      Say(bytes, group);
+      std::printf("{\"said\":%zu}\n", connections_.size());
     } else if (name == "run") {
       pid_t pid = 0;
       Order order;
@@ -175,6 +187,27 @@ class Load {
         if (Poll(20) > 0) patience = Now() + kProbeIntervalNs;
       }
     } while (totals_.probed < connections_.size());
+  }
+
+  void Say(size_t bytes, const std::string& group) {
+    const std::string head = R"({"cmd":"send_to_group","group_id":")" + group + R"(","message":")";
+    if (bytes < head.size() + 2) Die("the frame is too short");
+    // A mask of zeros leaves the payload as it is.
+    std::string frame{'\x81', '\xff'};
+    for (int shift = 56; shift >= 0; shift -= 8) frame += static_cast<char>(bytes >> shift);
+    frame += std::string(4, '\0') + head + std::string(bytes - head.size() - 2, 'x') + "\"}";
+    const std::string_view all = frame;
+    for (const std::string_view part :
+         {all.substr(0, all.size() / 2), all.substr(all.size() / 2)}) {
+      size_t sent = 0;
+      for (LoadConnection& connection : connections_) {
+        if (!connection.SendAll(part)) Die("could not send a message");
+        sent += part.size();
+        if (sent < kSayBytesPerPause) continue;
+        sent = 0;
+        Poll(kSayPauseMillis);
+      }
+    }
   }
 
   void Run(pid_t pid, const Order& order, int64_t duration) {

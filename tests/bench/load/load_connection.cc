@@ -1,5 +1,6 @@
 #include "tests/bench/load/load_connection.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@ namespace channel::bench {
 namespace {
 
 constexpr size_t kFrameHeaderBytesMax = 10;
+constexpr int kSendMillis = 10'000;
 constexpr size_t kCarryBytes = kMessageBytesMax + kFrameHeaderBytesMax;
 
 }  // namespace
@@ -31,6 +33,20 @@ int LoadConnection::Start(uint32_t source, uint16_t port) {
     return -1;
   }
   return fd_;
+}
+
+bool LoadConnection::SendAll(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t sent = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent > 0) {
+      bytes.remove_prefix(static_cast<size_t>(sent));
+      continue;
+    }
+    if (errno != EAGAIN && errno != EINTR) return false;
+    pollfd writable{fd_, POLLOUT, 0};
+    if (poll(&writable, 1, kSendMillis) == 0) return false;
+  }
+  return true;
 }
 
 void LoadConnection::OnReadable(char* scratch, size_t scratch_bytes) {

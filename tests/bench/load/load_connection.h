@@ -38,6 +38,9 @@ class LoadConnection {
   // server reads, so that is an error.
   bool SendText(std::string_view text) { return SendFrame(kTextFrame, text); }
 
+  // Waits until the socket has taken all. False if the server is gone.
+  bool SendAll(std::string_view bytes);
+
   // Takes what the socket has, at most one read. `scratch` is shared by all connections; the part
   // of a frame that is not complete yet is kept in the connection.
   void OnReadable(char* scratch, size_t scratch_bytes);

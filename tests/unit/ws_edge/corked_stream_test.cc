@@ -28,7 +28,7 @@ class CorkedStreamTest : public ::testing::Test {
   }
   ~CorkedStreamTest() override { ::close(peer_); }
 
-  void Append(std::string_view bytes) { stream_->Append(Frame::Copy(bytes)); }
+  void Append(std::string_view bytes) { stream_->AppendPing(Frame::Copy(bytes)); }
 
   // What the peer can read now.
   std::string Receive() {

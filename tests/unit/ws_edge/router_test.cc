@@ -86,7 +86,9 @@ class RouterTest : public ::testing::Test, public SessionObserver {
                    return id <= sessions_.size() ? sessions_[id - 1].get() : nullptr;
                  }};
   const std::string name_ = "edge";
-  SessionContext context_{name_, name_, name_, limits_, metrics_, flush_list_, router_, *this};
+  const bool service_away_ = false;
+  SessionContext context_{name_,       name_,   name_, limits_,      metrics_,
+                          flush_list_, router_, *this, service_away_};
   std::vector<std::shared_ptr<Session>> sessions_;
 };
 

@@ -1,0 +1,132 @@
+// A session on one end of a socket pair, everything around it real but the channel service.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <boost/beast/http.hpp>
+#include <memory>
+#include <string>
+
+#include "tests/support/fake_clock.h"
+#include "ws_edge/edge_server.h"
+#include "ws_edge/router.h"
+#include "ws_edge/session.h"
+
+namespace edge {
+
+class NoUpstream final : public Upstream {
+ public:
+  void Subscribe(std::string_view, uint64_t tag, channel::SubscribeFrom) override {
+    ++subscribes;
+    last_tag = tag;
+  }
+  void Unsubscribe(std::string_view) override {}
+  bool Publish(const channel::PublishInput& input, uint64_t) override {
+    published = input.body;
+    return true;
+  }
+  int subscribes = 0;
+  uint64_t last_tag = 0;
+  std::string published;  // the last one
+};
+
+class ConnectedSessionTest : public ::testing::Test, public SessionObserver {
+ protected:
+  ConnectedSessionTest() {
+    int ends[2];
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    Socket socket(loop_.get_executor());
+    socket.assign(boost::asio::ip::tcp::v4(), ends[0]);
+    peer_ = ends[1];
+    session_ = std::make_shared<Session>(context_, 1, std::move(socket));
+  }
+  ~ConnectedSessionTest() override {
+    router_.LeaveAll(session_.get());
+    session_->Abort();
+    Turn();
+    ::close(peer_);
+  }
+
+  // Answers an upgrade request and takes what was said.
+  std::string Upgrade(std::string_view subprotocol = {}) {
+    namespace http = boost::beast::http;
+    HttpRequest request(http::verb::get, "/", 11);
+    request.set(http::field::host, "127.0.0.1");
+    request.set(http::field::connection, "Upgrade");
+    request.set(http::field::upgrade, "websocket");
+    request.set(http::field::sec_websocket_version, "13");
+    request.set(http::field::sec_websocket_key, "AAAAAAAAAAAAAAAAAAAAAA==");
+    if (!subprotocol.empty()) {
+      request.set(http::field::sec_websocket_protocol, {subprotocol.data(), subprotocol.size()});
+    }
+    session_->Start(request);
+    Turn();
+    return Receive();
+  }
+
+  // A client's frame with a mask of zeros.
+  void Say(uint8_t first_byte, std::string_view payload) {
+    std::string frame(1, static_cast<char>(first_byte));
+    if (payload.size() < 126) {
+      frame.push_back(static_cast<char>(0x80 | payload.size()));
+    } else {
+      frame.push_back(static_cast<char>(0x80 | 126));  // at most 65,535 bytes
+      frame.push_back(static_cast<char>(payload.size() >> 8));
+      frame.push_back(static_cast<char>(payload.size()));
+    }
+    frame.append(4, '\0').append(payload);
+    for (std::string_view rest = frame; !rest.empty();) {
+      const ssize_t sent = ::send(peer_, rest.data(), rest.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+      if (sent > 0) rest.remove_prefix(static_cast<size_t>(sent));
+      Turn();
+    }
+  }
+  static constexpr uint8_t kText = 0x81;
+  static constexpr uint8_t kTextToBeContinued = 0x01;
+  static constexpr uint8_t kPong = 0x8a;
+
+  // What the peer can read now, at most `bytes_max`.
+  std::string Receive(size_t bytes_max = SIZE_MAX) {
+    std::string all;
+    char buffer[4096];
+    while (all.size() < bytes_max) {
+      const ssize_t size =
+          ::recv(peer_, buffer, std::min(sizeof buffer, bytes_max - all.size()), MSG_DONTWAIT);
+      if (size <= 0) break;
+      all.append(buffer, static_cast<size_t>(size));
+    }
+    return all;
+  }
+
+  void Turn() {
+    loop_.restart();
+    loop_.poll();
+  }
+
+  void OnSessionOver(Session*, const CloseReason&) override { over_ = true; }
+  void OnSessionClosing(Session* session) override { deadlines_.OnClosing(session); }
+  void OnMessageIncomplete(Session* session, bool incomplete) override {
+    deadlines_.OnMessageIncomplete(session, incomplete);
+  }
+
+  boost::asio::io_context loop_{1};
+  prometheus::Registry registry_;
+  EdgeMetrics metrics_{registry_};
+  EdgeLimits limits_;
+  channel::test::FakeClock clock_;
+  FlushList flush_list_{loop_};
+  NoUpstream upstream_;
+  Router router_{limits_, metrics_, clock_, upstream_, [this](uint64_t) { return session_.get(); }};
+  SessionDeadlines deadlines_{limits_, clock_};
+  const std::string name_ = "edge";
+  bool service_away_ = false;
+  SessionContext context_{name_,       name_,   name_, limits_,      metrics_,
+                          flush_list_, router_, *this, service_away_};
+  std::shared_ptr<Session> session_;
+  int peer_ = -1;
+  bool over_ = false;
+};
+
+}  // namespace edge

@@ -1,0 +1,49 @@
+#include "ws_edge/session_deadlines.h"
+
+#include "ws_edge/session.h"
+
+namespace edge {
+namespace {
+
+// A sweep that comes so late says that the loop was held up.
+constexpr auto kLateSweep = 10 * kSweepInterval;
+
+}  // namespace
+
+void SessionDeadlines::OnClosing(Session* session) {
+  const channel::SteadyTime now = clock_.Now();
+  closing_.push_back({now + kCloseTimeout, now + kCloseLongest, session->queued_bytes(),
+                      session->weak_from_this()});
+}
+
+void SessionDeadlines::OnMessageIncomplete(Session* session, bool incomplete) {
+  if (incomplete) {
+    message_began_.emplace(session, clock_.Now());
+  } else {
+    message_began_.erase(session);
+  }
+}
+
+void SessionDeadlines::Sweep() {
+  const channel::SteadyTime now = clock_.Now();
+  const bool late = now - last_sweep_ >= kLateSweep;
+  last_sweep_ = now;
+  if (late) return;
+
+  for (; !closing_.empty() && closing_.front().at <= now; closing_.pop_front()) {
+    const Closing& closing = closing_.front();
+    const auto session = closing.session.lock();
+    if (session == nullptr) continue;
+    const size_t queued = session->queued_bytes();
+    if (queued > 0 && queued < closing.queued_bytes && now < closing.latest) {
+      closing_.push_back({now + kCloseTimeout, closing.latest, queued, session});
+    } else {
+      session->Abort();
+    }
+  }
+  for (const auto& [session, began] : message_began_) {
+    if (began + limits_.message_timeout <= now) session->Close(kClosedForMessageTime);
+  }
+}
+
+}  // namespace edge
