@@ -44,7 +44,7 @@ EdgeServer::EdgeServer(boost::asio::io_context& loop, EdgeOptions options,
           metrics_,
           refusal_log_,
           [this] { return WhyNoPlace(); },
-          [this] { return WhyNotReady(); },
+          [this] { return std::string(WhyNotReadyInBrief()); },
           [this](Socket socket, const Upgrade& upgrade) { OnUpgrade(std::move(socket), upgrade); }},
       listener_(loop, [this](Socket socket, const Endpoint&) { OnConnection(std::move(socket)); }),
       sweep_timer_(loop),
@@ -231,8 +231,14 @@ void EdgeServer::FinishDrain(std::chrono::milliseconds patience) {
 }
 
 std::string EdgeServer::WhyNotReady() const {
+  std::string why(WhyNotReadyInBrief());
+  if (!draining_ && !link_.up()) why += ": " + link_.down_reason();
+  return why;
+}
+
+std::string_view EdgeServer::WhyNotReadyInBrief() const {
   if (draining_) return "draining";
-  if (!link_.up()) return "the channel service cannot be reached: " + link_.down_reason();
+  if (!link_.up()) return "the channel service cannot be reached";
   return {};
 }
 

@@ -63,6 +63,8 @@ class EdgeServer final : private SessionObserver {
   void OnConnection(Socket socket);
   void OnUpgrade(Socket socket, const Upgrade& upgrade);
   std::string WhyNoPlace() const;
+  // For everybody: without the addresses of the channel services.
+  std::string_view WhyNotReadyInBrief() const;
   size_t connection_count() const {
     return session_count_ + static_cast<size_t>(http_count_.use_count());
   }

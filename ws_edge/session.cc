@@ -18,7 +18,6 @@ namespace {
 namespace net = boost::asio;
 namespace websocket = boost::beast::websocket;
 
-
 }  // namespace
 
 Session::Session(SessionContext& context, uint64_t id, Socket socket,

@@ -142,8 +142,8 @@ class MicroEdge final : private SessionObserver {
   Router router_{limits_, metrics_, clock_, upstream_, [](uint64_t) { return nullptr; }};
   const std::string name_ = "bench";
   const bool service_away_ = false;
-  SessionContext context_{name_, name_, name_, limits_, metrics_, flush_list_, router_, *this,
-                          service_away_};
+  SessionContext context_{name_,       name_,   name_, limits_,      metrics_,
+                          flush_list_, router_, *this, service_away_};
   std::vector<std::shared_ptr<Session>> sessions_;
   std::vector<int> peers_;
   std::vector<char> scratch_ = std::vector<char>(64 << 10);

@@ -40,7 +40,8 @@ class ConnectedSessionTest : public ::testing::Test, public SessionObserver {
     Socket socket(loop_.get_executor());
     socket.assign(boost::asio::ip::tcp::v4(), ends[0]);
     peer_ = ends[1];
-    session_ = std::make_shared<Session>(context_, 1, std::move(socket));
+    session_ =
+        std::make_shared<Session>(context_, 1, std::move(socket), boost::asio::ip::tcp::endpoint());
   }
   ~ConnectedSessionTest() override {
     router_.LeaveAll(session_.get());
