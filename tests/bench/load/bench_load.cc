@@ -52,7 +52,7 @@ constexpr int64_t kJoinNs = 60'000'000'000;        // for all connections
 constexpr int64_t kProbeIntervalNs = 200'000'000;  // between probes of a join
 // The channel service takes at least so much; what it does not the edge would refuse at last.
 constexpr size_t kSayBytesPerPause = 1 << 20;
-constexpr int kSayPauseMillis = 20;
+constexpr useconds_t kSayPauseMicros = 20'000;
 constexpr int64_t kTurnNs = 10'000'000'000;  // for one order; what has not come then is lost
 
 [[noreturn]] void Die(const std::string& why) {
@@ -191,10 +191,9 @@ class Load {
 
   void Say(size_t bytes, const std::string& group) {
     const std::string head = R"({"cmd":"send_to_group","group_id":")" + group + R"(","message":")";
-    if (bytes < head.size() + 2) Die("the frame is too short");
+    if (bytes < std::max<size_t>(head.size() + 2, 126) || bytes > UINT16_MAX) Die("bad length");
     // A mask of zeros leaves the payload as it is.
-    std::string frame{'\x81', '\xff'};
-    for (int shift = 56; shift >= 0; shift -= 8) frame += static_cast<char>(bytes >> shift);
+    std::string frame{'\x81', '\xfe', static_cast<char>(bytes >> 8), static_cast<char>(bytes)};
     frame += std::string(4, '\0') + head + std::string(bytes - head.size() - 2, 'x') + "\"}";
     const std::string_view all = frame;
     for (const std::string_view part :
@@ -205,7 +204,8 @@ class Load {
         sent += part.size();
         if (sent < kSayBytesPerPause) continue;
         sent = 0;
-        Poll(kSayPauseMillis);
+        // Nothing is read meanwhile: the answer to a ping would land inside a frame.
+        usleep(kSayPauseMicros);
       }
     }
   }
