@@ -11,7 +11,7 @@ readonly TEST_PACKAGES=(clang clang-tidy libclang-rt-dev chromium libbenchmark-d
   nats-server python3 valgrind nginx haproxy openssl faketime)
 readonly NATS_PACKAGES=(nats-server)
 readonly NODE_PACKAGES=(nodejs npm)
-# What comes with a service of the same name that systemd starts at once.
+# Packages that come with a service of the same name that systemd starts at once.
 readonly SERVICE_PACKAGES=(nats-server nginx haproxy)
 readonly NODE_MAJOR_MIN=18 # Debian 12's own, and what the browser tests are written for
 # Other versions of clang-format write the same code in other ways, so it is this one everywhere:
@@ -143,7 +143,7 @@ install_go_tools() {
   done
 }
 
-# What is not in a package of the system.
+# Tools that no package of the system has.
 install_test_tools() {
   install_clang_format
   install_go_tools

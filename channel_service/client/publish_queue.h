@@ -43,7 +43,7 @@ class PublishQueue {
     kGiveUp,    // it has waited too long for a link
     kLinkDead,  // it has waited too long, and the service does not answer it
   };
-  // Of the front, which may wait for `timeout`. One that was sent is given kAnswerPatience at
+  // The front may wait for `timeout`. A publication that was sent is given kAnswerPatience at
   // least: a link is not to be ended for the time that was spent before it came up.
   Verdict JudgeFront(SteadyTime now, std::chrono::milliseconds timeout) const {
     if (empty() || front().since + timeout >= now) return Verdict::kInTime;

@@ -57,7 +57,7 @@ class LogReader {
 
   // Looks whether the stream is still the one of `facts`, and whether JetStream is there.
   void CheckIdentity();
-  // What is wrong with JetStream, for an operator; null if nothing is known to be.
+  // The fault of JetStream, in words for an operator; null if nothing is known to be.
   const char* fault() const { return questions_.fault(); }
 
   // An offset that was seen anywhere: the newest is `newest` of every result.

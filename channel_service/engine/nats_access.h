@@ -26,7 +26,7 @@ struct NatsAccess {
   std::string shown() const;
 };
 
-// What the flags say; each may be empty.
+// The values of the flags; each may be empty.
 struct NatsFlags {
   std::string url = {};         // --nats_url
   std::string url_file = {};    // --nats_url_file

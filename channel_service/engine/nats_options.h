@@ -1,4 +1,4 @@
-// What libnats is told before it connects, and what it says when it could not.
+// The options of libnats before it connects, and its errors in words when it could not.
 #pragma once
 
 #include <nats/nats.h>

@@ -26,7 +26,7 @@ absl::Status ValidateSubscribe(const v1::SubscribeRequest& request);
 absl::Status ValidateSubscription(const v1::Subscription& subscription);
 absl::Status ValidateHistory(const v1::HistoryRequest& request);
 
-// What was validated, as the engine takes it. Views into `request` and `publisher`.
+// The validated publication, as the engine takes it. Views into `request` and `publisher`.
 PublishInput ToPublishInput(const v1::PublishRequest& request, std::string_view publisher);
 // One without an epoch is none.
 std::optional<StreamPosition> ToPosition(const v1::StreamPosition& position);

@@ -1,4 +1,4 @@
-// What the browser client takes as a message: JSON values and bytes; anything else is refused with
+// The browser client takes these as a message: JSON values and bytes; anything else is refused with
 // a reason, and never sent as something that it was not.
 
 import assert from 'node:assert/strict';
