@@ -124,6 +124,10 @@ TEST_F(Chaos, EverythingAcknowledgedArrivesOnceInOrderWhateverBreaks) {
     });
     AddGrpcPublisher(sender + 2, groups, kPerSecond);
   }
+  // A third one has no keys: its order is promised on each of its connections.
+  swarm().With(2, [&](SwarmClient& client) {
+    client.StartSending({4, groups, kPerSecond, 8, 0, /*keyed=*/false});
+  });
 
   const auto length = std::chrono::duration<double, std::ratio<60>>(Settings::Get().minutes);
   const Deadline end = support::After(std::chrono::duration_cast<Duration>(length));

@@ -33,18 +33,29 @@ void FillBoard(const std::string& group, const History& history, Board& board, R
     }
   }
   std::sort(board.acknowledged.begin(), board.acknowledged.end());
+  std::unordered_set<MessageId, MessageIdHash> placed;
+  for (const auto& [at, id] : board.at) placed.insert(id);
+  for (const PublicationLog& publication : history.publications) {
+    if (publication.group == group && placed.count(publication.id) == 0) ++board.unplaced;
+  }
+}
+
+// Whose order it is: a sender's, or, without keys, that of one of its connections.
+std::uint64_t OrderOf(const PublicationLog& publication) {
+  const std::uint32_t connection = publication.keyed ? 0 : publication.connection + 1;
+  return std::uint64_t{publication.id.sender} << 32 | connection;
 }
 
 // Each sender's own order, and that nothing was published twice within one epoch.
 void CheckBoard(const std::string& group, const Board& board, const Publications& publications,
                 Report& report) {
   int epoch = -1;
-  std::unordered_map<std::uint32_t, std::uint32_t> last_of_sender;
+  std::unordered_map<std::uint64_t, std::uint32_t> last_of_order;
   std::unordered_set<MessageId, MessageIdHash> seen;
   for (const auto& [at, id] : board.at) {
     if (at.epoch != epoch) {
       epoch = at.epoch;
-      last_of_sender.clear();
+      last_of_order.clear();
       seen.clear();
     }
     const std::string what = group + ": " + Text(id) + " at " + Text(at);
@@ -54,7 +65,7 @@ void CheckBoard(const std::string& group, const Board& board, const Publications
     }
     const auto publication = publications.find(id);
     if (publication == publications.end() || publication->second->sent_again) continue;
-    std::uint32_t& last = last_of_sender[id.sender];
+    std::uint32_t& last = last_of_order[OrderOf(*publication->second)];
     if (id.number < last) {
       report.Add(&Verdict::reordered,
                  what + " comes after number " + std::to_string(last) + " of its sender");

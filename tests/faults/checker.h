@@ -11,9 +11,9 @@
 namespace faults {
 
 struct CheckOptions {
-  // A gap must begin where the receiver stood, end where its chain goes on, hold at least one
-  // publication, and none that the receiver has. Not for reason `epoch`, which claims all of the
-  // old epoch, and is announced also to those who missed nothing.
+  // A gap must begin where the receiver stood, end where its chain goes on, and hold none that the
+  // receiver has. Not for reason `epoch`, which claims all of the old epoch, and is announced also
+  // to those who missed nothing.
   bool exact_gaps = false;
 };
 
@@ -31,7 +31,8 @@ struct Verdict {
   // A message twice to one member (and not dropped by its key after a change of the epoch), or
   // published at two positions of one epoch.
   std::uint64_t duplicates = 0;
-  // Against the order of offsets, against the sender's order, or two messages at one position.
+  // Against the order of offsets, against the sender's order where that is promised (see
+  // PublicationLog), or two messages at one position.
   std::uint64_t reordered = 0;
   // Acknowledged, neither delivered nor inside an announced gap.
   std::uint64_t lost = 0;
@@ -41,7 +42,8 @@ struct Verdict {
   std::uint64_t never_sent = 0;
   // Delivered to one who is not a member of the message's group (any more).
   std::uint64_t foreign = 0;
-  // Gaps that claim too much, if exact_gaps.
+  // Gaps that claim a loss where this member misses nothing; if exact_gaps, also those that claim
+  // too much.
   std::uint64_t overclaimed = 0;
 
   std::map<GapReason, std::uint64_t> gap_reasons;

@@ -173,10 +173,21 @@ TEST_F(CheckerTest, FindsAGapThatClaimsWhatHadComeIfExactnessIsAskedFor) {
   ExpectOnly(&Verdict::overclaimed, 2);  // it begins too early, and holds publication 3
 }
 
-TEST_F(CheckerTest, FindsAGapOverNothingIfExactnessIsAskedFor) {
-  one().insert(at(4), Gap(OffsetOf(3), {0, OffsetOf(3) + 1}));
+TEST_F(CheckerTest, FindsAGapWhereNothingIsMissing) {
+  one().insert(at(4), Gap(OffsetOf(3), {0, OffsetOf(4)}));
+  ExpectOnly(&Verdict::overclaimed, 1);
+  // Something that may be in the log, nobody knows where, may lie in it.
+  history_.publications.push_back({});
+  history_.publications.back().id = {1, kPublications + 1};
+  history_.publications.back().group = "a";
   ExpectGood();
-  options_.exact_gaps = true;
+}
+
+TEST_F(CheckerTest, FindsAGapThatIsAnothersAtAMemberThatMissesNothing) {
+  Lose(1, 3);
+  one().insert(at(1), Gap(100, {0, OffsetOf(4)}));
+  auto& two = history_.members[1].events;
+  two.insert(two.begin() + 4, Gap(100, {0, OffsetOf(4)}));  // it has the three
   ExpectOnly(&Verdict::overclaimed, 1);
 }
 
@@ -225,6 +236,20 @@ TEST_F(CheckerTest, FindsASendersOrderBrokenForAll) {
   // Sent again after an error: no order was promised.
   history_.publications[3].sent_again = true;
   ExpectGood();
+}
+
+TEST_F(CheckerTest, FindsTheOrderOfOneConnectionBrokenAndOfTwoOnlyWithKeys) {
+  std::swap(history_.publications[3].position, history_.publications[4].position);
+  for (MemberLog& member : history_.members) std::swap(member.events[4].id, member.events[5].id);
+  // The fourth was sent on the first connection, which was lost, the fifth on the second.
+  for (PublicationLog& publication : history_.publications) {
+    publication.connection = publication.id.number <= 4 ? 1 : 2;
+  }
+  ExpectOnly(&Verdict::reordered, 1);
+  for (PublicationLog& publication : history_.publications) publication.keyed = false;
+  ExpectGood();
+  history_.publications[4].connection = 1;
+  ExpectOnly(&Verdict::reordered, 1);
 }
 
 TEST_F(CheckerTest, FindsWhatNobodySent) {

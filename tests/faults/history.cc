@@ -63,6 +63,15 @@ void PublicationLogs::OnSent(MessageId id, const std::string& group) {
   logs_.push_back(std::move(log));
 }
 
+void PublicationLogs::OnSentUnkeyed(MessageId id, const std::string& group,
+                                    std::uint32_t connection) {
+  OnSent(id, group);
+  const std::lock_guard lock(mutex_);
+  PublicationLog& log = logs_[index_.at(id)];
+  log.keyed = false;
+  log.connection = connection;
+}
+
 void PublicationLogs::OnSentAgain(MessageId id) {
   const std::lock_guard lock(mutex_);
   logs_[index_.at(id)].sent_again = true;

@@ -89,6 +89,11 @@ struct PublicationLog {
   std::string group;
   // Told "unavailable" or the like and sent again: its place among its sender's others is open.
   bool sent_again = false;
+  // With a key, and sent again on each connection, in order, until it was answered: then its place
+  // is after those before it. Otherwise it was sent on this connection only, and its place is after
+  // those of its sender that were sent on the same one.
+  bool keyed = true;
+  std::uint32_t connection = 0;
   // Otherwise it may have been published or not.
   bool acknowledged = false;
   bool duplicate = false;  // the answer said so
@@ -101,6 +106,8 @@ struct PublicationLog {
 class PublicationLogs {
  public:
   void OnSent(MessageId id, const std::string& group);
+  // Without a key, on a connection of its sender.
+  void OnSentUnkeyed(MessageId id, const std::string& group, std::uint32_t connection);
   void OnSentAgain(MessageId id);
   void OnAcknowledged(MessageId id, Position position, bool duplicate);
 

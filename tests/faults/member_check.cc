@@ -94,6 +94,7 @@ void MemberCheck::OnGap(const MemberEvent& event) {
     Defect(&Verdict::unannounced,
            "a gap begins at " + Text(gap.after) + ", but the position is " + Text(position_));
   }
+  if (same_epoch && event.reason == GapReason::kRetention) CheckSomethingMissing(gap);
   if (options_.exact_gaps && same_epoch) CheckExact(gap);
   gaps_.push_back(gap);
   const Position next{event.at.epoch, event.at.offset == 0 ? 0 : event.at.offset - 1};
@@ -106,20 +107,27 @@ void MemberCheck::OnGap(const MemberEvent& event) {
   position_ = next;
 }
 
+void MemberCheck::CheckSomethingMissing(const GapSeen& gap) {
+  if (board_.unplaced > 0) return;  // that may be what is missing
+  for (auto known = board_.at.upper_bound(gap.after);
+       known != board_.at.end() && known->first < gap.before; ++known) {
+    if (position_ < known->first && delivered_.count(known->second) == 0) return;
+  }
+  Defect(&Verdict::overclaimed, "the gap (" + Text(gap.after) + ", " + Text(gap.before) +
+                                    ") holds nothing that is missing after " + Text(position_));
+}
+
 void MemberCheck::CheckExact(const GapSeen& gap) {
   const std::string what = "the gap (" + Text(gap.after) + ", " + Text(gap.before) + ")";
   if (gap.after < position_) {
     Defect(&Verdict::overclaimed, what + " begins before the position " + Text(position_));
   }
-  bool holds_any = false;
   for (auto known = board_.at.upper_bound(gap.after);
        known != board_.at.end() && known->first < gap.before; ++known) {
-    holds_any = true;
     if (delivered_.count(known->second) != 0) {
       Defect(&Verdict::overclaimed, what + " holds " + Text(known->second) + ", which had come");
     }
   }
-  if (!holds_any) Defect(&Verdict::overclaimed, what + " holds no publication");
 }
 
 void MemberCheck::CheckNothingLost() {

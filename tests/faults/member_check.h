@@ -20,6 +20,8 @@ const char* Text(GapReason reason);
 struct Board {
   std::map<Position, MessageId> at;
   std::vector<std::pair<Position, MessageId>> acknowledged;
+  // Messages that may be in the log, nobody knows where.
+  std::uint64_t unplaced = 0;
 };
 
 using Publications = std::unordered_map<MessageId, const PublicationLog*, MessageIdHash>;
@@ -47,6 +49,7 @@ class MemberCheck {
   void OnEvent(const MemberEvent& event);
   void OnMessage(const MemberEvent& event);
   void OnGap(const MemberEvent& event);
+  void CheckSomethingMissing(const GapSeen& gap);
   void CheckExact(const GapSeen& gap);
   void CheckNothingLost();
   bool InGap(Position at) const;

@@ -111,6 +111,7 @@ void SwarmClient::Disconnect() {
   if (connection_ == nullptr) return;
   std::exchange(connection_, nullptr)->Detach();
   ++counts_.closes[kAbnormalClosure];
+  if (plan_ && !plan_->keyed) unanswered_.clear();
   if (!std::exchange(welcomed_, false)) return;
   for (Membership& membership : memberships_) {
     membership.joined = false;
@@ -300,10 +301,16 @@ void SwarmClient::OnError(const json::object& event) {
     membership.join_again_at = again_at;
     return;
   }
-  for (Pending& publication : unanswered_) {
-    if (publication.command_id != id) continue;
-    publication.again_at = again_at;
-    context_.publications.OnSentAgain(publication.id);
+  const auto refused =
+      std::find_if(unanswered_.begin(), unanswered_.end(),
+                   [id](const Pending& publication) { return publication.command_id == id; });
+  if (refused != unanswered_.end()) {
+    if (refused->key.empty()) {
+      unanswered_.erase(refused);
+    } else {
+      refused->again_at = again_at;
+      context_.publications.OnSentAgain(refused->id);
+    }
     return;
   }
   Surprise("an error for nothing", event);
@@ -319,12 +326,17 @@ void SwarmClient::SendNew(Time now) {
   while (now >= next_send_) {
     // Who may not send now does not make up for it later.
     next_send_ = std::max(next_send_ + interval, now - std::chrono::milliseconds(100));
-    if (unanswered_.size() >= plan_->unanswered_max) continue;
+    if (unanswered_.size() >= plan_->unanswered_max || (!plan_->keyed && !welcomed_)) continue;
     Pending publication;
     publication.id = {plan_->sender, ++last_number_};
     publication.group = plan_->groups[context_.random() % plan_->groups.size()];
-    publication.key = MakeKey(context_.random);
-    context_.publications.OnSent(publication.id, publication.group);
+    if (plan_->keyed) {
+      publication.key = MakeKey(context_.random);
+      context_.publications.OnSent(publication.id, publication.group);
+    } else {
+      context_.publications.OnSentUnkeyed(publication.id, publication.group,
+                                          static_cast<std::uint32_t>(counts_.connects));
+    }
     unanswered_.push_back(std::move(publication));
     if (welcomed_) SendPublication(unanswered_.back());
   }
@@ -335,8 +347,8 @@ void SwarmClient::SendPublication(Pending& publication) {
   publication.command_id = ++last_command_;
   connection_->Send(R"({"id":)" + std::to_string(publication.command_id) +
                     R"(,"cmd":"send_to_group","group_id":)" + support::Quoted(publication.group) +
-                    R"(,"message":")" + BodyOf(publication.id, plan_->body_bytes) + R"(","key":")" +
-                    publication.key + R"("})");
+                    R"(,"message":")" + BodyOf(publication.id, plan_->body_bytes) + '"' +
+                    (publication.key.empty() ? "" : R"(,"key":")" + publication.key + '"') + "}");
 }
 
 void SwarmClient::Surprise(std::string_view what, const json::object& event) {

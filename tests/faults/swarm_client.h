@@ -38,6 +38,8 @@ struct SendPlan {
   double per_second = 0;
   std::size_t unanswered_max = 8;
   std::size_t body_bytes = 0;
+  // Without keys nothing is sent twice: what a lost connection leaves unanswered is given up.
+  bool keyed = true;
 };
 
 // What all clients of a swarm share.
@@ -50,7 +52,8 @@ struct SwarmContext {
 };
 
 // Keeps its groups joined for ever: it reconnects (a random time inside the window that the edge
-// named), joins again since its positions, sends what was not answered again with the same key, and
+// named), joins again since its positions, sends what was not answered again, in order and with the
+// same keys, and
 // drops what it knows by its key. Everything that arrives is logged as it came, before that filter.
 // Loop thread only.
 class SwarmClient final : private SwarmConnection::Observer {
