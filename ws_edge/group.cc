@@ -60,11 +60,8 @@ Session* Group::RemoveMember(uint32_t place) {
   if (members_[place].enveloped) --enveloped_count_;
   members_[place] = members_.back();  // the last member takes the place of the one that goes
   members_.pop_back();
-  std::erase_if(requests_, [&](const Request& request) {
-    if (request.session != session) return false;
-    Refuse(request, ErrorCode::kNotJoined, "the group was left before the answer");
-    return true;
-  });
+  std::erase_if(requests_,
+                [session](const Request& request) { return request.session == session; });
   return place < members_.size() ? members_[place].session : nullptr;
 }
 
@@ -100,7 +97,9 @@ void Group::StartRecent(const channel::v1::Subscribed& subscribed) {
     } else if (from_.since.has_value()) {
       const uint64_t since = from_.since->offset;
       if (!confirmed_ || since < recent.after()) {
-        recent.Restart(since, since == 0);
+        // What comes is more, or it is the same and follows an earlier position.
+        const bool oldest = confirmed_ && recent.anchored() && recent.begins_with_oldest();
+        recent.Restart(since, since == 0 || oldest);
       } else if (since == 0) {
         recent.SetBeginsWithOldest();
       }
@@ -121,10 +120,19 @@ bool Group::OnGap(const channel::v1::Gap& gap) {
   head_ = std::max({new_epoch ? 0 : head_, subscribed_head_, position});
   newest_ = std::max(subscribed_newest_, head_);
   epoch_ = gap.epoch();
+  if (new_epoch) lost_before_ = 0;
+  if (gap.reason() == channel::v1::GAP_REASON_RETENTION) {
+    lost_before_ = std::max(lost_before_, gap.after() + 1);
+  }
   bool missed = false;
   for (Member& member : members_) {
     if (member.waiting || (!new_epoch && member.position >= position)) continue;
-    missed = true;
+    const bool proven = new_epoch || member.position < lost_before_;
+    if (!proven && member.enveloped) {
+      Wait(member);
+      continue;
+    }
+    missed = missed || proven;
     const uint64_t after = put_back ? gap.after() : member.position;
     AnnounceGap(member, ToString(gap.reason()), after, gap.before());
     member.position = position;

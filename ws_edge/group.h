@@ -2,14 +2,16 @@
 // publications which are not here.
 //
 // Made by the router with the first member, gone with the last (and with it the subscription
-// upstream); loop thread only. Each member has a
-// position: a publication goes to the members whose position is before it, and moves it there. So
-// what a resumption, a restart of the service or another member's request brings again reaches
-// those who miss it and nobody else. Who asks for more than the recent publications waits until the
-// group has subscribed again upstream, from the oldest position asked for: one such *fetch* is on
-// its way at a time, for all who wait. Bounds: the ring's (while a history is fetched whole: that
-// of the channel service), kWaitingRequestsMax for each member and publish_timeout for each of
-// them, then `unavailable`; a fetch each kSweepInterval.
+// upstream); loop thread only. Each member has a position: a publication goes to the members whose
+// position is before it, and moves it there. So what a resumption, a restart of the service or
+// another member's request brings again reaches those who miss it and nobody else. A member that
+// asks for more than the recent publications waits until the group has subscribed again upstream,
+// from the oldest position asked for: one such *fetch* is on its way at a time, for all who wait.
+// The gap that answers it is proven for the position that was asked from and those before it; at a
+// later one perhaps nothing is missing, and its member waits until the channel service was asked
+// from there. Bounds: the ring's (while a history is fetched whole: that of the channel service),
+// kWaitingRequestsMax for each member and publish_timeout for each of them, then `unavailable`; a
+// fetch each kSweepInterval.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +27,7 @@
 #include "channel_service/model/publication.h"
 #include "ws_edge/limits.h"
 #include "ws_edge/metrics.h"
+#include "ws_edge/net/frame.h"
 #include "ws_edge/protocol/command.h"
 #include "ws_edge/recent_ring.h"
 #include "ws_edge/upstream.h"
@@ -46,6 +49,14 @@ struct GroupContext {
   size_t recent_bytes = 0;  // of all groups' rings
   // Those that hold some, the one that got its newest longest ago first.
   std::list<Group*> by_use = {};
+  // Commands of sessions with envelopes that were answered since the router looked last.
+  struct Answered {
+    uint64_t session_id;
+    std::string group_id;
+    uint64_t number = 0;       // of its GroupCommands::Entry; 0: of the first one
+    FramePtr frame = nullptr;  // to be given in its turn; null: it was given
+  };
+  std::vector<Answered> answered = {};
 };
 
 class Group {
@@ -64,11 +75,12 @@ class Group {
 
   // A member; returns its place. It gets nothing before Begin.
   uint32_t AddMember(Session* session);
-  // Where the member begins, by its add_group; also moves one that has begun.
-  void Begin(Session* session, const Command& command);
-  // Answers a member's `history`.
-  void History(Session* session, const Command& command);
-  // Returns the session that takes the place, or null. The member's requests are refused.
+  // Where the member begins, by its add_group; also moves one that has begun. True: it is answered.
+  bool Begin(Session* session, const Command& command, channel::SteadyTime came_at);
+  // Answers a member's `history`. True: it is answered.
+  bool History(Session* session, const Command& command, channel::SteadyTime came_at);
+  // Returns the session that takes the place, or null. The member's requests go with it, without an
+  // answer: with envelopes only of a session that is over, since a leave waits for them.
   Session* RemoveMember(uint32_t place);
 
   // From upstream.
@@ -122,14 +134,17 @@ class Group {
   Member& MemberOf(Session* session);
 
   // Requests (group_requests.cc).
-  Request RequestOf(RequestKind kind, Session* session, const Command& command) const;
+  static Request RequestOf(RequestKind kind, Session* session, const Command& command,
+                           channel::SteadyTime came_at);
   bool HasRoom(const Request& request);
-  void Ask(Request request);
+  bool Ask(Request request);
+  void OnAnswered(const Request& request);
   void ServeRequests();
   bool TryServe(const Request& request);
   bool Ready(const Request& request) const;
   std::optional<Start> FindStart(const Request& request) const;
   std::optional<Start> FindStartSince(const Request& request) const;
+  bool IsUndecided(const Request& request) const;
   bool IsOfThisLife(const Request& request) const;
   void Admit(const Request& request, const Start& start);
   void AnswerHistory(const Request& request, const Start& start);
@@ -165,6 +180,8 @@ class Group {
   std::string epoch_;
   uint64_t head_ = 0;    // the newest offset that is known
   uint64_t newest_ = 0;  // of any group, as far as known: no position of the epoch is beyond it
+  // Positions before this one have missed what is lost for ever: the channel service said so.
+  uint64_t lost_before_ = 0;
   uint64_t subscribed_newest_ = 0;  // as the last `subscribed` gave it
   channel::SteadyTime fetched_at_ = {};
   uint64_t subscribed_head_ = 0;  // as the last `subscribed` gave it

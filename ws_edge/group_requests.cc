@@ -10,19 +10,20 @@
 
 namespace edge {
 
-Group::Request Group::RequestOf(RequestKind kind, Session* session, const Command& command) const {
+Group::Request Group::RequestOf(RequestKind kind, Session* session, const Command& command,
+                                channel::SteadyTime came_at) {
   return {.kind = kind,
           .session = session,
           .command_id = command.id,
           .since = command.since,
           .last = command.last,
           .limit = command.limit,
-          .began_at = context_.clock.Now()};
+          .began_at = came_at};
 }
 
-void Group::Begin(Session* session, const Command& command) {
-  Request request = RequestOf(RequestKind::kJoin, session, command);
-  if (!HasRoom(request)) return;
+bool Group::Begin(Session* session, const Command& command, channel::SteadyTime came_at) {
+  Request request = RequestOf(RequestKind::kJoin, session, command, came_at);
+  if (!HasRoom(request)) return true;
   if (!request.from_now_on()) {
     // It goes on from where it wants to, not from where it was.
     MemberOf(session).waiting = true;
@@ -30,12 +31,11 @@ void Group::Begin(Session* session, const Command& command) {
       return other.kind == RequestKind::kCatchUp && other.session == session;
     });
   }
-  Ask(std::move(request));
+  return Ask(std::move(request));
 }
 
-void Group::History(Session* session, const Command& command) {
-  Request request = RequestOf(RequestKind::kHistory, session, command);
-  if (HasRoom(request)) Ask(std::move(request));
+bool Group::History(Session* session, const Command& command, channel::SteadyTime came_at) {
+  return Ask(RequestOf(RequestKind::kHistory, session, command, came_at));
 }
 
 bool Group::HasRoom(const Request& request) {
@@ -45,11 +45,19 @@ bool Group::HasRoom(const Request& request) {
   return false;
 }
 
-void Group::Ask(Request request) {
-  if (TryServe(request)) return;
+bool Group::Ask(Request request) {
+  if (TryServe(request)) return true;
   ++MemberOf(request.session).requests;
   requests_.push_back(std::move(request));
   FetchIfNeeded();
+  return false;
+}
+
+// One that waited; the next command of its session may begin.
+void Group::OnAnswered(const Request& request) {
+  Member& member = MemberOf(request.session);
+  --member.requests;
+  if (member.enveloped) context_.answered.push_back({request.session->id(), id_});
 }
 
 void Group::ServeRequests() {
@@ -58,7 +66,7 @@ void Group::ServeRequests() {
     if (!TryServe(request)) {
       requests_.push_back(std::move(request));
     } else if (request.kind != RequestKind::kCatchUp) {
-      --MemberOf(request.session).requests;
+      OnAnswered(request);
     }
   }
   FetchIfNeeded();
@@ -120,6 +128,7 @@ std::optional<Group::Start> Group::FindStartSince(const Request& request) const 
   const bool doubtful = of_this_life ? since > newest_ : !asked;
   if (doubtful) return std::nullopt;
   if (of_this_life && since >= recent_.after()) return Start{since};
+  if (IsUndecided(request)) return std::nullopt;
   if (recent_.begins_with_oldest()) {
     if (of_this_life) return Start{recent_.after(), "retention", since};
     // What a client has whose position this epoch never gave is not known.
@@ -131,6 +140,17 @@ std::optional<Group::Start> Group::FindStartSince(const Request& request) const 
     return Start{recent_.after(), "overload", since};
   }
   return std::nullopt;
+}
+
+// Nothing between the position and the oldest publication that is held can be had; whether anything
+// was published there, only the channel service can tell, asked from this very position (or from a
+// later one, if that has missed something; or from an earlier one, if that has not).
+bool Group::IsUndecided(const Request& request) const {
+  if (!request.since.has_value() || !recent_.anchored() || !recent_.begins_with_oldest()) {
+    return false;
+  }
+  const uint64_t since = request.since->offset;
+  return IsOfThisLife(request) && since >= lost_before_ && since < recent_.after();
 }
 
 // A position may be newer than the group's last publication, but not than that of any group; once
@@ -195,7 +215,9 @@ void Group::Refuse(const Request& request, ErrorCode code, std::string_view why)
   request.session->SendError(code, why, request.command_id, id_);
 }
 
-// Subscribes from the oldest position that somebody waits for; one such fetch at a time.
+// Subscribes from the oldest position that somebody waits for; one such fetch at a time. Where the
+// question is only which positions have missed something, each fetch halves the number of those
+// that do not know.
 void Group::FetchIfNeeded() {
   if (requests_.empty()) return;
   if (tag_ == 0) {
@@ -205,11 +227,22 @@ void Group::FetchIfNeeded() {
     return;
   }
   if (!answered_ || missed_ > 0) return;
-  // Whoever comes within this time shares the next one, at a tick.
-  if (context_.clock.Now() < fetched_at_ + kSweepInterval) return;
+  // Whoever comes within this time shares the next one, at a tick. Only a member that live
+  // publications pass by meanwhile is not to wait.
+  const bool soon = context_.clock.Now() < fetched_at_ + kSweepInterval;
+  if (soon && std::none_of(requests_.begin(), requests_.end(), [this](const Request& request) {
+        return request.kind == RequestKind::kCatchUp && Ready(request) && IsUndecided(request);
+      })) {
+    return;
+  }
   std::optional<uint64_t> oldest;
+  std::vector<uint64_t> undecided;
   for (Request& request : requests_) {
     if (!Ready(request) || FindStart(request).has_value()) continue;
+    if (IsUndecided(request)) {
+      undecided.push_back(request.since->offset);
+      continue;
+    }
     // Never beyond what was received: the members here are to miss nothing.
     const bool has_position = request.since.has_value() && IsOfThisLife(request);
     const uint64_t position = has_position ? std::min(request.since->offset, recent_.last())
@@ -217,6 +250,11 @@ void Group::FetchIfNeeded() {
                                                              : uint64_t{0};
     request.fetched = true;
     oldest = std::min(oldest.value_or(position), position);
+  }
+  if (!oldest.has_value() && !undecided.empty()) {
+    const auto middle = undecided.begin() + static_cast<ptrdiff_t>(undecided.size() / 2);
+    std::nth_element(undecided.begin(), middle, undecided.end());
+    oldest = *middle;
   }
   if (!oldest.has_value()) return;
   fetched_at_ = context_.clock.Now();
@@ -248,11 +286,11 @@ void Group::OnTick(std::vector<Session*>* given_up) {
   std::move(first, requests_.end(), std::back_inserter(overdue));
   requests_.erase(first, requests_.end());
   for (const Request& request : overdue) {
-    --MemberOf(request.session).requests;
     const bool join = request.kind == RequestKind::kJoin;
     Refuse(request, ErrorCode::kUnavailable,
            join ? "the channel service could not be reached in time; the group is not joined"
                 : "the channel service could not be reached in time");
+    OnAnswered(request);
     if (join) given_up->push_back(request.session);
   }
 }

@@ -26,7 +26,8 @@ inline constexpr int64_t kHistoryCountMax = 1000;
 inline constexpr uint32_t kHistoryCountDefault = 100;
 // What one answer to `history` holds at most (at least one publication).
 inline constexpr size_t kHistoryReplyBytesMax = 256 << 10;
-// Commands of one member that wait for publications of the group.
+// Joins, leaves and histories of one session that wait for publications of the group, or for each
+// other.
 inline constexpr int kWaitingRequestsMax = 16;
 // The newest publications of a group that an edge keeps for clients that come back. Half of them
 // would do for those that come back within seconds; what is older is asked of the service.

@@ -24,7 +24,9 @@ void RecentRing::RestartUnanchored(bool begins_with_oldest) {
 }
 
 void RecentRing::Append(Entry entry, bool keep_all) {
-  if (!anchored_) after_ = entry.previous_offset;
+  if (!anchored_) {
+    after_ = entry.previous_offset != 0 ? entry.previous_offset : entry.offset - 1;
+  }
   anchored_ = true;
   bytes_ += SizeOf(entry);
   entries_.push_back(std::move(entry));

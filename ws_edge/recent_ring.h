@@ -36,7 +36,8 @@ class RecentRing {
 
   // Forgets everything; what is appended next follows `after`.
   void Restart(uint64_t after, bool begins_with_oldest);
-  // The first entry decides what it follows (it is one of the group's newest).
+  // The first entry decides what it follows (it is one of the group's newest): the one before it,
+  // or, if that is not known, only itself.
   void RestartUnanchored(bool begins_with_oldest);
 
   // The next publication of the group. With `keep_all` nothing is dropped for it, until the next.

@@ -13,9 +13,6 @@
 namespace edge {
 namespace {
 
-constexpr std::string_view kQueueFull =
-    "too much is waiting for the channel service; try again later";
-
 ErrorCode ToErrorCode(const channel::PublishAnswer& answer) {
   if (answer.retryable) return ErrorCode::kUnavailable;
   switch (answer.status.code()) {
@@ -66,7 +63,38 @@ size_t Router::FindMembership(Session* session, const Group* group) const {
   return static_cast<size_t>(found - memberships.begin());
 }
 
-void Router::Join(Session* session, const Command& command) {
+void Router::OnCommand(Session* session, Command command) {
+  const channel::SteadyTime now = clock_.Now();
+  const bool send = command.kind == CommandKind::kSendToGroup;
+  if (session->dialect() == Dialect::kPlain) {  // which has no answers, but for errors at once
+    if (send) {
+      Send(session->id(), std::move(command), 0, now);
+    } else {
+      BeginLocal(session, command, now);
+    }
+    return;
+  }
+  GroupCommands* const commands = session->commands().Find(command.group_id);
+  const bool waits = commands != nullptr && (send ? commands->has_waiting() : !commands->empty());
+  if (waits) {
+    Defer(session, *commands, std::move(command));
+  } else if (!send) {
+    if (!BeginLocal(session, command, now)) {
+      session->commands()
+          .FindOrAdd(command.group_id)
+          .Push({.number = ++last_number_, .send = false});
+    }
+  } else if (command.id.empty()) {
+    Send(session->id(), std::move(command), 0, now);
+  } else {
+    const uint64_t number = ++last_number_;
+    session->commands().FindOrAdd(command.group_id).Push({.number = number, .send = true});
+    Send(session->id(), std::move(command), number, now);
+  }
+  GoOn();
+}
+
+bool Router::Join(Session* session, const Command& command, channel::SteadyTime came_at) {
   auto& memberships = session->memberships();
   Group* group = Find(command.group_id);
   if (group == nullptr || FindMembership(session, group) == memberships.size()) {
@@ -80,24 +108,26 @@ void Router::Join(Session* session, const Command& command) {
                          fmt::format("this connection is in {} groups; more are not allowed here",
                                      memberships.size()),
                          command.id, command.group_id);
-      return;
+      return true;
     }
     memberships.push_back({group, group->AddMember(session)});
     metrics_.memberships.Increment();
   }
-  group->Begin(session, command);
+  const bool answered = group->Begin(session, command, came_at);
   Visit(group);
+  return answered;
 }
 
-void Router::History(Session* session, const Command& command) {
+bool Router::History(Session* session, const Command& command, channel::SteadyTime came_at) {
   Group* group = Find(command.group_id);
   if (group == nullptr || FindMembership(session, group) == session->memberships().size()) {
     session->SendError(ErrorCode::kNotJoined, "history is for members; join the group first",
                        command.id, command.group_id);
-    return;
+    return true;
   }
-  group->History(session, command);
+  const bool answered = group->History(session, command, came_at);
   Visit(group);
+  return answered;
 }
 
 void Router::Leave(Session* session, const Command& command) {
@@ -117,6 +147,12 @@ void Router::Leave(Session* session, const Command& command) {
 
 void Router::LeaveAll(Session* session) {
   while (!session->memberships().empty()) RemoveMember(session, session->memberships().size() - 1);
+  for (Command& command : session->commands().TakeWaiting()) {
+    waiting_bytes_ -= command.bytes();
+    if (command.kind != CommandKind::kSendToGroup) continue;
+    command.id.clear();
+    Send(session->id(), std::move(command), 0, clock_.Now());
+  }
 }
 
 void Router::RemoveMember(Session* session, size_t membership) {
@@ -138,23 +174,22 @@ void Router::RemoveMember(Session* session, size_t membership) {
   group_by_id_.erase(group->id());
 }
 
-void Router::Send(Session* session, Command command) {
+void Router::Send(uint64_t session_id, Command command, uint64_t number,
+                  channel::SteadyTime came_at) {
   Group* group = Find(command.group_id);
   if (group == nullptr || group->confirmed()) {
-    Forward(session->id(), std::move(command));
+    Forward(session_id, std::move(command), number);
     return;
   }
-  WaitingSend waiting{session->id(), std::move(command), clock_.Now()};
-  if (waiting_bytes_ + waiting.bytes() > limits_.publish_queue_bytes_max) {
-    Refuse({session->id(), waiting.command.id, waiting.command.group_id}, ErrorCode::kUnavailable,
-           kQueueFull);
+  if (waiting_bytes_ + command.bytes() > limits_.publish_queue_bytes_max) {
+    Refuse({session_id, command.id, command.group_id, number}, ErrorCode::kUnavailable, kQueueFull);
     return;
   }
-  waiting_bytes_ += waiting.bytes();
-  waiting_sends_[group].push_back(std::move(waiting));
+  waiting_bytes_ += command.bytes();
+  waiting_sends_[group].push_back({session_id, std::move(command), number, came_at});
 }
 
-void Router::Forward(uint64_t session_id, Command command) {
+void Router::Forward(uint64_t session_id, Command command, uint64_t number) {
   channel::PublishInput input;
   input.group_id = command.group_id;
   input.kind = command.message_kind;
@@ -162,7 +197,7 @@ void Router::Forward(uint64_t session_id, Command command) {
   input.key = command.key;
   const uint64_t token = ++last_token_;
   const bool taken = upstream_.Publish(input, token);
-  Sender sender{session_id, std::move(command.id), std::move(command.group_id)};
+  Sender sender{session_id, std::move(command.id), std::move(command.group_id), number};
   if (taken) {
     sender_by_token_.emplace(token, std::move(sender));
   } else {
@@ -174,15 +209,22 @@ void Router::ForwardWaiting(Group* group) {
   auto waiting = waiting_sends_.extract(group);
   if (waiting.empty()) return;
   for (WaitingSend& send : waiting.mapped()) {
-    waiting_bytes_ -= send.bytes();
-    Forward(send.session_id, std::move(send.command));
+    waiting_bytes_ -= send.command.bytes();
+    Forward(send.session_id, std::move(send.command), send.number);
   }
 }
 
 void Router::Refuse(const Sender& sender, ErrorCode code, std::string_view why) {
   metrics_.publications_refused.Increment();
   Session* session = find_session_(sender.session_id);
-  if (session != nullptr) session->SendError(code, why, sender.command_id, sender.group_id);
+  if (session == nullptr) return;
+  if (sender.number == 0) {
+    session->SendError(code, why, sender.command_id, sender.group_id);
+    return;
+  }
+  group_context_.answered.push_back(
+      {sender.session_id, sender.group_id, sender.number,
+       session->MakeError(code, why, sender.command_id, sender.group_id)});
 }
 
 void Router::OnSubscribed(const channel::v1::Subscribed& subscribed) {
@@ -190,6 +232,7 @@ void Router::OnSubscribed(const channel::v1::Subscribed& subscribed) {
   if (group == nullptr) return;  // the last member has just left
   group->OnSubscribed(subscribed);
   Visit(group);
+  GoOn();
 }
 
 bool Router::OnGap(const channel::v1::Gap& gap) {
@@ -197,6 +240,7 @@ bool Router::OnGap(const channel::v1::Gap& gap) {
   if (group == nullptr) return false;
   const bool missed = group->OnGap(gap);
   Visit(group);
+  GoOn();
   return missed;
 }
 
@@ -210,6 +254,7 @@ void Router::OnPublication(const channel::v1::Publication& publication, bool alo
   while (group_context_.recent_bytes > limits_.recent_bytes_max && !by_use.empty()) {
     by_use.front()->DropRecent();
   }
+  if (!group_context_.answered.empty()) GoOn();
 }
 
 // After anything that may have changed whether the group is confirmed, or has requests.
@@ -224,15 +269,16 @@ void Router::OnPublishAnswer(const channel::PublishAnswer& answer) {
   const Sender& sender = found.mapped();
   if (!answer.status.ok()) {
     Refuse(sender, ToErrorCode(answer), channel::MessageOf(answer.status));
+    GoOn();
     return;
   }
   metrics_.publications_accepted.Increment();
-  if (sender.command_id.empty()) return;
-  if (Session* session = find_session_(sender.session_id)) {
-    session->Deliver(EncodeSent(
-        {sender.command_id, sender.group_id, answer.position.epoch, answer.position.offset},
-        answer.duplicate));
-  }
+  if (sender.number == 0) return;
+  const GroupAnswer sent{sender.command_id, sender.group_id, answer.position.epoch,
+                         answer.position.offset};
+  group_context_.answered.push_back(
+      {sender.session_id, sender.group_id, sender.number, EncodeSent(sent, answer.duplicate)});
+  GoOn();
 }
 
 void Router::OnTick() {
@@ -249,6 +295,7 @@ void Router::OnTick() {
       if (membership < session->memberships().size()) RemoveMember(session, membership);
     }
   }
+  GoOn();
 }
 
 void Router::RefuseOverdueSends() {
@@ -257,9 +304,9 @@ void Router::RefuseOverdueSends() {
     while (!sends.empty() && sends.front().since < oldest) {
       const WaitingSend send = std::move(sends.front());
       sends.pop_front();
-      waiting_bytes_ -= send.bytes();
-      Refuse({send.session_id, send.command.id, send.command.group_id}, ErrorCode::kUnavailable,
-             "the channel service could not be reached in time");
+      waiting_bytes_ -= send.command.bytes();
+      Refuse({send.session_id, send.command.id, send.command.group_id, send.number},
+             ErrorCode::kUnavailable, "the channel service could not be reached in time");
     }
   }
 }

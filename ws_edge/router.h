@@ -3,9 +3,11 @@
 // Owned by the edge server; loop thread only. Joins and leaves are local; the first member of a
 // group subscribes to it upstream, the last one to go unsubscribes. "A join takes effect before a
 // later send": what is sent to a group whose subscription is not confirmed yet waits for the
-// confirmation, in order. Bounds: groups_per_connection_max, kGroupsMax; the groups' recent
-// publications recent_bytes_max; sends that wait for a join publish_queue_bytes_max and
-// publish_timeout, then the sender is told `unavailable` (the same bounds hold once more upstream).
+// confirmation, in order. Sessions with envelopes are answered in the order of their commands of a
+// group (command_order.h). Bounds: groups_per_connection_max, kGroupsMax; the groups' recent
+// publications recent_bytes_max; sends that wait for a join, and commands that wait for others,
+// publish_queue_bytes_max and publish_timeout, then the sender is told `unavailable` (the same
+// bounds hold once more upstream).
 #pragma once
 
 #include <cstdint>
@@ -21,6 +23,7 @@
 #include "channel/v1/channel.pb.h"
 #include "channel_service/base/clock.h"
 #include "channel_service/client/publish_answer.h"
+#include "ws_edge/command_order.h"
 #include "ws_edge/group.h"
 #include "ws_edge/limits.h"
 #include "ws_edge/metrics.h"
@@ -31,6 +34,9 @@ namespace edge {
 
 class Session;
 
+inline constexpr std::string_view kQueueFull =
+    "too much is waiting for the channel service; try again later";
+
 class Router {
  public:
   // Finds a session by its id; null if it is gone.
@@ -40,12 +46,9 @@ class Router {
          Upstream& upstream, FindSession find_session);
   ~Router();
 
-  // The commands of sessions; answers and errors go to the session.
-  void Join(Session* session, const Command& command);
-  void Leave(Session* session, const Command& command);
-  void Send(Session* session, Command command);
-  void History(Session* session, const Command& command);
-  // The session is over.
+  // A session's command on a group; answers and errors go to the session.
+  void OnCommand(Session* session, Command command);
+  // The session is over. What it sent is published all the same.
   void LeaveAll(Session* session);
 
   // From upstream.
@@ -65,16 +68,14 @@ class Router {
     uint64_t session_id;
     std::string command_id;
     std::string group_id;
+    uint64_t number;  // of its GroupCommands::Entry; 0: no answer is wanted
   };
   // A send that waits until the subscription of its group is confirmed.
   struct WaitingSend {
     uint64_t session_id;
     Command command;
+    uint64_t number;
     channel::SteadyTime since;
-    size_t bytes() const {
-      return command.message.size() + command.key.size() + command.group_id.size() +
-             command.id.size() + sizeof(*this);
-    }
   };
 
   Group* Find(std::string_view group_id);
@@ -82,7 +83,22 @@ class Router {
   // The session's membership of the group; its number of memberships if it is not a member.
   size_t FindMembership(Session* session, const Group* group) const;
   void RemoveMember(Session* session, size_t membership);
-  void Forward(uint64_t session_id, Command command);
+
+  // The order of answers (router_order.cc).
+  void Defer(Session* session, GroupCommands& commands, Command command);
+  void CloseIfSlow(Session* session);
+  void GoOn();
+  void GoOn(Session* session, const std::string& group_id);
+  bool BeginWaiting(Session* session, GroupCommands& commands);
+
+  // Each carries a command out. True: it is answered.
+  bool BeginLocal(Session* session, const Command& command, channel::SteadyTime came_at);
+  bool Join(Session* session, const Command& command, channel::SteadyTime came_at);
+  bool History(Session* session, const Command& command, channel::SteadyTime came_at);
+  void Leave(Session* session, const Command& command);
+  void Send(uint64_t session_id, Command command, uint64_t number, channel::SteadyTime came_at);
+
+  void Forward(uint64_t session_id, Command command, uint64_t number);
   void ForwardWaiting(Group* group);
   void Refuse(const Sender& sender, ErrorCode code, std::string_view why);
   void Visit(Group* group);
@@ -99,6 +115,8 @@ class Router {
   absl::flat_hash_map<Group*, std::deque<WaitingSend>> waiting_sends_;
   size_t waiting_bytes_ = 0;
   uint64_t last_token_ = 0;
+  uint64_t last_number_ = 0;  // of a GroupCommands::Entry
+  bool going_on_ = false;
   absl::flat_hash_map<uint64_t, Sender> sender_by_token_;  // of what upstream has not answered
 };
 

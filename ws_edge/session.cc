@@ -128,22 +128,10 @@ void Session::OnMessage(std::string_view message) {
     SendError(error.code, error.message, command.id);
     return;
   }
-  switch (command.kind) {
-    case CommandKind::kAddGroup:
-      context_.router.Join(this, command);
-      break;
-    case CommandKind::kLeaveGroup:
-      context_.router.Leave(this, command);
-      break;
-    case CommandKind::kSendToGroup:
-      context_.router.Send(this, std::move(command));
-      break;
-    case CommandKind::kHistory:
-      context_.router.History(this, command);
-      break;
-    case CommandKind::kPing:
-      Deliver(EncodePong(command.id));
-      break;
+  if (command.kind == CommandKind::kPing) {
+    Deliver(EncodePong(command.id));
+  } else {
+    context_.router.OnCommand(this, std::move(command));
   }
 }
 
@@ -154,9 +142,14 @@ void Session::CloseAsSlow() {
 
 void Session::SendError(ErrorCode code, std::string_view message, std::string_view command_id,
                         std::string_view group_id) {
+  Deliver(MakeError(code, message, command_id, group_id));
+}
+
+FramePtr Session::MakeError(ErrorCode code, std::string_view message, std::string_view command_id,
+                            std::string_view group_id) {
   context_.metrics.Errors(ToString(code)).Increment();
-  Deliver(dialect_ == Dialect::kPlain ? EncodePlainError(code, message)
-                                      : EncodeError(command_id, group_id, code, message));
+  return dialect_ == Dialect::kPlain ? EncodePlainError(code, message)
+                                     : EncodeError(command_id, group_id, code, message);
 }
 
 void Session::TellService(bool available) {

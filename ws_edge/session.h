@@ -19,6 +19,7 @@
 
 #include "channel_service/base/clock.h"
 #include "ws_edge/close_reason.h"
+#include "ws_edge/command_order.h"
 #include "ws_edge/limits.h"
 #include "ws_edge/metrics.h"
 #include "ws_edge/net/corked_stream.h"
@@ -91,6 +92,9 @@ class Session : public std::enable_shared_from_this<Session> {
   // Tells the client what was wrong with a command (of this id, on this group).
   void SendError(ErrorCode code, std::string_view message, std::string_view command_id = {},
                  std::string_view group_id = {});
+  // The same, for whoever delivers it later.
+  FramePtr MakeError(ErrorCode code, std::string_view message, std::string_view command_id,
+                     std::string_view group_id);
   // Tells the client, if it understands and was not told so last, whether the channel service is
   // there.
   void TellService(bool available);
@@ -116,6 +120,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   // For the router.
   absl::InlinedVector<Membership, 1>& memberships() { return memberships_; }
+  CommandOrder& commands() { return commands_; }
 
  private:
   const CorkedStream& stream() const { return web_socket_.next_layer(); }
@@ -135,6 +140,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::array<char, 128> read_buffer_;
   MessageBuffer assembly_;
   absl::InlinedVector<Membership, 1> memberships_;
+  CommandOrder commands_;
   const CloseReason* close_reason_ = nullptr;
   const channel::SteadyTime opened_at_ = std::chrono::steady_clock::now();
   uint64_t messages_in_ = 0;

@@ -92,10 +92,20 @@ void EnvelopedView::OnEvent(const std::string& text) {
   }
 }
 
+std::map<int64_t, EnvelopedView::Request>::node_type EnvelopedView::TakeOpen(int64_t id) {
+  auto found = open_.extract(id);
+  if (found.empty()) Wrong("an answer to nothing");
+  for (const auto& [earlier, request] : open_) {
+    if (earlier < id && request.kind != Kind::kPing && request.group == found.mapped().group) {
+      Wrong("before the answer to command " + std::to_string(earlier));
+    }
+  }
+  return found;
+}
+
 void EnvelopedView::OnOk(const Object& event) {
   const auto id = static_cast<int64_t>(Number(event, "id"));
-  const auto found = open_.extract(id);
-  if (found.empty()) Wrong("an answer to nothing");
+  const auto found = TakeOpen(id);
   const Request& request = found.mapped();
   if (request.kind != Kind::kPing && Text(event, "group_id") != request.group) {
     Wrong("of another group");
@@ -219,6 +229,13 @@ void EnvelopedView::CheckNoneHeld(const std::string& epoch, const std::string& g
   if (oldest && *oldest < before) Wrong("an older one is left out, though it is held");
 }
 
+void EnvelopedView::CheckSomethingMissing(const std::string& group, const Position& position,
+                                          uint64_t before) {
+  if (!service_.up() || service_.epoch() != position.epoch) return;
+  if (service_.log().Between(position.epoch, group, position.offset, before) > 0) return;
+  if (!service_.AnnouncesGapAfter(group, position)) Wrong("a gap, though nothing is missing");
+}
+
 void EnvelopedView::OnGap(const Object& event) {
   const std::string name = Text(event, "group_id");
   Group& group = JoinedGroup(event);
@@ -244,6 +261,9 @@ void EnvelopedView::OnGap(const Object& event) {
   if (!group.bogus && reason != "overload") CheckNoneHeld(epoch, name, before);
   const bool known = reason == "retention" || reason == "epoch" || reason == "position";
   if (!known && reason != "overload") Wrong("no such reason");
+  if (!group.bogus && same_epoch && reason == "retention" && group.last == 0) {
+    CheckSomethingMissing(name, {epoch, promised.value_or(position.offset)}, before);
+  }
   group.bogus = false;
   group.last = 0;
   position = {epoch, before - 1};
@@ -284,6 +304,12 @@ void EnvelopedView::OnHistory(const Request& request, const Object& event) {
     position = entry.offset;
   }
   const uint64_t head = Number(event, "offset");
+  if (request.since && !recovered && !request.bogus && request.since->epoch == epoch &&
+      rings_hold_all_) {
+    const uint64_t before =
+        publications.empty() ? head + 1 : Number(publications.front().get_object(), "offset");
+    CheckSomethingMissing(request.group, *request.since, before);
+  }
   if (position && log.Between(epoch, request.group, head, *position + 1) > 0) {
     Wrong("newer than the head");
   }
@@ -295,20 +321,18 @@ void EnvelopedView::OnError(const Object& event) {
   const std::string code = Text(event, "code");
   if (Flag(event, "retryable") != (code == "unavailable")) Wrong("not as retryable as it says");
   if (!event.contains("id")) return;
-  const auto found = open_.extract(static_cast<int64_t>(Number(event, "id")));
-  if (found.empty()) Wrong("an answer to nothing");
+  const auto found = TakeOpen(static_cast<int64_t>(Number(event, "id")));
   const Request& request = found.mapped();
   Group& group = groups_[request.group];
   bool allowed = code == "unavailable";
   switch (request.kind) {
     case Kind::kJoin:
-      allowed = allowed || code == "limit_exceeded" || code == "not_joined";
-      // Given up, or left before it was answered.
+      allowed = allowed || code == "limit_exceeded";
       if (code == "unavailable") group.joined = false;
       break;
     case Kind::kLeave:
-      allowed = code == "not_joined";
-      if (group.joined) Wrong("it is joined");
+      allowed = code == "limit_exceeded" || code == "not_joined";
+      if (code == "not_joined" && group.joined) Wrong("it is joined");
       break;
     case Kind::kHistory:
       allowed = allowed || code == "limit_exceeded" || code == "not_joined";

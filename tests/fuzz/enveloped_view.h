@@ -3,9 +3,13 @@
 //
 // - a message is the group's very next publication after the position, never one that was given
 //   before, and only of groups that are joined;
-// - a gap begins at the position, is the first event after the `ok` that promises it, and covers
-//   nothing that the service still holds;
-// - an `ok` tells positions that are in the log, and every command is answered once.
+// - a gap begins at the position, is the first event after the `ok` that promises it, covers
+// nothing
+//   that the service still holds, and is not announced where nothing is missing: something was
+//   published there, or the service, asked from the position, cannot tell either;
+// - an `ok` tells positions that are in the log; every command is answered once, in the order of
+// the
+//   commands of its group.
 #pragma once
 
 #include <boost/json.hpp>
@@ -81,12 +85,16 @@ class EnvelopedView {
   void OnMessage(const Object& event);
   void OnGap(const Object& event);
   void OnError(const Object& event);
+  // Takes the command that an event answers.
+  std::map<int64_t, Request>::node_type TakeOpen(int64_t id);
   // It asked for what is after the position: that may be given again.
   void Forget(Group* group, const Position& position) const;
   Group& JoinedGroup(const Object& event);
   // The publication of a message event, which must be in the log as it is.
   const LogEntry& CheckPublication(const Object& event, const std::string& group);
   void CheckNoneHeld(const std::string& epoch, const std::string& group, uint64_t before);
+  // Between the position and `before` something is missing, for all that can be known.
+  void CheckSomethingMissing(const std::string& group, const Position& position, uint64_t before);
   [[noreturn]] void Wrong(const std::string& why) const;  // prints the present event
 
   const std::string name_;

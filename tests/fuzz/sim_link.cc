@@ -66,14 +66,16 @@ bool SimLink::Step(int number, edge::Router* router) {
       return WritePublications();
     case 4:
       return ServePublication();
-    default:
+    case 5:
       return ReadAnswer(router);
+    default:
+      return up() && service_.Carry(subscriber_->node());
   }
 }
 
 void SimLink::Connect() {
   if (up() || !service_.up()) return;
-  subscriber_ = service_.Open();
+  subscriber_ = service_.Open(connects_++);
   resume_table_.OnLinkUp();
 }
 

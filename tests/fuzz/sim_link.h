@@ -49,6 +49,7 @@ class SimLink final : public edge::Upstream {
 
   // The steps; false if there was nothing to do.
   static constexpr int kSteps = 6;
+  static constexpr int kStepsWithSharedLog = 7;  // the last one brings a publication to the node
   bool Step(int number, edge::Router* router);
 
   void Connect();
@@ -87,6 +88,7 @@ class SimLink final : public edge::Upstream {
   std::deque<channel::v1::PublishRequest> publications_;
   std::deque<channel::PublishOutcome> answers_;
 
+  size_t connects_ = 0;  // each is to the next node
   std::map<std::string, size_t> gaps_;
 };
 

@@ -12,6 +12,8 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr size_t kNodesOfSharedLog = 2;
+
 auto FirstAfter(const Log::Entries& entries, uint64_t offset) {
   return std::upper_bound(
       entries.begin(), entries.end(), offset,
@@ -68,20 +70,45 @@ std::optional<std::string> SimSubscriber::TakeBlock() {
   return taken;
 }
 
-SimService::SimService(const channel::ServiceLimits& limits, const channel::Clock& clock)
-    : limits_(limits), clock_(clock) {
+SimService::SimService(const channel::ServiceLimits& limits, const channel::Clock& clock,
+                       bool shared_log)
+    : limits_(limits),
+      clock_(clock),
+      shared_log_(shared_log ? std::make_unique<SimSharedLog>(limits, clock) : nullptr) {
   Start();
 }
 
 void SimService::Start() {
+  if (shared_log_ != nullptr) {
+    for (size_t i = 0; i < kNodesOfSharedLog; ++i) {
+      nodes_.push_back(
+          std::make_unique<Node>(std::make_unique<SimLogEngine>(*shared_log_, clock_)));
+    }
+    epochs_ = {epoch()};
+    return;
+  }
   // Any odd number that spreads over the letters of the name.
   constexpr uint64_t kSpread = 0x9e37'79b9'7f4a'7c15;
-  life_ = std::make_unique<Life>(limits_, clock_, kSpread * (epochs_.size() + 1));
+  nodes_.push_back(std::make_unique<Node>(
+      std::make_unique<channel::MemoryEngine>(limits_, clock_, kSpread * (epochs_.size() + 1))));
   epochs_.push_back(epoch());
 }
 
 void SimService::Tick() {
-  if (up()) life_->engine.OnTick();
+  if (shared_log_ != nullptr) shared_log_->OnTick();
+  for (const auto& node : nodes_) node->engine->OnTick();
+}
+
+bool SimService::Carry(size_t node) {
+  if (shared_log_ == nullptr || node >= nodes_.size()) return false;
+  return static_cast<SimLogEngine&>(*nodes_[node]->engine).CarryOne();
+}
+
+void SimService::LoseOnTheWay(const std::string& group) {
+  if (shared_log_ == nullptr) return;
+  for (const auto& node : nodes_) {
+    static_cast<SimLogEngine&>(*node->engine).ReadWhatWasLost(group);
+  }
 }
 
 bool SimService::IsLater(const std::string& epoch, const std::string& other) const {
@@ -90,15 +117,31 @@ bool SimService::IsLater(const std::string& epoch, const std::string& other) con
 }
 
 std::optional<uint64_t> SimService::OldestHeld(const std::string& group) const {
+  if (shared_log_ != nullptr) {
+    const auto& held = shared_log_->Held(group);
+    return held.empty() ? std::nullopt : std::optional(held.front().offset);
+  }
   std::optional<uint64_t> oldest;
-  life_->engine.StartRead({.group_id = group}, [&](const channel::ReadResult& result) {
+  nodes_.front()->engine->StartRead({.group_id = group}, [&](const channel::ReadResult& result) {
     if (!result.records.empty()) oldest = result.records.front()->offset;
   });
   return oldest;
 }
 
+bool SimService::AnnouncesGapAfter(const std::string& group,
+                                   const channel::StreamPosition& position) const {
+  bool announces = false;
+  for (const auto& node : nodes_) {
+    node->engine->StartRead({.group_id = group, .since = position},
+                            [&](const channel::ReadResult& result) {
+                              announces = announces || result.gap.has_value();
+                            });
+  }
+  return announces;
+}
+
 channel::PublishOutcome SimService::Publish(const channel::PublishInput& input) {
-  life_->engine.StartPublish(input, this, 0);
+  nodes_.front()->engine->StartPublish(input, this, 0);
   if (outcome_.code == channel::PublishCode::kAccepted) {
     ++accepted_;
     log_.Add(epoch(), std::string(input.group_id),
@@ -107,24 +150,28 @@ channel::PublishOutcome SimService::Publish(const channel::PublishInput& input) 
   return outcome_;
 }
 
-std::unique_ptr<SimSubscriber> SimService::Open() {
-  auto subscriber = std::make_unique<SimSubscriber>(life_->flush_list, life_->metrics,
+std::unique_ptr<SimSubscriber> SimService::Open(size_t turn) {
+  const size_t number = turn % nodes_.size();
+  Node& node = *nodes_[number];
+  auto subscriber = std::make_unique<SimSubscriber>(number, node.flush_list, node.metrics,
                                                     limits_.subscriber_queue_bytes_max);
-  life_->hub.Add(subscriber.get());
+  node.hub.Add(subscriber.get());
   return subscriber;
 }
 
 void SimService::Close(SimSubscriber* subscriber) {
   Flush();  // what is marked must stay alive until then
-  life_->hub.Remove(subscriber);
+  nodes_[subscriber->node()]->hub.Remove(subscriber);
 }
 
 void SimService::Subscribe(SimSubscriber* subscriber, const channel::SubscribeInput& input) {
-  if (!life_->hub.Subscribe(subscriber, input).ok()) Fail("the hub refused a subscription");
+  if (!nodes_[subscriber->node()]->hub.Subscribe(subscriber, input).ok()) {
+    Fail("the hub refused a subscription");
+  }
 }
 
 void SimService::Unsubscribe(SimSubscriber* subscriber, std::string_view group) {
-  life_->hub.Unsubscribe(subscriber, group);
+  nodes_[subscriber->node()]->hub.Unsubscribe(subscriber, group);
 }
 
 }  // namespace fuzz

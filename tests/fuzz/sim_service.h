@@ -1,6 +1,6 @@
-// The channel service of the simulation: the real engine and the real hub, without a network, and
-// beside them a log of all that was ever accepted, which is the truth that clients are checked
-// against.
+// The channel service of the simulation: the real hub without a network, and the real memory engine
+// or, on several nodes, one that shares a log (sim_log_engine.h); beside them a log of all that was
+// ever accepted, which is the truth that clients are checked against.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +14,7 @@
 #include "channel_service/engine/memory_engine.h"
 #include "channel_service/hub/hub.h"
 #include "channel_service/limits.h"
+#include "tests/fuzz/sim_log_engine.h"
 #include "tests/support/fake_clock.h"
 
 namespace fuzz {
@@ -50,7 +51,10 @@ class Log {
 // A Subscribe stream's end at the service: what is written waits here until the link takes it.
 class SimSubscriber final : public channel::Subscriber {
  public:
-  using Subscriber::Subscriber;
+  SimSubscriber(size_t node, channel::FlushList& flush_list, channel::HubMetrics& metrics,
+                size_t queue_bytes_max)
+      : Subscriber(flush_list, metrics, queue_bytes_max), node_(node) {}
+  size_t node() const { return node_; }
   std::optional<std::string> TakeBlock();
   bool overflowed() const { return overflowed_; }
 
@@ -59,23 +63,30 @@ class SimSubscriber final : public channel::Subscriber {
   void OnOverflow() override { overflowed_ = true; }
   void OnUnavailable() override { std::abort(); }
 
+  const size_t node_;
   std::optional<std::string> block_;
   bool overflowed_ = false;
 };
 
 class SimService final : private channel::PublishWaiter {
  public:
-  SimService(const channel::ServiceLimits& limits, const channel::Clock& clock);
+  // `shared_log`: two nodes; otherwise one, which keeps its log in memory.
+  SimService(const channel::ServiceLimits& limits, const channel::Clock& clock, bool shared_log);
 
   const channel::ServiceLimits& limits() const { return limits_; }
-  bool up() const { return life_ != nullptr; }
-  // A new life with a new epoch.
+  bool up() const { return !nodes_.empty(); }
+  bool shares_log() const { return shared_log_ != nullptr; }
+  // A new life: with a new epoch, if it keeps its log in memory.
   void Start();
-  // Everything that it knew is lost. All subscribers must be closed.
-  void Die() { life_.reset(); }
+  // Everything that nodes knew is lost. All subscribers must be closed.
+  void Die() { nodes_.clear(); }
   void Tick();
+  // With a shared log: the next publication comes to the node; false if it has all.
+  bool Carry(size_t node);
+  // What has not come to any node yet is lost on the way there; the node reads it.
+  void LoseOnTheWay(const std::string& group);
 
-  const std::string& epoch() const { return life_->engine.epoch(); }
+  const std::string& epoch() const { return nodes_.front()->engine->epoch(); }
   // The epochs that there were, the present one last.
   const std::vector<std::string>& epochs() const { return epochs_; }
   // Of two epochs that there were.
@@ -84,24 +95,29 @@ class SimService final : private channel::PublishWaiter {
   size_t accepted() const { return accepted_; }
   // The group's oldest publication that is held; nothing if none is.
   std::optional<uint64_t> OldestHeld(const std::string& group) const;
+  // On some node a subscription from the position would be told that something is missing.
+  bool AnnouncesGapAfter(const std::string& group, const channel::StreamPosition& position) const;
 
   channel::PublishOutcome Publish(const channel::PublishInput& input);
 
-  std::unique_ptr<SimSubscriber> Open();
+  // On each node in turn, counted by the caller.
+  std::unique_ptr<SimSubscriber> Open(size_t turn);
   void Close(SimSubscriber* subscriber);
   void Subscribe(SimSubscriber* subscriber, const channel::SubscribeInput& input);
   void Unsubscribe(SimSubscriber* subscriber, std::string_view group);
-  // What the service does at the end of a turn of its loop.
-  void Flush() { life_->flush_list.FlushAll(); }
+  // What nodes do at the end of a turn of their loops.
+  void Flush() {
+    for (const auto& node : nodes_) node->flush_list.FlushAll();
+  }
 
  private:
-  struct Life {
-    Life(const channel::ServiceLimits& limits, const channel::Clock& clock, uint64_t seed)
-        : engine(limits, clock, seed), hub(engine, metrics) {}
+  struct Node {
+    explicit Node(std::unique_ptr<channel::Engine> made)
+        : engine(std::move(made)), hub(*engine, metrics) {}
     prometheus::Registry registry;
     channel::HubMetrics metrics{registry};
     channel::FlushList flush_list;
-    channel::MemoryEngine engine;
+    std::unique_ptr<channel::Engine> engine;
     channel::Hub hub;
   };
 
@@ -111,7 +127,8 @@ class SimService final : private channel::PublishWaiter {
 
   const channel::ServiceLimits& limits_;
   const channel::Clock& clock_;
-  std::unique_ptr<Life> life_;
+  std::unique_ptr<SimSharedLog> shared_log_;
+  std::vector<std::unique_ptr<Node>> nodes_;
   std::vector<std::string> epochs_;
   Log log_;
   size_t accepted_ = 0;

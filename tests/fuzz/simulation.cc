@@ -31,7 +31,11 @@ constexpr int kMovesMax = 1'000'000;
 
 class Simulation {
  public:
-  Simulation(std::string_view bytes, bool trace) : input_(bytes), trace_(trace) {
+  Simulation(std::string_view bytes, bool trace)
+      : input_(bytes),
+        trace_(trace),
+        choice_(input_.Byte()),
+        service_(service_limits_, clock_, /*shared_log=*/(choice_ & 128) != 0) {
     ChooseLimits();
     for (size_t i = 0; i < kEdges; ++i) {
       edges_.push_back(std::make_unique<SimEdge>(loop_, "edge-" + std::to_string(i + 1), service_,
@@ -60,7 +64,7 @@ class Simulation {
 
  private:
   void ChooseLimits() {
-    const uint8_t choice = input_.Byte();
+    const uint8_t choice = choice_;
     service_limits_.history_publications_max = (choice & 1) != 0 ? 4 : 64;
     service_limits_.new_epoch_grace = std::chrono::seconds((choice & 2) != 0 ? 5 : 0);
     service_limits_.history_age_max = std::chrono::seconds(60);
@@ -91,11 +95,14 @@ class Simulation {
     }
   }
 
+  size_t steps() const {
+    return service_.shares_log() ? SimLink::kStepsWithSharedLog : SimLink::kSteps;
+  }
   SimEdge& AnyEdge() { return *edges_[input_.Below(kEdges)]; }
 
   void MoveLink() {
     const size_t edge = input_.Below(kEdges);
-    const auto step = static_cast<int>(input_.Below(SimLink::kSteps));
+    const auto step = static_cast<int>(input_.Below(steps()));
     SimEdge& moved = *edges_[edge];
     const bool some = moved.link().Step(step, &moved.router());
     if (some) trace_("link %zu step %d", edge, step);
@@ -108,7 +115,7 @@ class Simulation {
     for (int moves = 0; some; ++moves) {
       if (moves > kMovesMax) Fail("it never comes to rest");
       some = false;
-      for (int step = 0; step < SimLink::kSteps; ++step) {
+      for (int step = 0; step < static_cast<int>(steps()); ++step) {
         some |= edge.link().Step(step, &edge.router());
       }
       Settle();
@@ -165,6 +172,9 @@ class Simulation {
       case 5:
         if (!service_.up()) service_.Start();
         return;
+      case 6:
+        if (service_.shares_log()) return service_.LoseOnTheWay(talk_->AnyGroup());
+        return PassTime();
       default:
         return PassTime();
     }
@@ -248,12 +258,13 @@ class Simulation {
 
   FuzzInput input_;
   SimTrace trace_;
+  const uint8_t choice_;
   SimulationResult result_;
   channel::ServiceLimits service_limits_;
   edge::EdgeLimits edge_limits_;
   channel::test::FakeClock clock_;
   boost::asio::io_context loop_{1};
-  SimService service_{service_limits_, clock_};
+  SimService service_;
   std::vector<std::unique_ptr<SimEdge>> edges_;
   std::vector<std::unique_ptr<SimClient>> clients_;
   std::unique_ptr<SimTalk> talk_;

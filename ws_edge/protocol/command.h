@@ -47,6 +47,11 @@ struct Command {
   std::optional<channel::StreamPosition> since = {};
   uint32_t last = 0;
   uint32_t limit = 0;  // kHistory: at most so many, from the oldest
+
+  // What it takes while it waits.
+  size_t bytes() const {
+    return sizeof(*this) + message.size() + key.size() + group_id.size() + id.size();
+  }
 };
 
 struct CommandError {

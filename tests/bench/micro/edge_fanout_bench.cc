@@ -49,7 +49,7 @@ class MicroEdge final : private SessionObserver {
     for (int64_t i = 0; i < members; ++i) Accept(enveloped);
     loop_.poll();
     for (const auto& session : sessions_) {
-      router_.Join(session.get(), Command{.group_id = kGroup});
+      router_.OnCommand(session.get(), Command{.group_id = kGroup});
     }
     channel::v1::Subscribed subscribed;
     subscribed.set_group_id(kGroup);

@@ -52,15 +52,17 @@ class RouterTest : public ::testing::Test, public SessionObserver {
 
   // True if the session is in the group afterwards.
   bool Join(Session* session, const std::string& group_id) {
-    router_.Join(session, Command{.group_id = group_id});
+    router_.OnCommand(session, Command{.group_id = group_id});
     return std::any_of(session->memberships().begin(), session->memberships().end(),
                        [&](const auto& m) { return m.group->id() == group_id; });
   }
   void Leave(Session* session, const std::string& group_id) {
-    router_.Leave(session, Command{.group_id = group_id});
+    router_.OnCommand(session, Command{.kind = CommandKind::kLeaveGroup, .group_id = group_id});
   }
   void Send(Session* session, const std::string& group_id, const std::string& message) {
-    router_.Send(session, Command{.group_id = group_id, .message = message});
+    router_.OnCommand(
+        session,
+        Command{.kind = CommandKind::kSendToGroup, .group_id = group_id, .message = message});
   }
 
   void Confirm(const std::string& group_id) {

@@ -121,7 +121,7 @@ TEST_F(SessionDeadlinesTest, AClientThatTakesNothingOrDawdlesIsEnded) {
 
 TEST_F(SessionDeadlinesTest, ARequestThatWaitsForItsReaderIsNotOverdue) {
   Upgrade(kEnvelopedSubprotocol);
-  router_.Join(session_.get(), Command{.group_id = "g", .id = "1"});
+  router_.OnCommand(session_.get(), Command{.group_id = "g", .id = "1"});
   channel::v1::Subscribed subscribed;
   subscribed.set_group_id("g");
   subscribed.set_tag(upstream_.last_tag);
@@ -133,10 +133,10 @@ TEST_F(SessionDeadlinesTest, ARequestThatWaitsForItsReaderIsNotOverdue) {
   Turn();
   Receive();
   FillQueue();
-  Command history{.group_id = "g", .id = "2"};
+  Command history{.kind = CommandKind::kHistory, .group_id = "g", .id = "2"};
   history.since = channel::StreamPosition{"e", 5};
   history.limit = 10;
-  router_.History(session_.get(), history);
+  router_.OnCommand(session_.get(), history);
   const int subscribes = upstream_.subscribes;
   clock_.Step(2 * limits_.publish_timeout);  // all this time the client does not read
   router_.OnTick();

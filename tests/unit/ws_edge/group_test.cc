@@ -1,0 +1,154 @@
+// Which gaps members are told of: only what is proven for each one's own position, and nothing
+// less.
+#include <gtest/gtest.h>
+
+#include "tests/unit/ws_edge/edge_fixture.h"
+
+namespace edge {
+namespace {
+
+using Strings = std::vector<std::string>;
+
+class GroupTest : public EdgeFixture {
+ protected:
+  static std::string Join(int id, uint64_t since) {
+    return R"({"id":)" + std::to_string(id) +
+           R"(,"cmd":"add_group","group_id":"g","since":{"epoch":"e","offset":)" +
+           std::to_string(since) + "}}";
+  }
+  static constexpr std::string_view kJoin = R"({"id":1,"cmd":"add_group","group_id":"g"})";
+  static constexpr std::string_view kHistory =
+      R"({"id":2,"cmd":"history","group_id":"g","since":{"epoch":"e","offset":0}})";
+
+  // A member at 10, and a history that makes the edge ask from 0.
+  void BeginAtTenAndLookBack() {
+    live_.Say(kJoin);
+    Confirm("g", 10);
+    EXPECT_EQ(live_.Told(), (Strings{"ok 1 offset=10 recovered=true"}));
+    live_.Say(kHistory);
+    ASSERT_EQ(AskedLast(), "since 0");
+  }
+
+  Client live_{*this, /*enveloped=*/true};
+};
+
+TEST_F(GroupTest, AGapThatIsOlderThanAMembersPositionIsNotItsOwn) {
+  BeginAtTenAndLookBack();
+  ConfirmWithGap("g", 10, 0, 11);
+  EXPECT_EQ(live_.Told(), (Strings{"ok 2 offset=10 recovered=false publications=0"}));
+}
+
+TEST_F(GroupTest, AGapThatReachesBeyondAPositionIsAskedForAgainFromThere) {
+  BeginAtTenAndLookBack();
+  ConfirmWithGap("g", 20, 0, 20, /*missed=*/1);
+  Publish("g", 20, 19);
+  EXPECT_EQ(live_.Told(), (Strings{"ok 2 offset=20 recovered=false publications=1"}))
+      << "whether something was published after 10 is not known yet";
+  ASSERT_EQ(AskedLast(), "since 10");
+  Confirm("g", 20, true, /*missed=*/1);
+  Publish("g", 20, 10);
+  Publish("g", 21, 20);
+  EXPECT_EQ(live_.Told(), (Strings{"message m20 offset=20", "message m21 offset=21"}));
+  EXPECT_EQ(metrics_.gaps_announced.Value(), 0);
+  EXPECT_EQ(metrics_.unannounced_positions.Value(), 0);
+}
+
+TEST_F(GroupTest, AGapThatIsProvenForTheMembersPositionIsAnnounced) {
+  BeginAtTenAndLookBack();
+  ConfirmWithGap("g", 20, 0, 20, /*missed=*/1);
+  Publish("g", 20, 19);
+  ASSERT_EQ(AskedLast(), "since 10");
+  ConfirmWithGap("g", 20, 10, 20, /*missed=*/1);
+  Publish("g", 20, 19);
+  EXPECT_EQ(live_.Told(),
+            (Strings{"ok 2 offset=20 recovered=false publications=1",
+                     "gap after=10 before=20 reason=retention", "message m20 offset=20"}));
+}
+
+TEST_F(GroupTest, AResumptionFromTheMembersPositionProvesItsGapAtOnce) {
+  live_.Say(kJoin);
+  Confirm("g", 10);
+  (void)live_.Told();
+  ConfirmWithGap("g", 20, 10, 20);  // the link was lost, and is back
+  EXPECT_EQ(live_.Told(), (Strings{"gap after=10 before=20 reason=retention"}));
+  EXPECT_EQ(upstream_.asked.size(), 1u);
+}
+
+TEST_F(GroupTest, EachOfThoseWhoComeBackIsToldOfItsOwnGap) {
+  Client early(*this, true);
+  Client late(*this, true);
+  early.Say(Join(1, 5));
+  late.Say(Join(1, 10));
+  ASSERT_EQ(AskedLast(), "since 5");
+  ConfirmWithGap("g", 20, 5, 20, /*missed=*/1);
+  Publish("g", 20, 19);
+  EXPECT_EQ(early.Told(),
+            (Strings{"ok 1 offset=20 recovered=false", "gap after=5 before=20 reason=retention",
+                     "message m20 offset=20"}));
+  EXPECT_EQ(late.Told(), Strings{});
+  Tick(kSweepInterval);
+  ASSERT_EQ(AskedLast(), "since 10");
+  Confirm("g", 20, true, /*missed=*/1);
+  Publish("g", 20, 10);
+  EXPECT_EQ(late.Told(), (Strings{"ok 1 offset=20 recovered=true", "message m20 offset=20"}));
+  // What was found out stays known.
+  Client again(*this, true);
+  again.Say(Join(1, 5));
+  again.Say(Join(2, 12));
+  EXPECT_EQ(
+      again.Told(),
+      (Strings{"ok 1 offset=20 recovered=false", "gap after=5 before=11 reason=retention",
+               "message m20 offset=20", "ok 2 offset=20 recovered=true", "message m20 offset=20"}));
+  EXPECT_EQ(upstream_.asked.size(), 2u);
+}
+
+TEST_F(GroupTest, ManyPositionsAreJudgedWithFewQuestions) {
+  constexpr uint64_t kClients = 16;
+  std::vector<std::unique_ptr<Client>> clients;
+  for (uint64_t i = 0; i < kClients; ++i) {
+    clients.push_back(std::make_unique<Client>(*this, true));
+    clients.back()->Say(Join(1, 5 + i));
+  }
+  // The last publication that is gone was at 12.
+  size_t answered = 0;
+  std::vector<std::string> first_words;
+  while (answered < kClients && upstream_.asked.size() < kClients) {
+    const uint64_t since = upstream_.asked.back().from.since->offset;
+    if (since < 12) {
+      ConfirmWithGap("g", 40, since, 40, 1);
+    } else {
+      Confirm("g", 40, true, 1);
+    }
+    Publish("g", 40, since < 12 ? 39 : since);
+    Tick(kSweepInterval);
+    for (uint64_t i = 0; i < kClients; ++i) {
+      const Strings told = clients[i]->Told();
+      if (told.empty()) continue;
+      ++answered;
+      EXPECT_EQ(told[0],
+                std::string("ok 1 offset=40 recovered=") + (5 + i < 12 ? "false" : "true"));
+    }
+  }
+  EXPECT_EQ(answered, kClients);
+  EXPECT_LE(upstream_.asked.size(), 6u);
+}
+
+TEST_F(GroupTest, TheNewestPublicationsProveNothingAboutOlderPositions) {
+  live_.Say(R"({"id":1,"cmd":"add_group","group_id":"g","last":5})");
+  ASSERT_EQ(AskedLast(), "last 5");
+  Confirm("g", 20, true, /*missed=*/1);
+  Publish("g", 20, 0);  // the one before it is not known
+  (void)live_.Told();
+  Client back(*this, true);
+  back.Say(Join(1, 5));
+  EXPECT_EQ(back.Told(), Strings{});
+  ASSERT_EQ(AskedLast(), "since 5");
+  ConfirmWithGap("g", 20, 5, 20, /*missed=*/1);
+  Publish("g", 20, 19);
+  EXPECT_EQ(back.Told(),
+            (Strings{"ok 1 offset=20 recovered=false", "gap after=5 before=20 reason=retention",
+                     "message m20 offset=20"}));
+}
+
+}  // namespace
+}  // namespace edge

@@ -1,0 +1,197 @@
+// Answers come in the order of the commands of their group, whatever is answered first.
+#include <gtest/gtest.h>
+
+#include "tests/unit/ws_edge/edge_fixture.h"
+
+namespace edge {
+namespace {
+
+using Strings = std::vector<std::string>;
+
+class RouterOrderTest : public EdgeFixture {
+ protected:
+  void Do(std::string_view command, std::string_view more = "") {
+    client_.Say(R"({"id":)" + std::to_string(++last_id_) + R"(,"cmd":")" + std::string(command) +
+                R"(","group_id":"g")" + std::string(more) + "}");
+  }
+  void Join() { Do("add_group"); }
+  void Leave() { Do("leave_group"); }
+  void Send() { Do("send_to_group", R"(,"message":"m)" + std::to_string(last_id_ + 1) + '"'); }
+  void LookBack() { Do("history", R"(,"since":{"epoch":"e","offset":0})"); }
+  Strings Told() { return client_.Told(); }
+  Strings Published() const {
+    Strings bodies;
+    for (const auto& published : upstream_.published) bodies.push_back(published.text);
+    return bodies;
+  }
+
+  Client client_{*this, /*enveloped=*/true};
+  int last_id_ = 0;
+};
+
+TEST_F(RouterOrderTest, EachCommandFindsWhatTheOneBeforeItMade) {
+  Join();   // 1
+  Send();   // 2
+  Leave();  // 3
+  Join();   // 4
+  Send();   // 5
+  EXPECT_EQ(Told(), Strings{});
+  EXPECT_EQ(Published(), Strings{});
+  Confirm("g", 10);
+  EXPECT_EQ(Told(), (Strings{"ok 1 offset=10 recovered=true"}));
+  EXPECT_EQ(Published(), (Strings{"g:m2"}));
+  AnswerSend(0, 11);
+  EXPECT_EQ(Told(), (Strings{"ok 2 offset=11", "ok 3"}));
+  ASSERT_EQ(upstream_.asked.size(), 2u);
+  Confirm("g", 11);
+  AnswerSend(1, 12);
+  EXPECT_EQ(Told(), (Strings{"ok 4 offset=11 recovered=true", "ok 5 offset=12"}));
+  EXPECT_EQ(Published(), (Strings{"g:m2", "g:m5"}));
+}
+
+TEST_F(RouterOrderTest, WhileTheServiceIsAwayAllIsAnsweredInTimeAndInOrder) {
+  Join();   // 1
+  Send();   // 2
+  Leave();  // 3
+  Join();   // 4
+  LookBack();
+  Send();  // 6
+  Tick(limits_.publish_timeout);
+  EXPECT_EQ(Told(), Strings{});
+  Tick(std::chrono::milliseconds(1));
+  Tick(std::chrono::milliseconds(1));
+  EXPECT_EQ(Told(), (Strings{"error 1 unavailable", "error 2 unavailable", "error 3 not_joined",
+                             "error 4 unavailable", "error 5 not_joined", "error 6 unavailable"}));
+  EXPECT_EQ(metrics_.memberships.Value(), 0);
+}
+
+TEST_F(RouterOrderTest, AHistoryIsNotOvertaken) {
+  Join();  // 1
+  Confirm("g", 10);
+  LookBack();                     // 2: asked of the service
+  Do("history", R"(,"last":1)");  // 3
+  Join();                         // 4
+  Send();                         // 5
+  Leave();                        // 6
+  Do("history", R"(,"last":1)");  // 7
+  EXPECT_EQ(Told(), (Strings{"ok 1 offset=10 recovered=true"}));
+  Confirm("g", 10, true, /*missed=*/2);
+  Publish("g", 5, 0);
+  Publish("g", 10, 5);
+  EXPECT_EQ(Told(), (Strings{"ok 2 offset=10 recovered=true publications=2",
+                             "ok 3 offset=10 recovered=true publications=1",
+                             "ok 4 offset=10 recovered=true"}));
+  AnswerSend(0, 11);
+  EXPECT_EQ(Told(), (Strings{"ok 5 offset=11", "ok 6", "error 7 not_joined"}));
+}
+
+TEST_F(RouterOrderTest, SendsAreNotHeldUpByAHistoryButTheirAnswersAre) {
+  Join();  // 1
+  Confirm("g", 10);
+  LookBack();  // 2
+  Send();      // 3
+  EXPECT_EQ(Published(), (Strings{"g:m3"}));
+  AnswerSend(0, 11);
+  EXPECT_EQ(Told(), (Strings{"ok 1 offset=10 recovered=true"}));
+  Confirm("g", 11, true, /*missed=*/1);
+  Publish("g", 11, 0);
+  EXPECT_EQ(Told(), (Strings{"message m11 offset=11",
+                             "ok 2 offset=11 recovered=true publications=1", "ok 3 offset=11"}));
+}
+
+TEST_F(RouterOrderTest, ARefusalWaitsForItsTurnAndLiveMessagesDoNot) {
+  Join();  // 1
+  Confirm("g", 10);
+  Send();  // 2
+  upstream_.full = true;
+  Send();   // 3
+  Leave();  // 4
+  Publish("g", 11, 10);
+  EXPECT_EQ(Told(), (Strings{"ok 1 offset=10 recovered=true", "message m11 offset=11"}));
+  AnswerSend(0, 0);
+  EXPECT_EQ(Told(), (Strings{"error 2 unavailable", "error 3 unavailable", "ok 4"}));
+}
+
+TEST_F(RouterOrderTest, OtherGroupsDoNotWait) {
+  Join();  // 1, of g
+  client_.Say(R"({"id":"a","cmd":"send_to_group","group_id":"h","message":"x"})");
+  client_.Say(R"({"id":"b","cmd":"leave_group","group_id":"i"})");
+  client_.Say(R"({"id":"c","cmd":"ping"})");
+  AnswerSend(0, 5);
+  EXPECT_EQ(Told(), (Strings{"error b not_joined", "pong c", "ok a offset=5"}));
+}
+
+TEST_F(RouterOrderTest, CommandsWithoutAnIdKeepTheirPlace) {
+  client_.Say(R"({"cmd":"add_group","group_id":"g"})");
+  client_.Say(R"({"cmd":"send_to_group","group_id":"g","message":"1"})");
+  Leave();  // 1
+  client_.Say(R"({"cmd":"send_to_group","group_id":"g","message":"2"})");
+  EXPECT_EQ(Told(), Strings{});
+  Confirm("g", 10);
+  EXPECT_EQ(Told(), (Strings{"ok 1"}));
+  EXPECT_EQ(Published(), (Strings{"g:1", "g:2"}));
+}
+
+TEST_F(RouterOrderTest, SoManyCommandsMayWait) {
+  for (int i = 0; i < kWaitingRequestsMax + 1; ++i) Join();
+  EXPECT_EQ(Told(), Strings{});
+  Confirm("g", 10);
+  Strings expected;
+  for (int i = 1; i <= kWaitingRequestsMax; ++i) {
+    expected.push_back("ok " + std::to_string(i) + " offset=10 recovered=true");
+  }
+  expected.push_back("error " + std::to_string(kWaitingRequestsMax + 1) + " limit_exceeded");
+  EXPECT_EQ(Told(), expected);
+}
+
+TEST_F(RouterOrderTest, WhatWaitsIsBoundedInBytes) {
+  limits_.publish_queue_bytes_max = 2'000;
+  Join();   // 1
+  Leave();  // 2: from here on all waits
+  Do("send_to_group", R"(,"message":")" + std::string(900, 'x') + '"');
+  Do("send_to_group", R"(,"message":")" + std::string(900, 'x') + '"');
+  Confirm("g", 10);
+  AnswerSend(0, 11);
+  EXPECT_EQ(Told(), (Strings{"ok 1 offset=10 recovered=true", "ok 2", "ok 3 offset=11",
+                             "error 4 unavailable"}));
+}
+
+TEST_F(RouterOrderTest, AnswersThatAreHeldAreBoundedInBytes) {
+  limits_.session_queue_bytes_max = 2'000;
+  Join();
+  upstream_.full = true;
+  Confirm("g", 10);
+  LookBack();
+  for (int i = 0; i < 30; ++i) Send();
+  client_.Vanish();
+  EXPECT_EQ(close_code_, 4008);
+}
+
+TEST_F(RouterOrderTest, AnswersThatAreHeldAreBoundedOverAllGroups) {
+  limits_.session_queue_bytes_max = 2'000;
+  upstream_.full = true;
+  for (int i = 0; i < 30; ++i) {  // one answer each
+    const std::string group = R"("group_id":"g)" + std::to_string(i) + '"';
+    client_.Say(R"({"id":1,"cmd":"add_group",)" + group + '}');
+    client_.Say(R"({"id":2,"cmd":"send_to_group","message":"x",)" + group + '}');
+    Confirm("g" + std::to_string(i), 10);
+    client_.Say(R"({"id":3,"cmd":"history","since":{"epoch":"e","offset":3},)" + group + '}');
+    client_.Say(R"({"id":4,"cmd":"send_to_group","message":"x",)" + group + '}');
+  }
+  client_.Vanish();
+  EXPECT_EQ(close_code_, 4008);
+}
+
+TEST_F(RouterOrderTest, WhatALostConnectionHadSentIsPublishedInOrder) {
+  Join();   // 1
+  Send();   // 2
+  Leave();  // 3
+  Send();   // 4
+  client_.Vanish();
+  EXPECT_EQ(Published(), (Strings{"g:m2", "g:m4"}));
+  AnswerSend(0, 11);
+  AnswerSend(1, 12);
+}
+
+}  // namespace
+}  // namespace edge

@@ -1,0 +1,89 @@
+// The commands of one session that are not answered yet, of each group in the order in which they
+// came: what makes "answers come in the order of the commands of their group" true.
+//
+// Sends are pipelined, and an answer that comes before its turn is held. A join, a leave and a
+// history begin when all before them are answered, and what follows one that has not begun waits
+// with it; so each finds what the commands before it have made, and publications that are delivered
+// never wait for an answer. Owned by its session, filled by the router; loop thread only. The
+// router bounds it: kWaitingRequestsMax joins, leaves and histories of a group; the commands that
+// wait, with all others, by publish_queue_bytes_max; the answers that are held, of all groups, by
+// session_queue_bytes_max.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "channel_service/base/clock.h"
+#include "channel_service/base/strings.h"
+#include "ws_edge/net/frame.h"
+#include "ws_edge/protocol/command.h"
+
+namespace edge {
+
+// Those of one group.
+class GroupCommands {
+ public:
+  struct Entry {
+    uint64_t number;  // larger than that of each entry before
+    bool send;
+    bool answered = false;
+    FramePtr answer = nullptr;                   // to be given in its turn; null: given, or none is
+    std::unique_ptr<Command> command = nullptr;  // until it begins
+    channel::SteadyTime came_at = {};
+    bool begun() const { return command == nullptr; }
+  };
+
+  // `held_bytes`: of all groups of the session, outlives this.
+  explicit GroupCommands(size_t& held_bytes) : held_bytes_(held_bytes) {}
+
+  bool empty() const { return first_ == entries_.size(); }
+  Entry& front() { return entries_[first_]; }
+  // Joins, leaves and histories.
+  size_t local_count() const { return local_count_; }
+  // Some have not begun; then the first of them.
+  bool has_waiting() const { return waiting_ < entries_.size(); }
+  Entry& first_waiting() { return entries_[waiting_]; }
+  bool front_waits() const { return waiting_ == first_ && has_waiting(); }
+
+  // Of entries that have not begun, only the last may be answered already.
+  void Push(Entry entry);
+  // Takes the command of the first that waits: it begins.
+  Command BeginFirstWaiting();
+  // The answer to entry `number`; 0: to the first one. Of an entry that was dropped: nothing.
+  void Answer(uint64_t number, FramePtr answer);
+  // The first is answered: drops it and gives its answer, which may be null.
+  FramePtr PopAnswered();
+
+ private:
+  void SkipBegun();
+
+  std::vector<Entry> entries_;  // from first_ on
+  size_t first_ = 0;
+  size_t waiting_ = 0;
+  size_t local_count_ = 0;
+  size_t& held_bytes_;
+};
+
+class CommandOrder {
+ public:
+  // Null: none of the group is unanswered.
+  GroupCommands* Find(std::string_view group_id);
+  GroupCommands& FindOrAdd(std::string_view group_id);
+  void Forget(std::string_view group_id);
+  // Empties it; gives the commands that have not begun, of each group in order.
+  std::vector<Command> TakeWaiting();
+  // Of the answers whose turn has not come.
+  size_t held_bytes() const { return held_bytes_; }
+
+ private:
+  using Table = absl::flat_hash_map<std::string, std::unique_ptr<GroupCommands>,
+                                    channel::StringHash, channel::StringEq>;
+  std::unique_ptr<Table> table_;  // null when it is empty: most sessions send seldom
+  size_t held_bytes_ = 0;
+};
+
+}  // namespace edge

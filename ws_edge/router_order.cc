@@ -1,0 +1,109 @@
+// When a session's command is carried out, and when its answer is given: see command_order.h.
+#include <spdlog/fmt/fmt.h>
+
+#include <utility>
+
+#include "ws_edge/router.h"
+#include "ws_edge/session.h"
+
+namespace edge {
+
+// Too many, or too much: the answer says so, in its turn.
+void Router::Defer(Session* session, GroupCommands& commands, Command command) {
+  GroupCommands::Entry entry{.number = ++last_number_,
+                             .send = command.kind == CommandKind::kSendToGroup,
+                             .came_at = clock_.Now()};
+  const auto refuse = [&](ErrorCode code, std::string_view why) {
+    entry.answered = true;
+    entry.answer = session->MakeError(code, why, command.id, command.group_id);
+  };
+  if (!entry.send && commands.local_count() >= kWaitingRequestsMax) {
+    refuse(ErrorCode::kLimitExceeded,
+           fmt::format("{} commands of this group wait already", kWaitingRequestsMax));
+  } else if (waiting_bytes_ + command.bytes() > limits_.publish_queue_bytes_max) {
+    // A join that is `unavailable` would be a leave.
+    if (entry.send) metrics_.publications_refused.Increment();
+    refuse(entry.send ? ErrorCode::kUnavailable : ErrorCode::kLimitExceeded, kQueueFull);
+  } else {
+    waiting_bytes_ += command.bytes();
+    entry.command = std::make_unique<Command>(std::move(command));
+  }
+  commands.Push(std::move(entry));
+  CloseIfSlow(session);
+}
+
+// The answers that are held and the frames that wait are one client's.
+void Router::CloseIfSlow(Session* session) {
+  const size_t bytes = session->commands().held_bytes() + session->queued_bytes();
+  if (bytes > limits_.session_queue_bytes_max) session->CloseAsSlow();
+}
+
+// Last in each call from outside: what begins here may take groups with it.
+void Router::GoOn() {
+  if (group_context_.answered.empty() || std::exchange(going_on_, true)) return;
+  for (size_t i = 0; i < group_context_.answered.size(); ++i) {  // more may come meanwhile
+    GroupContext::Answered answered = std::move(group_context_.answered[i]);
+    Session* const session = find_session_(answered.session_id);
+    GroupCommands* const commands =
+        session == nullptr ? nullptr : session->commands().Find(answered.group_id);
+    if (commands == nullptr) continue;
+    commands->Answer(answered.number, std::move(answered.frame));
+    GoOn(session, answered.group_id);
+  }
+  group_context_.answered.clear();
+  going_on_ = false;
+}
+
+// Gives the answers whose turn it is, and begins the commands that may begin then.
+void Router::GoOn(Session* session, const std::string& group_id) {
+  GroupCommands& commands = *session->commands().Find(group_id);
+  do {
+    while (!commands.empty() && commands.front().answered) {
+      if (const FramePtr answer = commands.PopAnswered()) session->Deliver(answer);
+    }
+  } while (BeginWaiting(session, commands));
+  if (commands.empty()) {
+    session->commands().Forget(group_id);
+  } else {
+    CloseIfSlow(session);
+  }
+}
+
+// False: none waits, or the first that does has to wait on.
+bool Router::BeginWaiting(Session* session, GroupCommands& commands) {
+  if (!commands.has_waiting()) return false;
+  const bool send = commands.first_waiting().send;
+  if (!send && !commands.front_waits()) return false;
+  GroupCommands::Entry& entry = commands.first_waiting();
+  const uint64_t number = entry.number;
+  const channel::SteadyTime came_at = entry.came_at;
+  Command command = commands.BeginFirstWaiting();
+  waiting_bytes_ -= command.bytes();
+  if (!send) {
+    if (BeginLocal(session, command, came_at)) commands.Answer(number, nullptr);
+    return true;
+  }
+  const bool overdue = came_at + limits_.publish_timeout < clock_.Now();
+  if (overdue) {
+    Refuse({session->id(), command.id, command.group_id, number}, ErrorCode::kUnavailable,
+           "what this connection asked of the group before was not answered in time");
+    return true;
+  }
+  if (command.id.empty()) commands.Answer(number, nullptr);
+  Send(session->id(), std::move(command), command.id.empty() ? 0 : number, came_at);
+  return true;
+}
+
+bool Router::BeginLocal(Session* session, const Command& command, channel::SteadyTime came_at) {
+  switch (command.kind) {
+    case CommandKind::kAddGroup:
+      return Join(session, command, came_at);
+    case CommandKind::kHistory:
+      return History(session, command, came_at);
+    default:
+      Leave(session, command);
+      return true;
+  }
+}
+
+}  // namespace edge
