@@ -2,41 +2,18 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FakeWorld, outcome, record, settled } from './support/fake_edge.mjs';
+import {
+  FakeWorld,
+  outcome,
+  publications,
+  record,
+  recordAll,
+  settled,
+} from './support/fake_edge.mjs';
 
 const offsets = (messages) => messages.map(({ offset }) => offset);
 const names = (states) => states.map(({ state }) => state);
 const cmds = (frames) => frames.map(({ cmd }) => cmd);
-
-// Publications `first` to `last` of group 123, as a history has them.
-function publications(first, last) {
-  return Array.from({ length: last - first + 1 }, (_, i) => ({
-    offset: first + i,
-    previous_offset: first + i - 1,
-    time_unix_ms: 1,
-    message: `m${first + i}`,
-  }));
-}
-
-// Answers the history that was asked for.
-async function answer(world, fields) {
-  const frame = world.socket.take('history');
-  world.socket.ok(frame, { recovered: true, more: false, publications: [], ...fields });
-  await settled();
-  return frame;
-}
-
-// The events of a subscription, in one list.
-function recordAll(room) {
-  const events = [];
-  const note = (type, what) =>
-    room.addEventListener(type, (event) => events.push(`${type} ${what(event)}`));
-  note('state', ({ state, recovered }) => (recovered === false ? `${state}, not all` : state));
-  note('message', ({ offset }) => offset);
-  note('gap', ({ after, before, reason }) => `${after}-${before} ${reason}`);
-  note('error', ({ code }) => code);
-  return events;
-}
 
 test('a second join of a group asks the server nothing and has its own events', async () => {
   const world = new FakeWorld();
@@ -129,18 +106,50 @@ test('both are told of a loss, a refusal and the end', async () => {
   await assert.rejects(second.history({ last: 1 }), { code: 'not_joined' });
 });
 
-test('one that joins while the group is being joined begins at the head of that', async () => {
+for (const [options, first, gap] of [
+  [{ last: 3 }, 5],
+  [{ since: { epoch: 'k1', offset: 2 } }, 3],
+  [{ since: { epoch: 'k1', offset: 2 } }, 5, { after: 2, before: 5 }],
+]) {
+  const what = `${JSON.stringify(options)}${gap ? ' and loses something' : ''}`;
+  test(`one that joins while a join with ${what} is not answered begins at its head`, async () => {
+    const world = new FakeWorld();
+    world.open();
+    const ofFirst = recordAll(world.client.join('123', options));
+    const second = world.client.join('123');
+    const ofSecond = recordAll(second);
+    assert.equal(second.position, null);
+    world.socket.ok(world.socket.take('add_group'), { offset: 7, recovered: !gap });
+    const third = world.client.join('123');
+    const ofThird = recordAll(third);
+    const range = { epoch: 'k1', ...gap, reason: 'retention' };
+    if (gap) world.socket.deliver({ event: 'gap', group_id: '123', ...range });
+    for (let offset = first; offset <= 8; offset++) world.socket.message(offset);
+    await settled();
+    const all = publications(first, 8).map(({ offset }) => `message ${offset}`);
+    const begin = gap ? ['state joined, not all', 'gap 2-5 retention'] : ['state joined'];
+    assert.deepEqual(ofFirst, [...begin, ...all]);
+    for (const events of [ofSecond, ofThird]) {
+      assert.deepEqual(events, ['state joined', 'message 8']);
+    }
+    assert.deepEqual(await second.joined, { epoch: 'k1', offset: 7 });
+  });
+}
+
+test('one that joins while the connection is lost begins at the head of the next join', async () => {
   const world = new FakeWorld();
-  world.open();
-  const first = world.client.join('123', { last: 3 });
+  world.joined({}, { offset: 5 });
+  world.socket.drop();
   const second = world.client.join('123');
-  const [ofFirst, ofSecond] = [recordAll(first), recordAll(second)];
-  world.socket.ok(world.socket.take('add_group'), { offset: 7 });
-  for (let offset = 5; offset <= 8; offset++) world.socket.message(offset);
+  const events = recordAll(second);
   await settled();
-  const last = ['message 5', 'message 6', 'message 7', 'message 8'];
-  assert.deepEqual(ofFirst, ['state joined', ...last]);
-  assert.deepEqual(ofSecond, ['state joined', 'message 8']);
+  assert.equal(second.position, null);
+  await world.time.advance(15_000);
+  world.open();
+  world.socket.ok(world.socket.take('add_group'), { offset: 7 });
+  for (let offset = 6; offset <= 8; offset++) world.socket.message(offset);
+  assert.deepEqual(events, ['state joined', 'message 8']);
+  assert.deepEqual(await second.joined, { epoch: 'k1', offset: 7 });
 });
 
 for (const [options, asked] of [
@@ -156,7 +165,8 @@ for (const [options, asked] of [
     await settled();
     assert.deepEqual(ofSecond, []);
     assert.deepEqual(second.position, options.since ?? null);
-    const { last, since } = await answer(world, { offset: 5, publications: publications(3, 5) });
+    const held = publications(3, 5);
+    const { last, since } = await world.answerHistory({ offset: 5, publications: held });
     assert.deepEqual({ last, since }, { last: undefined, since: undefined, ...asked });
     assert.deepEqual(ofSecond, ['state joined', 'message 3', 'message 4', 'message 5']);
     assert.deepEqual(second.position, { epoch: 'k1', offset: 5 });
@@ -178,7 +188,7 @@ test('what comes while it is fetched is fetched as well, once and in order', asy
   world.socket.ok(asked, { offset: 5, more: false, publications: publications(4, 5) });
   await settled();
   world.socket.message(8);
-  const { since } = await answer(world, { offset: 8, publications: publications(6, 8) });
+  const { since } = await world.answerHistory({ offset: 8, publications: publications(6, 8) });
   assert.deepEqual(since, { epoch: 'k1', offset: 5 });
   world.socket.message(9);
   const all = [4, 5, 6, 7, 8, 9].map((offset) => `message ${offset}`);
@@ -192,7 +202,7 @@ test('a history that is ahead of what came live is not told twice', async () => 
   const second = world.client.join('123', { last: 2 });
   const ofSecond = recordAll(second);
   await settled();
-  await answer(world, { offset: 7, publications: publications(6, 7) });
+  await world.answerHistory({ offset: 7, publications: publications(6, 7) });
   for (const offset of [6, 7, 8]) world.socket.message(offset);
   assert.deepEqual(ofSecond, ['state joined', 'message 6', 'message 7', 'message 8']);
   assert.deepEqual(ofFirst, ['message 6', 'message 7', 'message 8']);
@@ -203,11 +213,11 @@ test('a long history is fetched page by page, over a lost connection as well', a
   world.joined({}, { offset: 9 });
   const events = recordAll(world.client.join('123', { since: { epoch: 'k1', offset: 0 } }));
   await settled();
-  await answer(world, { offset: 9, more: true, publications: publications(1, 4) });
+  await world.answerHistory({ offset: 9, more: true, publications: publications(1, 4) });
   assert.deepEqual(cmds(world.socket.sent), ['history']);
   await world.reopen();
   world.socket.ok(world.socket.take('add_group'), { offset: 9 });
-  const { since } = await answer(world, { offset: 9, publications: publications(5, 9) });
+  const { since } = await world.answerHistory({ offset: 9, publications: publications(5, 9) });
   assert.deepEqual(since, { epoch: 'k1', offset: 4 });
   const [head, tail] = [
     [1, 2, 3, 4],
@@ -226,7 +236,7 @@ test('a connection that is lost before its first answer does not make it fetch t
   world.socket.take('history');
   await world.reopen();
   world.socket.ok(world.socket.take('add_group'), { offset: 1 });
-  await answer(world, { offset: 1, publications: publications(1, 1) });
+  await world.answerHistory({ offset: 1, publications: publications(1, 1) });
   assert.deepEqual(events, ['state joined', 'message 1']);
   assert.deepEqual(world.socket.sent, []);
 });
@@ -241,13 +251,13 @@ test('what is not held any more is announced to the one that asked for it', asyn
     const second = world.client.join('123', { since });
     const events = recordAll(second);
     await settled();
-    await answer(world, { offset: 9, recovered: false, publications: publications(8, 9) });
+    await world.answerHistory({ offset: 9, recovered: false, publications: publications(8, 9) });
     const gap = `gap ${since.offset}-8 ${reason}`;
     assert.deepEqual(events, ['state joined, not all', gap, 'message 8', 'message 9']);
     assert.deepEqual(ofFirst, []);
     const third = world.client.join('123', { since });
     await settled();
-    await answer(world, { offset: 9, recovered: false });
+    await world.answerHistory({ offset: 9, recovered: false });
     assert.deepEqual(third.position, { epoch: 'k1', offset: 9 }, 'nothing of it is left');
   }
 });
@@ -270,15 +280,30 @@ test('a history that never has what came live ends with a gap, not in a circle',
   const events = recordAll(second);
   await settled();
   world.socket.message(6);
-  await answer(world, { offset: 5, publications: publications(5, 5) });
+  await world.answerHistory({ offset: 5, publications: publications(5, 5) });
   for (let round = 0; round < 3; round++) {
-    await answer(world, { offset: 5 });
+    await world.answerHistory({ offset: 5 });
     await world.time.advance(2000);
   }
   assert.deepEqual(events, ['state joined', 'message 5', 'gap 5-7 hole']);
   assert.deepEqual(world.socket.sent, []);
   world.socket.message(7);
   assert.equal(events.at(-1), 'message 7');
+});
+
+test('a history that is never whole, and brings nothing, ends with a gap', async () => {
+  const world = new FakeWorld();
+  world.joined({}, { offset: 9 });
+  const events = recordAll(world.client.join('123', { since: { epoch: 'k1', offset: 5 } }));
+  await settled();
+  for (let round = 0; round < 3; round++) {
+    await world.answerHistory({ offset: 9, more: true });
+    await world.time.advance(2000);
+  }
+  assert.deepEqual(events, ['state joined', 'gap 5-10 hole']);
+  assert.deepEqual(world.socket.sent, []);
+  world.socket.message(10);
+  assert.equal(events.at(-1), 'message 10');
 });
 
 test('a history that is refused fails the one that needs it, and no other', async () => {
@@ -307,7 +332,7 @@ test('a history that is not answered in time is asked for again', async () => {
   world.client.retryNow();
   world.open();
   world.socket.ok(world.socket.take('add_group'), { offset: 1 });
-  await answer(world, { offset: 1, publications: publications(1, 1) });
+  await world.answerHistory({ offset: 1, publications: publications(1, 1) });
   assert.deepEqual(events, ['error timeout', 'state joined', 'message 1']);
 });
 
@@ -319,7 +344,7 @@ test('many that need a history ask one after the other', async () => {
   await settled();
   for (let i = 0; i < 20; i++) {
     assert.equal(world.socket.sent.length, 1, 'an edge takes 16 of a member at a time');
-    await answer(world, { offset: 1, publications: publications(1, 1) });
+    await world.answerHistory({ offset: 1, publications: publications(1, 1) });
   }
   assert.deepEqual(messages.map(offsets), Array(20).fill([1]));
 });
@@ -335,7 +360,7 @@ test('one that leaves while it fetches hears nothing more, and the next has its 
   second.leave();
   await settled();
   world.socket.ok(asked, { offset: 1, publications: publications(1, 1), more: false });
-  await answer(world, { offset: 1, publications: publications(1, 1) });
+  await world.answerHistory({ offset: 1, publications: publications(1, 1) });
   assert.deepEqual(names(record(second, 'state')), []);
   assert.deepEqual(ofSecond, ['state left']);
   assert.deepEqual(ofThird, ['state joined', 'message 1']);

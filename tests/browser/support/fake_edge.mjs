@@ -191,6 +191,14 @@ export class FakeWorld {
     this.socket.ok(this.socket.take('add_group'), ok);
     return subscription;
   }
+
+  // Takes the history that was asked for, answers it, and returns it.
+  async answerHistory(fields) {
+    const frame = this.socket.take('history');
+    this.socket.ok(frame, { recovered: true, more: false, publications: [], ...fields });
+    await settled();
+    return frame;
+  }
 }
 
 // The events of a type as plain objects, as they come.
@@ -200,6 +208,28 @@ export function record(target, type) {
     events.push(Object.fromEntries(Object.entries(event).filter(([name]) => name !== 'isTrusted')));
   });
   return events;
+}
+
+// The events of a subscription in words, in one list.
+export function recordAll(room) {
+  const events = [];
+  const note = (type, what) =>
+    room.addEventListener(type, (event) => events.push(`${type} ${what(event)}`));
+  note('state', ({ state, recovered }) => (recovered === false ? `${state}, not all` : state));
+  note('message', ({ offset }) => offset);
+  note('gap', ({ after, before, reason }) => `${after}-${before} ${reason}`);
+  note('error', ({ code }) => code);
+  return events;
+}
+
+// Publications `first` to `last` of group 123, as the answer to a history has them.
+export function publications(first, last) {
+  return Array.from({ length: last - first + 1 }, (_, i) => ({
+    offset: first + i,
+    previous_offset: first + i - 1,
+    time_unix_ms: 1,
+    message: `m${first + i}`,
+  }));
 }
 
 // What became of a promise, once it is settled: {value} or {error}.

@@ -8,12 +8,14 @@ import { ChannelError, tell } from './tell.js';
 // position. What comes goes to its subscriptions; the last one that leaves ends it.
 export class Membership {
   state = 'joining'; // joining → joined ⇄ resuming; left, failed: over
-  newest = null; // {epoch, offset} of the newest message that came
+  newest = null; // {epoch, offset} of the newest message that came of this log
+  #head = null; // of the log, as the newest join was told it
   #core;
   #chain;
   #subscriptions = new Set();
   #joinId = null; // of the join that is not answered
   #accepting = false; // since the answer to the join, on this connection
+  #isGapDue = false; // next, of that join
   #timer; // until the join is tried again
   #unanswered = 0; // joins, on this connection
   #repairs = 0; // since a message was accepted last
@@ -32,6 +34,14 @@ export class Membership {
   // Where it begins to be continued; null until that is known.
   get best() {
     return this.#chain.best;
+  }
+
+  // The newest position of the log that is known; null before the first join is answered.
+  get head() {
+    if (this.#isGapDue) return this.#head; // what came so far need not be of this log
+    const { best } = this;
+    const isNewer = best?.epoch === this.#head?.epoch && best?.offset > this.#head?.offset;
+    return isNewer ? best : this.#head;
   }
 
   // Whether the join is sent on this connection, so that what is sent now comes after it.
@@ -92,8 +102,10 @@ export class Membership {
     if (frame.event === 'error') {
       this.#tellError(frame);
     } else if (this.#accepting) {
+      const isOfJoin = this.#isGapDue;
+      this.#isGapDue = false;
       if (frame.event === 'message') this.#received(toPublication(frame));
-      else if (frame.event === 'gap') this.#missed(this.#chain.onGap(frame));
+      else if (frame.event === 'gap') this.#missed(this.#chain.onGap(frame), isOfJoin);
     } // else it is of before the join, which brings it again
   }
 
@@ -128,6 +140,8 @@ export class Membership {
   #joinedNow({ epoch, offset, recovered = true }) {
     this.#accepting = true;
     this.state = 'joined';
+    this.#head = { epoch, offset };
+    this.#isGapDue = !recovered;
     this.#each((subscription) => subscription[onJoined]({ epoch, offset }, recovered));
     this.#core.pump(); // a history may wait for this
   }
@@ -196,7 +210,13 @@ export class Membership {
     this.#tellError({ code: 'hole', message });
   }
 
-  #missed(gap) {
-    if (gap) this.#each((subscription) => subscription[onGap](gap));
+  #missed(gap, isOfJoin = false) {
+    if (!gap) return;
+    const { epoch, before, reason } = gap;
+    const isPutBack = reason === 'position';
+    if (isPutBack || this.newest?.epoch !== epoch) this.newest = null;
+    const isHeadOld = isPutBack || this.#head.epoch !== epoch;
+    if (isHeadOld && !isOfJoin) this.#head = { epoch, offset: before - 1 };
+    this.#each((subscription) => subscription[onGap](gap, isOfJoin));
   }
 }

@@ -15,10 +15,12 @@ export class Subscription extends EventTarget {
   #core;
   #membership;
   #state = 'joining'; // joining → joined ⇄ resuming; left, failed: over
-  // A position: what is not after it was told here, or was not asked for. null: the membership's.
+  // A position: what is not after it was told here, or was not asked for. null: the membership's;
+  // undefined: the head of the join that is not answered yet.
   #own;
   #last; // newest messages to fetch, if there is no position yet
   #isLive;
+  #isNew = false; // it began at the head of the join that counts, so it misses nothing before that
   #isFetching = false;
   #emptyRounds = 0; // of fetching
   #timer; // until the next fetch
@@ -31,8 +33,8 @@ export class Subscription extends EventTarget {
     this.#isLive = isFirst || !(since || last !== undefined);
     this.#last = last;
     if (isFirst) this.#own = null;
-    else if (this.#isLive) this.#own = membership.best ?? undefined; // then it is that of the join
-    else this.#own = since ? { epoch: since.epoch, offset: since.offset } : null;
+    else if (!this.#isLive) this.#own = since ? { epoch: since.epoch, offset: since.offset } : null;
+    else if (membership.state === 'joined') this.#beginAt(membership.head);
     this.group = membership.group;
     this.joined = new Promise((resolve, reject) => {
       this.#settleJoined = { resolve, reject };
@@ -49,9 +51,10 @@ export class Subscription extends EventTarget {
   }
 
   get position() {
-    const { position } = this.#membership;
     const own = this.#own;
+    if (own === undefined) return null;
     if (!this.#isLive) return own ? { ...own } : null;
+    const position = this.#isNew ? this.#membership.head : this.#membership.position;
     const isLater = position && (own?.epoch !== position.epoch || position.offset > own.offset);
     const later = isLater ? position : own;
     return later ? { ...later } : null;
@@ -75,6 +78,7 @@ export class Subscription extends EventTarget {
 
   // The membership is joined, for the first time or again.
   [onJoined](head, recovered) {
+    this.#isNew = false;
     if (this.#state === 'resuming') this.#setState('joined', { recovered, head });
     else if (this.#isLive) this.#joinedNow(head, recovered);
     else this.#begin();
@@ -90,7 +94,12 @@ export class Subscription extends EventTarget {
     this.#tellMessage(publication);
   }
 
-  [onGap](gap) {
+  // isOfJoin: it belongs to the answer to the newest join.
+  [onGap](gap, isOfJoin) {
+    if (gap.reason === 'position') {
+      if (!(isOfJoin && this.#isNew)) this.#putBack(gap);
+      return;
+    }
     if (!this.#isLive || this.#hasTold(gap.epoch, gap.before - 1)) return;
     this.#begin();
     const own = this.#own?.epoch === gap.epoch ? this.#own.offset : 0;
@@ -117,14 +126,31 @@ export class Subscription extends EventTarget {
     return this.#own?.epoch === epoch && offset <= this.#own.offset;
   }
 
+  // The log never gave what was told here. A position that the caller gave and that nothing was
+  // fetched from is judged by the history itself.
+  #putBack({ epoch, before, reason }) {
+    if (this.#isLive) this.#begin();
+    else if (this.#state === 'joining' || this.#own.epoch !== epoch) return;
+    if (this.#own) this.#own = { epoch, offset: before - 1 };
+    this.#tellGap({ epoch, after: 0, before, reason });
+  }
+
+  #beginAt(head) {
+    this.#own = head;
+    this.#isNew = true;
+  }
+
   #begin() {
     if (this.#state !== 'joining' || this.#isFetching) return;
-    if (this.#isLive) this.#joinedNow(this.#membership.best, true);
+    if (this.#isLive) this.#joinedNow(this.#membership.head, true);
     else this.#fetch();
   }
 
   #joinedNow(head, recovered) {
-    if (this.#isLive && this.#own === undefined) this.#own = head;
+    if (this.#own === undefined) {
+      this.#beginAt(head);
+      recovered = true; // nothing that it asks for is missing, whatever others have lost
+    }
     this.#settleJoined.resolve(head);
     this.#setState('joined', { recovered, head });
   }
@@ -150,8 +176,11 @@ export class Subscription extends EventTarget {
     try {
       await this.#membership.inTurn(async () => {
         if (this.#isOver()) return;
-        const from = this.#own ? { since: this.#own } : { last: this.#last };
-        this.#fetched(await this.#core.history(this, this.#membership, from));
+        const own = this.#own;
+        const from = own ? { since: own } : { last: this.#last };
+        const answer = await this.#core.history(this, this.#membership, from);
+        if (this.#own === own) this.#fetched(answer);
+        else this.#fetch(); // the log was put back meanwhile
       });
     } catch (error) {
       if (!this.#isOver()) this.#fetchFailed(error);
@@ -172,8 +201,10 @@ export class Subscription extends EventTarget {
     if (this.#isOver()) return;
     if (this.#state === 'joining') this.#joinedNow({ epoch, offset }, recovered);
     if (!recovered && this.#own) {
-      const reason = this.#own.epoch === epoch ? 'retention' : 'epoch';
-      this.#missedUpTo(epoch, publications[0]?.previousOffset ?? offset, reason);
+      const begin = publications[0]?.previousOffset ?? offset;
+      if (this.#own.epoch !== epoch) this.#missedUpTo(epoch, begin, 'epoch');
+      else if (begin >= this.#own.offset) this.#missedUpTo(epoch, begin, 'retention');
+      else this.#putBack({ epoch, before: begin + 1, reason: 'position' });
     }
     for (const publication of publications) {
       if (this.#isOver()) return;
@@ -207,7 +238,8 @@ export class Subscription extends EventTarget {
     } else {
       // Of an epoch that the membership does not know yet, or the server contradicts itself.
       this.#isLive = true;
-      if (newest.epoch === this.#own.epoch) this.#missedUpTo(newest.epoch, newest.offset, 'hole');
+      const { best } = this.#membership; // it goes on from there
+      if (best.epoch === this.#own.epoch) this.#missedUpTo(best.epoch, best.offset, 'hole');
     }
   }
 }
