@@ -100,6 +100,24 @@ scenario('the page of a reader above does not grow on', { edges: 1 }, async ({ o
   await chat.page.getByText('m2602', { exact: true }).waitFor();
 });
 
+scenario('what waits for a reader above keeps its order', { edges: 1 }, async ({ open }) => {
+  const { chat, edge } = await PlayedEdge.open(open);
+  edge.ok(await edge.take('add_group'), 0);
+  await tellMany(chat, edge, 1, 100);
+  await chat.send('mine');
+  const { key } = await edge.take('send_to_group');
+  await scroll(chat, 'top');
+  await tellMany(chat, edge, 101, 2100);
+  edge.message(2101, { key, message: 'mine' }); // the pending line makes room
+  await tellMany(chat, edge, 2102, 2102);
+  assert.deepEqual(await chat.messages(), range(1, 1998));
+  await scroll(chat, 'end');
+  await chat.page.getByText('m2102', { exact: true }).waitFor();
+  const shown = await chat.messages();
+  assert.deepEqual(shown.slice(-102), [...range(2001, 2100), 'mine', 'm2102']);
+  assert.deepEqual(chat.problems, []);
+});
+
 scenario('what this tab sent is its own after a reload, too', { edges: 1 }, async ({ open }) => {
   const { chat, edge } = await PlayedEdge.open(open);
   const keys = {};

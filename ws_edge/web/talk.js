@@ -75,7 +75,8 @@ export class Talk {
   // Puts a line, new or pending until now, at the end of what is in order.
   place(line, time) {
     this.forget(line);
-    if (this.#following || this.#list.childElementCount < LINES_READ_MAX) {
+    const hasRoom = this.#held.length === 0 && this.#list.childElementCount < LINES_READ_MAX;
+    if (this.#following || hasRoom) {
       this.#insert(line, time);
     } else if (this.#held.push({ line, time }) >= LINES_MAX) {
       this.#held.shift();
