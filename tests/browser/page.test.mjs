@@ -103,6 +103,32 @@ scenario(
   },
 );
 
+for (const [what, gap] of [
+  ['that began anew', { epoch: 'k2', reason: 'epoch', after: 1 }],
+  ['that was put back', { epoch: 'k1', reason: 'position', after: 0 }],
+]) {
+  scenario(`the end of a log ${what} is not where it was`, { edges: 1 }, async ({ open }) => {
+    const { chat, edge } = await PlayedEdge.open(open, { clock: true });
+    edge.ok(await edge.take('add_group'), 0);
+    await chat.connected();
+    await chat.send('mine');
+    await edge.take('send_to_group');
+    await edge.leave();
+    await chat.waitForState('Reconnecting…');
+    await chat.page.clock.runFor(60_000);
+    edge.isAway = false;
+    await chat.page.getByRole('button', { name: 'Connect now' }).click();
+    edge.ok(await edge.take('add_group'), 3);
+    edge.message(1);
+    await chat.waitForMessages(1);
+    const again = chat.page.getByRole('button', { name: 'Send again' });
+    assert.ok(await again.isDisabled(), 'not caught up');
+    edge.tell({ event: 'gap', group_id: '123', before: 1, ...gap });
+    await until('the button', () => again.isEnabled());
+    assert.deepEqual(chat.problems, []);
+  });
+}
+
 scenario('history is not read aloud; leaving asks first', { edges: 1 }, async ({ open }) => {
   const { chat, edge } = await PlayedEdge.open(open);
   const log = chat.page.locator('.log');

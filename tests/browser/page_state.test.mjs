@@ -2,6 +2,7 @@
 // gets through, when the network is gone; and that it works under a path of a proxy.
 
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { ChatPage } from './support/chat_page.mjs';
 import { PlayedEdge } from './support/played_edge.mjs';
 import { PrefixProxy } from './support/prefix_proxy.mjs';
@@ -24,6 +25,25 @@ scenario('that the service is away is told in words', { edges: 1 }, async ({ ope
   assert.equal((await edge.take('send_to_group')).message, 'hello?');
   assert.deepEqual(await chat.notes('info'), [], 'no connection was lost');
   assert.deepEqual(chat.problems, []);
+});
+
+scenario('each reason of a gap is told in words', { edges: 1 }, async ({ open }) => {
+  const { chat, edge } = await PlayedEdge.open(open);
+  edge.ok(await edge.take('add_group'), 0);
+  await chat.connected();
+  const types = fs.readFileSync(new URL('../../ws_edge/web/channel.d.ts', import.meta.url), 'utf8');
+  const reasons = types.match(/^  reason: (.*);$/m)[1].match(/\w+/g);
+  assert.ok(reasons.includes('retention') && reasons.length >= 6, `${reasons}`);
+  for (const [i, reason] of reasons.entries()) {
+    edge.tell({ event: 'gap', group_id: '123', epoch: `k${i + 2}`, after: 0, before: 1, reason });
+  }
+  const notes = await until('the notes', async () => {
+    const all = await chat.notes('error');
+    return all.length === reasons.length && all;
+  });
+  for (const [i, note] of notes.entries()) {
+    assert.match(note, /^Messages may be missing here: \w+ .*\.$/, `for ${reasons[i]}`);
+  }
 });
 
 scenario('a page that is refused for good says why, and stops', { edges: 1 }, async ({ open }) => {

@@ -32,6 +32,7 @@ export const STATE_TEXT = {
 const GAP_TEXT = {
   retention: 'the server does not keep messages that long',
   epoch: 'the server was started again and lost them',
+  position: 'the server went back to an older state, and what it still holds is shown again',
   slow: 'this page could not read them fast enough',
   overload: 'the server had too much to do',
   hole: 'they were lost on the way',
@@ -51,7 +52,7 @@ export class Group {
   // (its position once acknowledged), offer (to send it again, if that waits: {what, change})}
   #own = new Map();
   #historyEnd = null; // what is not newer was there before us, and is no news
-  #head = null; // of the log when it was joined last
+  #head = null; // of the log when it was joined last, or began anew
   #recovered = true;
   #newest; // time of the newest message
   #lostAt = 0; // 0: not lost
@@ -197,6 +198,9 @@ export class Group {
   #missed({ group, epoch, after, before, reason }) {
     this.gaps.push({ group, epoch, after, before, reason });
     if (this.gaps.length > GAPS_MAX) this.gaps.shift();
+    // If the join did not tell of it, it told the end of another log.
+    const isOther = epoch !== this.#head.epoch || (reason === 'position' && this.#recovered);
+    if (isOther) this.#head = { epoch, offset: before - 1 };
     for (const { sent } of this.#own.values()) {
       if (sent && sent.epoch !== epoch) sent.passed = true; // of the epoch that was lost
     }
