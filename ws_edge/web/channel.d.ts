@@ -6,8 +6,7 @@ export interface Position {
   offset: number;
 }
 
-/** One message of a group. */
-export interface Publication<Message = unknown> {
+interface PublicationFields {
   group: string;
   epoch: string;
   offset: number;
@@ -17,11 +16,15 @@ export interface Publication<Message = unknown> {
   time: number;
   /** The key of its sender, if there was one. */
   key?: string;
-  /** The JSON value that was sent. Not there if bytes were published. */
-  message: Message;
-  /** The bytes that were published; then there is no `message`. */
-  data?: Uint8Array;
 }
+
+/** `message` is the JSON value that was sent. If bytes were published, they are `data` instead. */
+type PublicationBody<Message> =
+  | { message: Message; data?: undefined }
+  | { message?: undefined; data: Uint8Array };
+
+/** One message of a group. */
+export type Publication<Message = unknown> = PublicationFields & PublicationBody<Message>;
 
 /** What is sent as bytes, and arrives as `data`: of a view the bytes that it shows. */
 export type Bytes = ArrayBuffer | ArrayBufferView;
@@ -273,10 +276,16 @@ export class ChannelClient extends TypedTarget<ClientEvents> {
    * Until it is answered it is sent again after losses and retryable errors, always with its key,
    * so it is published once. Rejects with a ChannelError.
    *
-   * What JSON would leave out or make null or {} of rejects with a TypeError that says where it is
-   * and what is allowed: Map, Set, BigInt, NaN, functions, instances without fields, bytes inside
-   * of something else, undefined but for a member of an object (that is left out), what contains
-   * itself. What has toJSON is sent as what it returns.
+   * A value that JSON would leave out, or make null or {} of, rejects with a TypeError that says
+   * where it is and what is allowed:
+   *
+   * - Map, Set, BigInt, NaN, functions;
+   * - instances without fields;
+   * - bytes inside of something else;
+   * - undefined, except as a member of an object: that is left out;
+   * - circular values.
+   *
+   * A value that has toJSON is sent as what that returns.
    *
    * Sends to one group keep the order of the calls, also over lost connections. One exception: if
    * the server answers a send with a retryable error while later ones are on their way already,

@@ -45,7 +45,7 @@ const onMessage = ({
   data,
 }: PublicationEvent<Chat>) => {
   console.log(
-    message.text.trim(),
+    message?.text.trim(),
     offset - previousOffset,
     new Date(time),
     key?.length,
@@ -66,7 +66,23 @@ room.addEventListener('gap', ({ reason }) => reason === 'unknown');
 new Subscription();
 const target: EventTarget = room;
 for (const each of [target, channel, channel.join('any')]) each.dispatchEvent(new Event('x'));
-room.addEventListener('message', { handleEvent: ({ message }) => console.log(message.text) });
+room.addEventListener('message', {
+  handleEvent(event) {
+    // @ts-expect-error: bytes may have been published, and then there is none
+    console.log(event.message.text);
+    if (event.data) {
+      const nothing: undefined = event.message;
+      const bytes: Uint8Array = event.data;
+      console.log(nothing, bytes.length);
+    } else {
+      console.log(event.message.text);
+    }
+  },
+});
+// Of what may be anything, such as in the README.
+channel.join('123').addEventListener('message', ({ message, time }) => {
+  console.log(new Date(time), message);
+});
 room.addEventListener('message', null);
 // @ts-expect-error: no such event
 room.removeEventListener('closed', () => {});
