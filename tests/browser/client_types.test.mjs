@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { webcrypto } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -38,6 +39,22 @@ test('Node finds the client as a package', (t) => {
   fs.writeFileSync(path.join(directory, 'program.mjs'), program);
   const names = execFileSync(process.execPath, ['program.mjs'], { cwd: directory });
   assert.equal(String(names).trim(), Object.keys(client).sort().join());
+});
+
+// As in Node 18.
+test('where the platform has no crypto it says what to set, and then works', (t) => {
+  const own = Object.getOwnPropertyDescriptor(globalThis, 'crypto');
+  t.after(() => Object.defineProperty(globalThis, 'crypto', own));
+  delete globalThis.crypto;
+  assert.throws(() => new FakeWorld(), {
+    name: 'TypeError',
+    message: /set globalThis\.crypto to webcrypto of node:crypto/,
+  });
+  globalThis.crypto = webcrypto;
+  const world = new FakeWorld();
+  world.open();
+  world.client.send('123', 'hello');
+  assert.match(world.socket.take('send_to_group').key, /^[0-9a-f]{32}$/);
 });
 
 test('the types name what the module exports', () => {
