@@ -163,6 +163,7 @@ scenario(
     await chat.connected();
     const frozen = system.edge(chat.edge);
     frozen.freeze();
+    await chat.pauseClock();
     await chat.send('anyone?');
     await chat.page.clock.runFor(20_000);
     await chat.connected(); // it asked, and waits for the answer
@@ -177,6 +178,7 @@ scenario(
       async () => (await isMoved()) || (await chat.page.clock.runFor(500)),
       30_000,
     );
+    await chat.page.clock.resume();
     // If the kernel chose the frozen one again and again, the time of the message is over by now.
     const again = chat.page.getByRole('button', { name: 'Send again' });
     if (await again.isVisible()) await again.click();
@@ -203,11 +205,13 @@ scenario(
     const again = chat.page.getByRole('button', { name: 'Send again' });
     const sendUnconfirmed = async (text) => {
       edge.freeze();
+      await chat.pauseClock();
       await chat.send(text);
       await chat.page.locator('.message.pending').waitFor();
       await chat.page.clock.runFor(59_000);
       assert.equal(await chat.page.getByText('Not confirmed').count(), 0, 'it is given some time');
       await chat.page.clock.runFor(1_000);
+      await chat.page.clock.resume();
       await chat.page.getByText('Not confirmed, it may have arrived.').waitFor();
       assert.ok(await again.isDisabled(), 'it may be in the log, and that is not seen yet');
     };

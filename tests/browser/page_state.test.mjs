@@ -72,15 +72,23 @@ scenario('a page that never gets through says so', { edges: 1 }, async ({ open }
 
 scenario('a network that is gone is told at once', { edges: 1 }, async ({ open }) => {
   const chat = await open();
-  await chat.page.clock.install(); // stands still: no ping and no answer is waited for
+  await chat.page.clock.install();
   await chat.join('123');
   await chat.connected();
+  // Its clock goes 15 s at most, so that no ping is due: 5 s, and 10 ms with each look.
+  await chat.pauseClock();
+  const state = chat.page.locator('#chatState');
+  const soon = (text) =>
+    until(text, async () => {
+      await chat.page.clock.runFor(10);
+      return (await state.textContent()) === text;
+    });
   await chat.context.setOffline(true);
-  await chat.waitForState('Reconnecting…');
+  await soon('Reconnecting…');
   await chat.send('from the tunnel');
   await chat.context.setOffline(false);
+  await soon('Connected');
   assert.deepEqual(await chat.waitForMessages(1), ['from the tunnel']);
-  await chat.connected();
 });
 
 scenario(

@@ -67,6 +67,12 @@ export class ChatPage {
     return this.handshakes.at(-1);
   }
 
+  // Stops the page's clock, which was installed (that alone lets it run on), 5 s from now: it goes
+  // only as runFor moves it. Nothing is rendered meanwhile, for that takes a timer.
+  async pauseClock() {
+    await this.page.clock.pauseAt(await this.page.evaluate(() => Date.now() + 5000));
+  }
+
   async join(ids) {
     await this.page.getByLabel('Group to join').fill(ids);
     await this.page.getByRole('button', { name: 'Join', exact: true }).click();
