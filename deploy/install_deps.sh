@@ -17,8 +17,8 @@ readonly NODE_MAJOR_MIN=18 # Debian 12's own, and what the browser tests are wri
 # Other versions of clang-format write the same code in other ways, so it is this one everywhere:
 # Debian 12's own, elsewhere that of PyPI.
 readonly CLANG_FORMAT=clang-format==14.0.6
-# Debian has no grpcurl, a Caddy that closes WebSockets when it is reloaded, and Debian 12 a nats-server whose
-# replicas may differ after the death of a machine.
+# Debian has no grpcurl. Its Caddy closes WebSockets when it is reloaded. The replicas of Debian 12's nats-server may
+# differ after the death of a machine.
 readonly GO_TOOLS=(github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
   github.com/nats-io/nats-server/v2@v2.10.29
   github.com/caddyserver/caddy/v2/cmd/caddy@v2.10.2)
@@ -114,20 +114,21 @@ has_clang_format() {
   command -v clang-format-14 >/dev/null || [[ -x $TOOLS_DIR/clang-format-14 ]]
 }
 
+# Without it the test of the format is skipped and says why.
 install_clang_format() {
   local python=$TOOLS_DIR/python
   ! has_clang_format || return 0
   printf 'Installing %s with pip\n' "$CLANG_FORMAT"
   python3 -m venv "$python" && "$python/bin/pip" install --quiet "$CLANG_FORMAT" &&
     ln -sf python/bin/clang-format "$TOOLS_DIR/clang-format-14" ||
-    die 69 "pip could not install $CLANG_FORMAT (it needs https://pypi.org)"
+    printf 'install_deps.sh: pip could not install %s (it needs https://pypi.org)\n' "$CLANG_FORMAT" >&2
 }
 
-# Where there is no Go, or no network for it, the tests that need these say so.
+# Without Go, or a network for it, the tests that need these are skipped and say why.
 install_go_tools() {
   local tool name file version
   if ! command -v go >/dev/null; then
-    printf 'No Go here: grpcurl, Caddy and a newer nats-server are not installed.\n'
+    printf 'No Go here (1.21 or later): grpcurl, Caddy and a newer nats-server are not installed.\n'
     return
   fi
   for tool in "${GO_TOOLS[@]}"; do

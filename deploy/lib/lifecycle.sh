@@ -223,8 +223,11 @@ cmd_stop() {
 
 # The settings of the last start hold unless they are given again.
 cmd_restart() {
+  local keep=("${given[@]}")
+  # One of these replaces the other.
+  [[ " ${given[*]}" != *' nats_url'* ]] || keep+=(nats_url nats_url_file)
   if find_run_dir; then
-    load_config "${given[@]}"
+    load_config "${keep[@]}"
     check_settings
     check_programs # better to know before the stop
     # What had to be killed is gone too: that is said, and no reason not to start.

@@ -48,9 +48,10 @@ everything_is_installed() {
 }
 # As for a package: the files are below DESTDIR, and name the place where they will be.
 destdir_is_respected() {
-  DESTDIR=$scratch/dest run cmake --install "$build" --prefix /opt/channel && exits 0 &&
-    everything_is_there "$scratch/dest/opt/channel" &&
-    units_name_what_is_installed "$scratch/dest/opt/channel" /opt/channel && ! [[ -e /opt/channel/bin/ws_edge ]]
+  local place=/opt/${scratch##*/} # a name that no machine has
+  DESTDIR=$scratch/dest run cmake --install "$build" --prefix "$place" && exits 0 &&
+    everything_is_there "$scratch/dest$place" &&
+    units_name_what_is_installed "$scratch/dest$place" "$place" && ! [[ -e $place ]]
 }
 
 runs_from() { [[ $(readlink "/proc/$(pid_of "$1")/exe") == "$2" ]]; }

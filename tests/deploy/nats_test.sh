@@ -179,7 +179,9 @@ url_file_is_used() {
   rm -f -- "$file"
   ctl start -d --nats_url_file "$file" && exits 78 && says "nats_url_file=$file: cannot be read" || return 1
   (umask 077 && printf 'nats://channel:s3cret%%2Fword@127.0.0.1:%s\n' "$spare_port" >"$file")
-  ctl start -d --nats_url_file "$file" && exits 0 && ctl stop && exits 0 || return 1
+  ctl start -d --nats_url_file "$file" && exits 0 &&
+    ctl restart -d --nats_url "$(<"$file")" && exits 0 && # one replaces the other
+    ctl restart -d --nats_url_file "$file" && exits 0 && ctl stop && exits 0 || return 1
   printf 'nats://channel:another-secret@127.0.0.1:%s\n' "$spare_port" >"$file"
   ctl start -d --ready_time 3 --nats_url_file "$file" && exits 69 && says 'does not let this user in' &&
     ! says another-secret && ! grep -rq another-secret "$run_dir" && stopped_clean

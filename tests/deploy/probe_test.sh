@@ -40,7 +40,7 @@ subscribe_prints_each_event() {
 
 is_bad_usage() { probe "$@" && exits 64 && one_line && says '^channel_probe: .*--help\)$'; }
 bad_usage_is_refused() {
-  is_bad_usage fly && is_bad_usage publish --message=x && is_bad_usage publish --group=1,2 --message=x &&
+  is_bad_usage fly && is_bad_usage publish --message=x && is_bad_usage publish --group=1 && is_bad_usage publish --group=1,2 --message=x &&
     is_bad_usage subscribe && is_bad_usage publish --group=1 --count=2 && is_bad_usage --group=1 &&
     is_bad_usage publish --group=1 --grpc=here && is_bad_usage subscribe --group=1 --timeout=0s &&
     probe --help && exits 0 && says 'channel_probe publish --group' && says '^  --message=' &&

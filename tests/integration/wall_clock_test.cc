@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <vector>
 
 #include "tests/integration/service_test.h"
 
@@ -15,10 +16,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Debian's package faketime; the folder before it names the machine's architecture.
+// In Debian the folder before it names the machine's architecture.
 std::string FindLibrary() {
+  std::vector<fs::path> folders = {"/usr/lib64", "/usr/lib", "/usr/local/lib"};
   for (const fs::directory_entry& folder : fs::directory_iterator("/usr/lib")) {
-    const fs::path library = folder.path() / "faketime/libfaketimeMT.so.1";
+    folders.push_back(folder.path());
+  }
+  for (const fs::path& folder : folders) {
+    const fs::path library = folder / "faketime/libfaketimeMT.so.1";
     std::error_code ignored;
     if (fs::exists(library, ignored)) return library;
   }

@@ -22,7 +22,8 @@ check() {
   stamp=$cache/$( (cat "$file" && printf '%s' "$common $file") | sha256sum | cut -d' ' -f1)
   [[ -e $stamp ]] && return 0
   # GCC's flags are not all known to clang.
-  "$tidy" -p "$build" --quiet --extra-arg=-Wno-unknown-warning-option "$file" 2>/dev/null && touch "$stamp"
+  "$tidy" -p "$build" --quiet --extra-arg=-Wno-unknown-warning-option "$file" 2>"$stamp.err" && mv "$stamp.err" "$stamp" && return
+  cat "$stamp.err" && return 1
 }
 export -f check
 export tidy build cache common

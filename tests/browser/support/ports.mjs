@@ -17,11 +17,12 @@ async function isFree(port) {
   }
 }
 
-// Below 32768, where the kernel takes no ports for outgoing connections.
+// Below those that the kernel takes for outgoing connections, and those of the other tests, which may run at the same
+// time: tests/support/reserved_port.cc and tests/deploy/support.sh.
 export async function freePort() {
   for (let i = 0; i < 100; i++) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const port = 10_000 + Math.floor(Math.random() * 2_000);
     if (await isFree(port)) return port;
   }
-  throw new Error('found no free port between 20000 and 32000');
+  throw new Error('found no free port between 10000 and 12000');
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,7 +25,7 @@ ABSL_FLAG(std::string, ws, "127.0.0.1:1234", "prove: HOST:PORT of the edges");
 ABSL_FLAG(uint32_t, clients, 2, "prove: how many clients, each on another edge, 1 to 32");
 ABSL_FLAG(std::vector<std::string>, group, {},
           "publish: the group; subscribe: the groups, with commas");
-ABSL_FLAG(std::string, message, "", "publish: the text");
+ABSL_FLAG(std::optional<std::string>, message, std::nullopt, "publish: the text");
 ABSL_FLAG(bool, json, false, "publish: the text is JSON, and members with envelopes get its value");
 ABSL_FLAG(std::string, key, "", "publish: idempotency key; the same one publishes once");
 ABSL_FLAG(uint32_t, last, 0, "subscribe: so many of the newest publications first");
@@ -113,9 +114,11 @@ int RunPublish() {
   RefuseFlags("publish", {"ws", "clients", "last", "count"});
   const std::vector<std::string> groups = absl::GetFlag(FLAGS_group);
   if (groups.size() != 1) Refuse("publish needs one --group");
+  const std::optional<std::string> message = absl::GetFlag(FLAGS_message);
+  if (!message.has_value()) Refuse("publish needs --message (--message= for an empty one)");
   v1::PublishRequest request;
   request.set_group_id(groups.front());
-  request.set_message(absl::GetFlag(FLAGS_message));
+  request.set_message(*message);
   request.set_json(absl::GetFlag(FLAGS_json));
   request.set_key(absl::GetFlag(FLAGS_key));
   const std::string address = absl::GetFlag(FLAGS_grpc);
