@@ -15,20 +15,33 @@ constexpr size_t kAnsweredKeptMax = 32;
 
 void GroupCommands::Push(Entry entry) {
   if (!entry.send) ++local_count_;
-  if (entry.answer != nullptr) held_bytes_ += entry.answer->size();
+  if (entry.answer != nullptr) bytes_.held += entry.answer->size();
+  if (entry.command != nullptr) bytes_.waiting += entry.command->bytes();
   entries_.push_back(std::move(entry));
-  SkipBegun();
-}
-
-void GroupCommands::SkipBegun() {
   while (waiting_ < entries_.size() && entries_[waiting_].begun()) ++waiting_;
 }
 
-Command GroupCommands::BeginFirstWaiting() {
-  Command command = std::move(*entries_[waiting_].command);
-  entries_[waiting_].command = nullptr;
-  SkipBegun();
+Command GroupCommands::Take(Entry& entry) {
+  Command command = std::move(*entry.command);
+  entry.command = nullptr;
+  bytes_.waiting -= command.bytes();
+  while (waiting_ < entries_.size() && entries_[waiting_].begun()) ++waiting_;
   return command;
+}
+
+Command GroupCommands::BeginFirstWaiting() { return Take(entries_[waiting_]); }
+
+std::optional<Command> GroupCommands::TakeOverdueSend(channel::SteadyTime oldest,
+                                                      uint64_t* number) {
+  for (size_t i = waiting_; i < entries_.size(); ++i) {
+    Entry& entry = entries_[i];
+    if (entry.begun()) continue;
+    if (entry.came_at >= oldest) break;
+    if (!entry.send) continue;
+    *number = entry.number;
+    return Take(entry);
+  }
+  return std::nullopt;
 }
 
 void GroupCommands::Answer(uint64_t number, FramePtr answer) {
@@ -42,14 +55,14 @@ void GroupCommands::Answer(uint64_t number, FramePtr answer) {
   if (entry == entries_.end() || (number != 0 && entry->number != number)) return;
   CHANNEL_CHECK(!entry->answered);
   entry->answered = true;
-  if (answer != nullptr) held_bytes_ += answer->size();
+  if (answer != nullptr) bytes_.held += answer->size();
   entry->answer = std::move(answer);
 }
 
 FramePtr GroupCommands::PopAnswered() {
   Entry& entry = entries_[first_];
   FramePtr answer = std::move(entry.answer);
-  if (answer != nullptr) held_bytes_ -= answer->size();
+  if (answer != nullptr) bytes_.held -= answer->size();
   if (!entry.send) --local_count_;
   ++first_;
   waiting_ = std::max(waiting_, first_);
@@ -70,7 +83,7 @@ GroupCommands* CommandOrder::Find(std::string_view group_id) {
 GroupCommands& CommandOrder::FindOrAdd(std::string_view group_id) {
   if (GroupCommands* const found = Find(group_id)) return *found;
   if (table_ == nullptr) table_ = std::make_unique<Table>();
-  auto added = std::make_unique<GroupCommands>(held_bytes_);
+  auto added = std::make_unique<GroupCommands>(bytes_);
   return *table_->emplace(std::string(group_id), std::move(added)).first->second;
 }
 
@@ -88,8 +101,17 @@ std::vector<Command> CommandOrder::TakeWaiting() {
     while (commands->has_waiting()) taken.push_back(commands->BeginFirstWaiting());
   }
   table_ = nullptr;
-  held_bytes_ = 0;
+  bytes_ = {};
   return taken;
+}
+
+std::vector<std::string> CommandOrder::GroupsThatWait() const {
+  std::vector<std::string> groups;
+  if (table_ == nullptr) return groups;
+  for (const auto& [group_id, commands] : *table_) {
+    if (commands->has_waiting()) groups.push_back(group_id);
+  }
+  return groups;
 }
 
 }  // namespace edge

@@ -6,12 +6,14 @@
 // with it; so each finds what the commands before it have made, and publications that are delivered
 // never wait for an answer. Owned by its session, filled by the router; loop thread only. The
 // router bounds it: kWaitingRequestsMax joins, leaves and histories of a group; the commands that
-// wait, with all others, by publish_queue_bytes_max; the answers that are held, of all groups, by
-// session_queue_bytes_max.
+// wait by half of session_queue_bytes_max, and the sends among them, of all sessions, by
+// publish_queue_bytes_max and publish_timeout; the answers that are held, with the session's queue,
+// by session_queue_bytes_max.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,7 +26,13 @@
 
 namespace edge {
 
-// Those of one group.
+// What the commands of a session take, of all groups.
+struct CommandBytes {
+  size_t waiting = 0;  // commands that have not begun
+  size_t held = 0;     // answers whose turn has not come
+};
+
+// The commands of one group.
 class GroupCommands {
  public:
   struct Entry {
@@ -37,8 +45,8 @@ class GroupCommands {
     bool begun() const { return command == nullptr; }
   };
 
-  // `held_bytes`: of all groups of the session, outlives this.
-  explicit GroupCommands(size_t& held_bytes) : held_bytes_(held_bytes) {}
+  // `bytes`: of the whole session, outlives this.
+  explicit GroupCommands(CommandBytes& bytes) : bytes_(bytes) {}
 
   bool empty() const { return first_ == entries_.size(); }
   Entry& front() { return entries_[first_]; }
@@ -49,23 +57,25 @@ class GroupCommands {
   Entry& first_waiting() { return entries_[waiting_]; }
   bool front_waits() const { return waiting_ == first_ && has_waiting(); }
 
-  // Of entries that have not begun, only the last may be answered already.
   void Push(Entry entry);
   // Takes the command of the first that waits: it begins.
   Command BeginFirstWaiting();
+  // Takes the oldest send that has not begun and came before `oldest`; the caller answers entry
+  // `*number`.
+  std::optional<Command> TakeOverdueSend(channel::SteadyTime oldest, uint64_t* number);
   // The answer to entry `number`; 0: to the first one. Of an entry that was dropped: nothing.
   void Answer(uint64_t number, FramePtr answer);
   // The first is answered: drops it and gives its answer, which may be null.
   FramePtr PopAnswered();
 
  private:
-  void SkipBegun();
+  Command Take(Entry& entry);
 
   std::vector<Entry> entries_;  // from first_ on
   size_t first_ = 0;
   size_t waiting_ = 0;
   size_t local_count_ = 0;
-  size_t& held_bytes_;
+  CommandBytes& bytes_;
 };
 
 class CommandOrder {
@@ -76,14 +86,15 @@ class CommandOrder {
   void Forget(std::string_view group_id);
   // Empties it; gives the commands that have not begun, of each group in order.
   std::vector<Command> TakeWaiting();
-  // Of the answers whose turn has not come.
-  size_t held_bytes() const { return held_bytes_; }
+  const CommandBytes& bytes() const { return bytes_; }
+  // The groups that have commands which have not begun.
+  std::vector<std::string> GroupsThatWait() const;
 
  private:
   using Table = absl::flat_hash_map<std::string, std::unique_ptr<GroupCommands>,
                                     channel::StringHash, channel::StringEq>;
   std::unique_ptr<Table> table_;  // null when it is empty: most sessions send seldom
-  size_t held_bytes_ = 0;
+  CommandBytes bytes_;
 };
 
 }  // namespace edge

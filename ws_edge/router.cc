@@ -98,16 +98,16 @@ bool Router::Join(Session* session, const Command& command, channel::SteadyTime 
   auto& memberships = session->memberships();
   Group* group = Find(command.group_id);
   if (group == nullptr || FindMembership(session, group) == memberships.size()) {
-    if (memberships.size() < limits_.groups_per_connection_max) {
-      group = FindOrAdd(command.group_id);
-    } else {
-      group = nullptr;
+    std::string why;
+    if (memberships.size() >= limits_.groups_per_connection_max) {
+      why = fmt::format("this connection is in {} groups; more are not allowed here",
+                        memberships.size());
+    } else if (group = FindOrAdd(command.group_id); group == nullptr) {
+      why = fmt::format("clients of this edge are in {} groups; more are not allowed here",
+                        kGroupsMax);
     }
-    if (group == nullptr) {
-      session->SendError(ErrorCode::kLimitExceeded,
-                         fmt::format("this connection is in {} groups; more are not allowed here",
-                                     memberships.size()),
-                         command.id, command.group_id);
+    if (!why.empty()) {
+      session->SendError(ErrorCode::kLimitExceeded, why, command.id, command.group_id);
       return true;
     }
     memberships.push_back({group, group->AddMember(session)});
@@ -148,8 +148,8 @@ void Router::Leave(Session* session, const Command& command) {
 void Router::LeaveAll(Session* session) {
   while (!session->memberships().empty()) RemoveMember(session, session->memberships().size() - 1);
   for (Command& command : session->commands().TakeWaiting()) {
-    waiting_bytes_ -= command.bytes();
     if (command.kind != CommandKind::kSendToGroup) continue;
+    waiting_bytes_ -= command.bytes();
     command.id.clear();
     Send(session->id(), std::move(command), 0, clock_.Now());
   }
@@ -283,6 +283,7 @@ void Router::OnPublishAnswer(const channel::PublishAnswer& answer) {
 
 void Router::OnTick() {
   RefuseOverdueSends();
+  RefuseOverdueCommands();
   const std::vector<Group*> groups(groups_with_requests_.begin(), groups_with_requests_.end());
   groups_with_requests_.clear();
   for (Group* group : groups) {

@@ -5,7 +5,7 @@
 // later send": what is sent to a group whose subscription is not confirmed yet waits for the
 // confirmation, in order. Sessions with envelopes are answered in the order of their commands of a
 // group (command_order.h). Bounds: groups_per_connection_max, kGroupsMax; the groups' recent
-// publications recent_bytes_max; sends that wait for a join, and commands that wait for others,
+// publications recent_bytes_max; sends that wait, for a join or for commands before them,
 // publish_queue_bytes_max and publish_timeout, then the sender is told `unavailable` (the same
 // bounds hold once more upstream).
 #pragma once
@@ -86,7 +86,9 @@ class Router {
 
   // The order of answers (router_order.cc).
   void Defer(Session* session, GroupCommands& commands, Command command);
+  // Answers that are held and frames that wait are bounded together.
   void CloseIfSlow(Session* session);
+  void RefuseOverdueCommands();
   void GoOn();
   void GoOn(Session* session, const std::string& group_id);
   bool BeginWaiting(Session* session, GroupCommands& commands);
@@ -113,7 +115,8 @@ class Router {
   absl::flat_hash_map<std::string_view, std::unique_ptr<Group>> group_by_id_;
   absl::flat_hash_set<Group*> groups_with_requests_;
   absl::flat_hash_map<Group*, std::deque<WaitingSend>> waiting_sends_;
-  size_t waiting_bytes_ = 0;
+  absl::flat_hash_set<uint64_t> sessions_that_wait_;  // ids; some wait no longer
+  size_t waiting_bytes_ = 0;                          // of all sends that wait
   uint64_t last_token_ = 0;
   uint64_t last_number_ = 0;  // of a GroupCommands::Entry
   bool going_on_ = false;

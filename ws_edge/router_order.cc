@@ -7,8 +7,14 @@
 #include "ws_edge/session.h"
 
 namespace edge {
+namespace {
 
-// Too many, or too much: the answer says so, in its turn.
+constexpr std::string_view kNotBegun =
+    "what this connection asked of the group before was not answered in time";
+
+}  // namespace
+
+// The command waits. If it may not, its answer says why, in its turn.
 void Router::Defer(Session* session, GroupCommands& commands, Command command) {
   GroupCommands::Entry entry{.number = ++last_number_,
                              .send = command.kind == CommandKind::kSendToGroup,
@@ -17,25 +23,51 @@ void Router::Defer(Session* session, GroupCommands& commands, Command command) {
     entry.answered = true;
     entry.answer = session->MakeError(code, why, command.id, command.group_id);
   };
-  if (!entry.send && commands.local_count() >= kWaitingRequestsMax) {
+  const size_t bytes = command.bytes();
+  const size_t waiting = session->commands().bytes().waiting;
+  const bool fits = waiting == 0 || waiting + bytes <= limits_.session_queue_bytes_max / 2;
+  if (entry.send && (!fits || waiting_bytes_ + bytes > limits_.publish_queue_bytes_max)) {
+    metrics_.publications_refused.Increment();
+    refuse(ErrorCode::kUnavailable, kQueueFull);
+  } else if (!entry.send && commands.local_count() >= kWaitingRequestsMax) {
     refuse(ErrorCode::kLimitExceeded,
            fmt::format("{} commands of this group wait already", kWaitingRequestsMax));
-  } else if (waiting_bytes_ + command.bytes() > limits_.publish_queue_bytes_max) {
-    // A join that is `unavailable` would be a leave.
-    if (entry.send) metrics_.publications_refused.Increment();
-    refuse(entry.send ? ErrorCode::kUnavailable : ErrorCode::kLimitExceeded, kQueueFull);
+  } else if (!fits) {
+    refuse(ErrorCode::kLimitExceeded,
+           fmt::format("{} bytes of commands of this connection wait already", waiting));
   } else {
-    waiting_bytes_ += command.bytes();
+    if (entry.send) waiting_bytes_ += bytes;
     entry.command = std::make_unique<Command>(std::move(command));
+    sessions_that_wait_.insert(session->id());
   }
   commands.Push(std::move(entry));
   CloseIfSlow(session);
 }
 
-// The answers that are held and the frames that wait are one client's.
 void Router::CloseIfSlow(Session* session) {
-  const size_t bytes = session->commands().held_bytes() + session->queued_bytes();
+  const size_t bytes = session->commands().bytes().held + session->queued_bytes();
   if (bytes > limits_.session_queue_bytes_max) session->CloseAsSlow();
+}
+
+// A join and a history that are overdue are refused when they begin, see Group::OnTick.
+void Router::RefuseOverdueCommands() {
+  const channel::SteadyTime oldest = clock_.Now() - limits_.publish_timeout;
+  const std::vector<uint64_t> ids(sessions_that_wait_.begin(), sessions_that_wait_.end());
+  for (const uint64_t id : ids) {
+    Session* const session = find_session_(id);
+    if (session == nullptr || session->commands().bytes().waiting == 0) {
+      sessions_that_wait_.erase(id);
+      continue;
+    }
+    for (const std::string& group_id : session->commands().GroupsThatWait()) {
+      GroupCommands& commands = *session->commands().Find(group_id);
+      uint64_t number = 0;
+      while (const auto command = commands.TakeOverdueSend(oldest, &number)) {
+        waiting_bytes_ -= command->bytes();
+        Refuse({id, command->id, group_id, number}, ErrorCode::kUnavailable, kNotBegun);
+      }
+    }
+  }
 }
 
 // Last in each call from outside: what begins here may take groups with it.
@@ -78,17 +110,11 @@ bool Router::BeginWaiting(Session* session, GroupCommands& commands) {
   const uint64_t number = entry.number;
   const channel::SteadyTime came_at = entry.came_at;
   Command command = commands.BeginFirstWaiting();
-  waiting_bytes_ -= command.bytes();
   if (!send) {
     if (BeginLocal(session, command, came_at)) commands.Answer(number, nullptr);
     return true;
   }
-  const bool overdue = came_at + limits_.publish_timeout < clock_.Now();
-  if (overdue) {
-    Refuse({session->id(), command.id, command.group_id, number}, ErrorCode::kUnavailable,
-           "what this connection asked of the group before was not answered in time");
-    return true;
-  }
+  waiting_bytes_ -= command.bytes();
   if (command.id.empty()) commands.Answer(number, nullptr);
   Send(session->id(), std::move(command), command.id.empty() ? 0 : number, came_at);
   return true;

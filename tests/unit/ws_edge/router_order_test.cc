@@ -156,6 +156,37 @@ TEST_F(RouterOrderTest, WhatWaitsIsBoundedInBytes) {
                              "error 4 unavailable"}));
 }
 
+TEST_F(RouterOrderTest, WhatOneClientMayLetWaitIsBounded) {
+  limits_.session_queue_bytes_max = 6'000;
+  Join();   // 1
+  Leave();  // 2: from here on all waits
+  for (int i = 0; i < 4; ++i) Do("send_to_group", R"(,"message":")" + std::string(900, 'x') + '"');
+  Do("history", R"(,"last":1)");  // 7: small enough
+  Confirm("g", 10);
+  AnswerSend(0, 11);
+  AnswerSend(1, 12);
+  EXPECT_EQ(Told(),
+            (Strings{"ok 1 offset=10 recovered=true", "ok 2", "ok 3 offset=11", "ok 4 offset=12",
+                     "error 5 unavailable", "error 6 unavailable", "error 7 not_joined"}));
+}
+
+TEST_F(RouterOrderTest, ASendBehindAHistoryThatWaitsForItsReaderIsRefusedInTime) {
+  Join();  // 1
+  Confirm("g", 10);
+  const FramePtr frame = Frame::Encode(Opcode::kText, std::string(10'000, 'x'));
+  while (sessions_[0]->queued_bytes() < limits_.session_queue_bytes_max * 3 / 4) {
+    sessions_[0]->Deliver(frame);
+    Settle();
+  }
+  LookBack();  // 2
+  LookBack();  // 3
+  Send();      // 4
+  Tick(limits_.publish_timeout);
+  EXPECT_EQ(metrics_.publications_refused.Value(), 0);
+  Tick(std::chrono::milliseconds(1));
+  EXPECT_EQ(metrics_.publications_refused.Value(), 1);
+}
+
 TEST_F(RouterOrderTest, AnswersThatAreHeldAreBoundedInBytes) {
   limits_.session_queue_bytes_max = 2'000;
   Join();
