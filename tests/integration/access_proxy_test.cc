@@ -99,6 +99,20 @@ TEST_F(ProxyProtocol, TheProxysOwnChecksAreServed) {
   }
 }
 
+// A proxy that passes bytes on removes no headers: they are the client's own.
+TEST_F(ProxyProtocol, AClientThatTheProxyDoesNotTellCannotNameItself) {
+  for (const std::string& header : {Local2(), std::string("PROXY UNKNOWN\r\n")}) {
+    ConnectOptions options = Behind(header);
+    options.headers = {{"X-Forwarded-For", "203.0.113.9"}};
+    WebSocketClient client(Port(), options);
+    client.ExpectSilence();
+    const std::string lines =
+        support::HttpGet(deployment_->edge(1).admin_port, "/connections").body;
+    EXPECT_NE(lines.find(" 127.0.0.1:"), std::string::npos) << lines;
+    EXPECT_EQ(lines.find("203.0.113.9"), std::string::npos) << lines;
+  }
+}
+
 TEST_F(ProxyProtocol, TheHeaderMayComeInPieces) {
   for (const std::string& header :
        {Local2(), std::string("PROXY TCP4 203.0.113.7 10.0.0.1 4711 443\r\n")}) {

@@ -10,15 +10,15 @@ namespace edge {
 using boost::asio::ip::tcp;
 
 absl::StatusOr<RequestSource> FindSource(const AccessRules& rules, const HttpRequest& request,
-                                         const tcp::endpoint& peer, bool by_proxy_protocol,
-                                         const HostPort& host) {
+                                         const Peer& peer, const HostPort& host) {
   const ForwardedHeaders headers{
       JoinedHeader(request, "Forwarded"), JoinedHeader(request, "X-Forwarded-For"),
       JoinedHeader(request, "X-Forwarded-Host"), JoinedHeader(request, "X-Forwarded-Proto")};
-  RequestSource source{peer, {}, by_proxy_protocol || headers.any()};
+  RequestSource source{peer.endpoint, {}, peer.by_proxy_protocol || headers.any()};
   std::string scheme = "http";
   HostPort address = host;
-  if (headers.any() && rules.trusted_proxies.Contain(peer.address())) {
+  const bool believed = !peer.hidden && rules.trusted_proxies.Contain(peer.endpoint.address());
+  if (headers.any() && believed) {
     const auto forwarded = ReadForwarded(headers, rules.trusted_proxies);
     if (!forwarded.ok()) return forwarded.status();
     if (forwarded->client) source.client = {*forwarded->client, forwarded->client_port};

@@ -21,6 +21,13 @@ struct AccessRules {
   ServerNames server_names;
 };
 
+// The other end of a connection, as far as it is known before the request is read.
+struct Peer {
+  boost::asio::ip::tcp::endpoint endpoint;  // or the client's that the PROXY protocol told
+  bool by_proxy_protocol = false;
+  bool hidden = false;  // the PROXY protocol told no client: `endpoint` is the proxy's
+};
+
 // Where a request came from and whom it was sent to, as far as trusted proxies tell.
 struct RequestSource {
   boost::asio::ip::tcp::endpoint client;  // port 0: not known
@@ -28,12 +35,11 @@ struct RequestSource {
   bool through_proxy = false;             // somebody in between added something
 };
 
-// `peer` is the other end of the connection, or the client that the PROXY protocol told
-// (`by_proxy_protocol`); `host` is what the request was sent to. INVALID_ARGUMENT says what is
-// wrong in the headers of a trusted proxy.
+// `host` is what the request was sent to. Forwarded headers are believed if the peer is a trusted
+// proxy; not those of a hidden peer, as a proxy that passes bytes on removes no headers.
+// INVALID_ARGUMENT says what is wrong in them.
 absl::StatusOr<RequestSource> FindSource(const AccessRules& rules, const HttpRequest& request,
-                                         const boost::asio::ip::tcp::endpoint& peer,
-                                         bool by_proxy_protocol, const HostPort& host);
+                                         const Peer& peer, const HostPort& host);
 
 // May WebSockets be opened under the name that the request was sent to?
 //

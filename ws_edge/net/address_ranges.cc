@@ -51,7 +51,15 @@ absl::StatusOr<AddressRanges> AddressRanges::Parse(std::string_view flag,
           flag, entry));
     }
     const ip::address first = Unmapped(address);
-    if (first.is_v4() != address.is_v4()) bits = bits >= 96 ? bits - 96 : 0;
+    if (first.is_v4() != address.is_v4()) {
+      constexpr unsigned kMappedBits = 96;  // ::ffff:0:0/96 are the addresses of IPv4
+      if (bits < kMappedBits) {
+        return absl::InvalidArgumentError(
+            fmt::format("{}: '{}' holds all addresses of IPv4; write {}/BITS for one of its ranges",
+                        flag, entry, first.to_string()));
+      }
+      bits -= kMappedBits;
+    }
     ranges.ranges_.push_back({first, bits});
   }
   return ranges;

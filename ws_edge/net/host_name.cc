@@ -4,6 +4,8 @@
 #include <boost/asio/ip/address.hpp>
 #include <charconv>
 
+#include "ws_edge/net/http_text.h"
+
 namespace edge {
 namespace {
 
@@ -57,14 +59,6 @@ bool ReadPort(std::string_view text, std::optional<uint16_t>* port) {
 }
 
 }  // namespace
-
-std::string ToLower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
-}
 
 std::optional<HostPort> ParseHostPort(std::string_view text) {
   HostPort result;

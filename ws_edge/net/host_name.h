@@ -44,7 +44,4 @@ struct HostPortPattern {
 // "a.example", "*.a.example:8080" … Nothing if it is not that.
 std::optional<HostPortPattern> ParseHostPortPattern(std::string_view text);
 
-// ASCII only.
-std::string ToLower(std::string_view text);
-
 }  // namespace edge

@@ -13,8 +13,6 @@ constexpr char kContentSecurityPolicy[] =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; "
     "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-boost::beast::string_view ToBeast(std::string_view text) { return {text.data(), text.size()}; }
-
 HttpResponse Begin(http::status status, std::string_view server_name) {
   HttpResponse response{status, 11};
   response.set("X-Channel-Edge", ToBeast(server_name));

@@ -1,6 +1,7 @@
 // Small parts of HTTP's text: lists, tokens, repeated headers (RFC 9110 section 5).
 #pragma once
 
+#include <boost/beast/core/string.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/message.hpp>
 #include <functional>
@@ -11,6 +12,13 @@ namespace edge {
 
 using HttpRequest = boost::beast::http::request<boost::beast::http::empty_body>;
 
+// Beast has a string_view of its own.
+inline std::string_view View(boost::beast::string_view text) { return {text.data(), text.size()}; }
+inline boost::beast::string_view ToBeast(std::string_view text) {
+  return {text.data(), text.size()};
+}
+
+std::string ToLower(std::string_view text);    // ASCII only
 std::string_view Trim(std::string_view text);  // spaces and tabs
 bool EqualsIgnoringCase(std::string_view a, std::string_view b);
 

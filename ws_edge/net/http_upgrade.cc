@@ -24,7 +24,7 @@ namespace http = beast::http;
 using Clock = std::chrono::steady_clock;
 using LoopTimer = net::basic_waitable_timer<Clock, net::wait_traits<Clock>, LoopExecutor>;
 
-std::string_view View(beast::string_view text) { return {text.data(), text.size()}; }
+constexpr char kBadTarget[] = "the request's target is neither a path nor an URL";
 
 class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
  public:
@@ -39,9 +39,9 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
 
   void Start() {
     beast::error_code error;
-    peer_ = socket_.remote_endpoint(error);
+    peer_.endpoint = socket_.remote_endpoint(error);
     if (error) return;  // the client is gone
-    peer_.address(Unmapped(peer_.address()));
+    peer_.endpoint.address(Unmapped(peer_.endpoint.address()));
     SetTimer(context_.limits.upgrade_timeout, &HttpConnection::OnTimeout);
     if (context_.access.proxy_protocol) {
       ReadProxy();
@@ -61,13 +61,16 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
     });
   }
 
+  // Again and again: a read that has just ended, whose handler has not run, is not cancelled, and
+  // the next one is not known of.
   void OnTimeout() {
     timed_out_ = true;
     socket_.cancel();
+    SetTimer(kSweepInterval, &HttpConnection::OnTimeout);
   }
 
   void ReadProxy() {
-    if (!context_.access.trusted_proxies.Contain(peer_.address())) {
+    if (!context_.access.trusted_proxies.Contain(peer_.endpoint.address())) {
       RefuseProxy("its address is not in --trusted_proxies");
       return;
     }
@@ -79,8 +82,9 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
         return;
       case ProxyHeader::State::kComplete:
         buffer_.consume(header.bytes);
-        by_proxy_protocol_ = true;
-        if (header.client.has_value()) peer_ = *header.client;
+        peer_.by_proxy_protocol = true;
+        peer_.hidden = !header.client.has_value();
+        if (!peer_.hidden) peer_.endpoint = *header.client;
         ReadRequest();
         return;
       case ProxyHeader::State::kIncomplete:
@@ -104,7 +108,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
         RefusalLog::Kind::kProxyProtocol,
         fmt::format("closed a connection of {}, which must begin with a header of the PROXY "
                     "protocol (--proxy_protocol): {}",
-                    DescribeClient(peer_), why));
+                    DescribeClient(peer_.endpoint), why));
     Close();
   }
 
@@ -151,7 +155,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
     }
     const auto target = ParseTarget(View(request.target()));
     if (!target.has_value()) {
-      Refuse({http::status::bad_request, "the request's target is neither a path nor an URL"});
+      Refuse({http::status::bad_request, kBadTarget});
       return;
     }
     Serve(target->path);
@@ -184,7 +188,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
     const auto target = ParseTarget(View(request.target()));
     auto refusal = CheckUpgrade(request);
     if (!refusal.has_value() && !target.has_value()) {
-      refusal = {http::status::bad_request, "the request's target is neither a path nor an URL"};
+      refusal = {http::status::bad_request, kBadTarget};
     }
     if (!refusal.has_value() && buffer_.size() > 0) {
       refusal = {http::status::bad_request,
@@ -195,13 +199,12 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
       return;
     }
     if (target->address.has_value()) host = target->address;
-    const auto source =
-        FindSource(context_.access, request, peer_, by_proxy_protocol_, host.value());
+    const auto source = FindSource(context_.access, request, peer_, host.value());
     if (!source.ok()) {
       const std::string why(channel::MessageOf(source.status()));
       context_.refusals.Add(RefusalLog::Kind::kForwarded,
                             fmt::format("refused a request through the proxy {} with 400: {}",
-                                        DescribeClient(peer_), why));
+                                        DescribeClient(peer_.endpoint), why));
       Refuse({http::status::bad_request, why});
       return;
     }
@@ -305,12 +308,10 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   std::shared_ptr<void> count_;
   Socket socket_;
   LoopTimer timer_;
-  // The other end of the connection, or the client that the PROXY protocol told.
-  net::ip::tcp::endpoint peer_;
+  Peer peer_;
   beast::flat_buffer buffer_{kHttpHeaderBytesMax + kProxyHeaderBytesMax};
   http::request_parser<http::empty_body> parser_;
   HttpResponse response_;
-  bool by_proxy_protocol_ = false;
   bool timed_out_ = false;
 };
 

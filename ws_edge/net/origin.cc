@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "ws_edge/net/http_text.h"
+
 namespace edge {
 namespace {
 

@@ -21,6 +21,7 @@ class RefusalLog {
  public:
   // Each kind has lines of its own.
   enum class Kind { kOrigin, kHost, kForwarded, kProxyProtocol };
+  static constexpr size_t kKinds = 4;
 
   // `write` gets the lines; they are warnings.
   RefusalLog(const channel::Clock& clock, std::function<void(std::string_view)> write)
@@ -38,7 +39,7 @@ class RefusalLog {
   };
   const channel::Clock& clock_;
   const std::function<void(std::string_view)> write_;
-  std::array<State, 4> states_ = {};
+  std::array<State, kKinds> states_ = {};
 };
 
 }  // namespace edge

@@ -11,8 +11,6 @@ namespace http = boost::beast::http;
 
 constexpr std::string_view kKeyHeader = "Sec-WebSocket-Key";
 
-std::string_view View(boost::beast::string_view text) { return {text.data(), text.size()}; }
-
 Refusal Bad(std::string why) { return {http::status::bad_request, std::move(why)}; }
 
 // 16 bytes are 22 characters of base64 and two for the rest (RFC 4648 section 4).

@@ -141,7 +141,7 @@ TEST(AddressRangesTest, WhatIsInARange) {
 TEST(AddressRangesTest, WhatIsNoRangeIsRefused) {
   for (const char* entry :
        {"", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/8/8", "10.0.0/8", "localhost",
-        "2001:db8::/129", " 10.0.0.0/8", "fe80::1%1/64", "10.0.0.0/8 "}) {
+        "2001:db8::/129", " 10.0.0.0/8", "fe80::1%1/64", "10.0.0.0/8 ", "::ffff:10.0.0.0/8"}) {
     const auto ranges = AddressRanges::Parse("--trusted_proxies", {entry});
     ASSERT_FALSE(ranges.ok()) << entry;
     EXPECT_EQ(channel::MessageOf(ranges.status()).rfind("--trusted_proxies: '", 0), 0u);
