@@ -28,9 +28,6 @@ absl::Status EdgeLimits::CheckAndComplete(size_t descriptors) {
     return absl::InvalidArgumentError(
         "--ping_interval must be at least 250ms, and --pong_timeout positive and shorter");
   }
-  if (upstream_timeout.count() < 0) {
-    return absl::InvalidArgumentError("--upstream_timeout must not be negative; 0 = never");
-  }
   descriptors_max = descriptors;
   const size_t possible = std::max(descriptors, channel::kDescriptorsMin) - kReservedDescriptors;
   if (connections_max == 0) connections_max = possible;

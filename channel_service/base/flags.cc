@@ -14,6 +14,7 @@
 #include "absl/flags/reflection.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/time.h"
 #include "channel_service/base/strings.h"
 
 namespace channel {
@@ -24,11 +25,24 @@ namespace {
 constexpr size_t kFlagFileBytesMax = 1 << 20;
 constexpr size_t kFlagFileDepthMax = 8;
 
+constexpr absl::Duration kDurationMax = absl::Hours(24 * 3650);
+
 constexpr std::string_view kFlagFileHelp =
     "  --flagfile=FILE\n"
     "      Files of flags, with commas; --name=value on a line of its own, # begins a comment "
     "line.\n"
     "      The flags hold as if they stood here: a later one wins\n";
+
+// The beginning of an argument that can be a flag's name. What follows may be a secret: with
+// `--nats_url nats://me:password@host` on one line of a file, or where the dashes were forgotten.
+std::string NameIn(const std::string& argument) {
+  size_t end = 0;
+  while (end < argument.size() && (absl::ascii_isalnum(static_cast<unsigned char>(argument[end])) ||
+                                   argument[end] == '_' || argument[end] == '-')) {
+    ++end;
+  }
+  return argument.substr(0, end) + (end == argument.size() ? "" : "…");
+}
 
 // Flags that were given in one place: the command line, or a file.
 class FlagReader {
@@ -39,7 +53,7 @@ class FlagReader {
   // "--flag value".
   size_t Read(const std::vector<std::string>& arguments, size_t i) {
     std::string name = arguments[i];
-    if (name.rfind("--", 0) != 0) Refuse("'" + name + "' is not a flag");
+    if (name.rfind("--", 0) != 0) Refuse("'" + NameIn(name) + "' is not a flag");
     name.erase(0, 2);
     std::string value;
     const size_t equals = name.find('=');
@@ -51,7 +65,7 @@ class FlagReader {
     const bool is_file = name == "flagfile";
     absl::CommandLineFlag* flag = is_file ? nullptr : absl::FindCommandLineFlag(name);
     if (flag == nullptr && !is_file) {
-      if (!SetToFalse(name, has_value)) Refuse("unknown flag --" + name);
+      if (!SetToFalse(name, has_value)) Refuse("unknown flag --" + NameIn(name));
       return 1;
     }
     size_t used = 1;
@@ -78,7 +92,11 @@ class FlagReader {
 
   void Set(absl::CommandLineFlag& flag, const std::string& name, const std::string& value) const {
     std::string error;  // repeats the value and the name
-    if (flag.ParseFrom(value, &error)) return;
+    if (flag.ParseFrom(value, &error)) {
+      const auto duration = flag.TryGet<absl::Duration>();
+      if (!duration || (*duration >= absl::ZeroDuration() && *duration <= kDurationMax)) return;
+      Refuse("flag --" + name + " does not take '" + value + "'; it takes 0 to 87600h");
+    }
     const std::string example = flag.DefaultValue();
     Refuse("flag --" + name + " does not take '" + value + "'" +
            (example.empty() ? "" : "; it takes values such as " + example));

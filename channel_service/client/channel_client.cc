@@ -208,7 +208,10 @@ void ChannelClient::OnWhyOver(const grpc::Status& status) {
 
 void ChannelClient::OnStreamUp() {
   if (why_stream_ != nullptr) why_stream_->Cancel();
-  if (!subscribe_stream_->up() || !publish_stream_->up() || !link_end_reason_.empty()) return;
+  // All three streams may come up in one turn.
+  if (link_up_ || !subscribe_stream_->up() || !publish_stream_->up() || !link_end_reason_.empty()) {
+    return;
+  }
   link_up_ = true;
   acknowledged_in_ = subscribe_stream_->Metadata("channel-acknowledged-in");
   resume_table_.OnLinkUp();

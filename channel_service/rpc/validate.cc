@@ -6,6 +6,7 @@
 #include <array>
 #include <boost/json.hpp>
 
+#include "channel_service/base/json_names.h"
 #include "channel_service/model/epoch.h"
 
 namespace channel {
@@ -20,7 +21,7 @@ bool IsJson(std::string_view text) {
   boost::system::error_code error;
   parser.write(text.data(), text.size(), error);
   if (!error) parser.finish(error);
-  return !error;
+  return !error && !HasNameTwice(parser.release(), text);
 }
 
 absl::Status ValidateGroupId(std::string_view group_id) {
@@ -83,8 +84,11 @@ absl::Status ValidatePublish(const v1::PublishRequest& request, std::string_view
                                                     size, limits.message_bytes_max));
   }
   if (request.json() && !(request.has_message() && IsJson(request.message()))) {
-    return absl::InvalidArgumentError(fmt::format(
-        "json is set, but message is not valid JSON of at most {} levels", kJsonDepthMax));
+    return absl::InvalidArgumentError(
+        fmt::format("json is set, but message is not valid JSON of at most {} levels without a "
+                    "name twice in one "
+                    "object",
+                    kJsonDepthMax));
   }
   return absl::OkStatus();
 }

@@ -7,6 +7,7 @@
 #include <array>
 #include <boost/json.hpp>
 
+#include "channel_service/base/json_names.h"
 #include "channel_service/model/epoch.h"
 #include "ws_edge/limits.h"
 #include "ws_edge/protocol/json_text.h"
@@ -246,19 +247,6 @@ bool ReadFields(Dialect dialect, std::string_view frame, const json::object& obj
   return true;
 }
 
-size_t CountMembers(const json::value& value) {
-  size_t count = 0;
-  if (const json::object* object = value.if_object()) {
-    count = object->size();
-    for (const auto& member : *object) count += CountMembers(member.value());
-  } else if (const json::array* array = value.if_array()) {
-    for (const json::value& element : *array) count += CountMembers(element);
-  }
-  return count;
-}
-
-// Of members with one name the parser keeps the last and tells nothing, others may keep the first:
-// what one of them checked would not be what another obeys.
 bool RefuseNameTwice(Dialect dialect, std::string_view frame, const json::object& object,
                      Command* command, CommandError* error) {
   const std::string name = FindNameTwice(frame).value_or("");
@@ -315,7 +303,7 @@ bool ParseCommand(Dialect dialect, std::string_view frame, Command* command, Com
     return Refuse(error, ErrorCode::kBadRequest,
                   fmt::format("the frame holds {}; it must hold a JSON object", KindName(value)));
   }
-  if (CountMembers(value) != CountMembers(frame)) {
+  if (channel::HasNameTwice(value, frame)) {
     return RefuseNameTwice(dialect, frame, value.get_object(), command, error);
   }
   return ReadFields(dialect, frame, value.get_object(), command, error);

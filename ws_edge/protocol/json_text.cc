@@ -84,19 +84,6 @@ std::string_view FindMember(std::string_view json, std::string_view name) {
   }
 }
 
-size_t CountMembers(std::string_view json) {
-  size_t count = 0;
-  for (size_t at = 0; at < json.size();) {
-    if (json[at] == '"') {
-      at = SkipString(json, at);
-    } else {
-      if (json[at] == ':') ++count;
-      ++at;
-    }
-  }
-  return count;
-}
-
 std::optional<std::string> FindNameTwice(std::string_view json) {
   std::vector<absl::flat_hash_set<std::string>> open;  // names of the objects around; arrays: none
   for (size_t at = 0; at < json.size();) {

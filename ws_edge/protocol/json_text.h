@@ -16,10 +16,6 @@ namespace edge {
 // with escapes. Empty if there is none.
 std::string_view FindMember(std::string_view json, std::string_view name);
 
-// How many members the objects in `json`, which is valid, have together, as they are written: a
-// name that stands twice in one object counts twice, which a parsed value no longer shows.
-size_t CountMembers(std::string_view json);
-
 // The first name that stands twice in one object of `json`, which is valid, without escapes.
 // Nothing if there is none. For the words of a refusal: slow.
 std::optional<std::string> FindNameTwice(std::string_view json);

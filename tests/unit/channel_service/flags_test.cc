@@ -81,9 +81,24 @@ TEST_F(FlagsTest, RefusesWhatIsNoFlagOrHasABadValue) {
                 "flag --test_bytes_max does not take '-1'; it takes values such as 7");
   ExpectRefused({"--test_insecure=perhaps"},
                 "flag --test_insecure does not take 'perhaps'; it takes values such as false");
+  // Sums of times must not overflow.
+  for (const char* value : {"inf", "-1s", "87600h1s"}) {
+    ExpectRefused(
+        {std::string("--test_patience=") + value},
+        std::string("flag --test_patience does not take '") + value + "'; it takes 0 to 87600h");
+  }
   // Abseil's own, which nobody documents here.
   ExpectRefused({"--undefok=sails"}, "unknown flag --undefok");
   ExpectRefused({"--fromenv=test_bytes_max"}, "unknown flag --fromenv");
+}
+
+TEST_F(FlagsTest, RepeatsNothingThatMayBeASecret) {
+  const std::string url = "nats://me:secret@host:4222";
+  ExpectRefused({"nats_url=" + url}, "'nats_url…' is not a flag");
+  ExpectRefused({"-nats_url=" + url}, "'-nats_url…' is not a flag");
+  ExpectRefused({"--nats-url=" + url}, "unknown flag --nats-url");
+  const std::string file = File("space", "--test_bytes_max " + url);
+  ExpectRefused({"--flagfile=" + file}, file + ":1: unknown flag --test_bytes_max…");
 }
 
 TEST_F(FlagsTest, TakesFlagsFromFilesAndTheLaterOneWins) {

@@ -5,6 +5,8 @@
 #include <boost/json.hpp>
 #include <random>
 
+#include "channel_service/base/json_names.h"
+
 namespace edge {
 namespace {
 
@@ -47,16 +49,6 @@ boost::json::value RandomValue(std::mt19937_64& random, int depth) {
   }
 }
 
-size_t MembersOf(const boost::json::value& value) {
-  size_t count = 0;
-  if (value.is_object()) {
-    for (const auto& member : value.get_object()) count += 1 + MembersOf(member.value());
-  } else if (value.is_array()) {
-    for (const auto& element : value.get_array()) count += MembersOf(element);
-  }
-  return count;
-}
-
 TEST(JsonTextTest, CompactTextOfAMemberHasTheMembersValue) {
   const uint64_t seed = std::random_device{}();
   SCOPED_TRACE(seed);
@@ -70,7 +62,7 @@ TEST(JsonTextTest, CompactTextOfAMemberHasTheMembersValue) {
     const std::string json = boost::json::serialize(object);
     const std::string text = CompactJson(FindMember(json, "message"));
     ASSERT_EQ(text, boost::json::serialize(value)) << json;
-    ASSERT_EQ(CountMembers(json), MembersOf(object)) << json;
+    ASSERT_FALSE(channel::HasNameTwice(object, json)) << json;
     ASSERT_EQ(FindNameTwice(json), std::nullopt) << json;
   }
 }
