@@ -157,7 +157,7 @@ int Main(int argc, char** argv) {
   boost::asio::io_context control(1);
   auto registry = std::make_shared<prometheus::Registry>();
   SystemClock clock;
-  // Who comes back after the restart finds the new log's epoch, and hears what was lost.
+  // Clients that come back after the restart find the new log's epoch, and hear what was lost.
   std::atomic<bool> log_lost = false;
   auto engine = OpenEngine(limits, clock, *registry, [&log_lost] {
     log_lost = true;

@@ -167,7 +167,7 @@ void EdgeServer::PingNextBucket() {
   }
 }
 
-// Of the bucket that was pinged pong_timeout ago, rounded up to whole turns.
+// Looks at the bucket that was pinged pong_timeout ago, rounded up to whole turns.
 void EdgeServer::CloseSilentSessions() {
   const auto turn = options_.limits.ping_interval / kPingBuckets;
   // The loop was held up: what has come meanwhile is read first.

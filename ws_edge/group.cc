@@ -13,7 +13,8 @@
 namespace edge {
 namespace {
 
-// So far ahead of the fan-out that memory has come when it is needed (bench, fan-out).
+// Members are prefetched so far ahead of the fan-out that their memory is there in time (bench,
+// fan-out).
 constexpr size_t kPrefetchAhead = 8;
 constexpr size_t kPrefetchAheadOfWrites = 2;
 

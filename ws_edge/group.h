@@ -47,7 +47,7 @@ struct GroupContext {
   Upstream& upstream;
   uint64_t last_tag = 0;
   size_t recent_bytes = 0;  // of all groups' rings
-  // Those that hold some, the one that got its newest longest ago first.
+  // The groups whose rings hold publications, in the order of their newest ones: the oldest first.
   std::list<Group*> by_use = {};
   // Commands of sessions with envelopes that were answered since the router looked last.
   struct Answered {

@@ -53,7 +53,7 @@ bool Group::Ask(Request request) {
   return false;
 }
 
-// One that waited; the next command of its session may begin.
+// The request had waited; now the next command of its session may begin.
 void Group::OnAnswered(const Request& request) {
   Member& member = MemberOf(request.session);
   --member.requests;
@@ -89,7 +89,7 @@ bool Group::TryServe(const Request& request) {
   return true;
 }
 
-// False: it waits for its reader, whatever is here.
+// False while the client does not read: then the request waits, even if the ring could answer it.
 bool Group::Ready(const Request& request) const {
   switch (request.kind) {
     case RequestKind::kJoin:

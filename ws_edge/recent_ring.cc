@@ -3,7 +3,7 @@
 namespace edge {
 namespace {
 
-// Of an entry beside its frame's bytes: the frame's own fields and heap block, its place in here.
+// What an entry takes beside its frame's bytes: the frame's fields and heap block, its place here.
 constexpr size_t kEntryOverheadBytes = 56;
 
 size_t SizeOf(const RecentRing::Entry& entry) { return entry.frame->size() + kEntryOverheadBytes; }

@@ -29,7 +29,7 @@ class RecentRing {
   // Nothing before it can be had from the channel service either, so that asking is of no use.
   bool begins_with_oldest() const { return begins_with_oldest_; }
   void SetBeginsWithOldest() { begins_with_oldest_ = true; }
-  // False: what is held begins with the entry that is appended next.
+  // False until the first entry is appended: the ring begins with it.
   bool anchored() const { return anchored_; }
   size_t size() const { return entries_.size(); }
   size_t bytes() const { return bytes_; }

@@ -63,7 +63,7 @@ class Router {
   void OnTick();
 
  private:
-  // Who is to be told what became of a publication.
+  // The session that is told what became of a publication.
   struct Sender {
     uint64_t session_id;
     std::string command_id;

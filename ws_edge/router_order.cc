@@ -101,7 +101,7 @@ void Router::GoOn(Session* session, const std::string& group_id) {
   }
 }
 
-// False: none waits, or the first that does has to wait on.
+// True if a command began. False: none waits, or the first one has to wait longer.
 bool Router::BeginWaiting(Session* session, GroupCommands& commands) {
   if (!commands.has_waiting()) return false;
   const bool send = commands.first_waiting().send;

@@ -14,7 +14,7 @@ class Upstream {
   // place of the subscription before.
   virtual void Subscribe(std::string_view group_id, uint64_t tag, channel::SubscribeFrom from) = 0;
   virtual void Unsubscribe(std::string_view group_id) = 0;
-  // False: the queue of publications is full. The answer comes back with `token`.
+  // The answer comes back with `token`. False: the queue of publications is full, none will come.
   [[nodiscard]] virtual bool Publish(const channel::PublishInput& input, uint64_t token) = 0;
 
  protected:

@@ -32,7 +32,7 @@ constexpr std::chrono::seconds kLinkProven{5};
 constexpr std::chrono::seconds kLastWordsTimeout{1};
 constexpr std::chrono::milliseconds kBackoffFirst{100};
 constexpr std::chrono::milliseconds kBackoffLongest{2000};
-// Of one SubscribeRequest; what it asks for must not hold the service's loop up.
+// The subscriptions of one SubscribeRequest: serving it must not hold the service's loop up.
 constexpr size_t kSubscriptionsPerRequestMax = 512;
 
 constexpr char kSubscribeMethod[] = "/channel.v1.ChannelService/Subscribe";

@@ -74,7 +74,7 @@ class ChannelClient final : private RawStream::Observer {
   // it does not take writes, and then nothing is readable here.
   static constexpr std::chrono::milliseconds kTick{50};
   static constexpr std::chrono::milliseconds kBusyTick{5};
-  // Of the link that is up or being made.
+  // The address of the link that is up or being made.
   const std::string& address() const { return options_.addresses[channel_]; }
   // Where the service keeps what it accepted, "memory" or "disk"; empty = no link was up yet.
   const std::string& acknowledged_in() const { return acknowledged_in_; }
@@ -88,7 +88,7 @@ class ChannelClient final : private RawStream::Observer {
   // A group that is held already is asked for again, in place of the subscription before.
   void Subscribe(std::string_view group_id, uint64_t tag, SubscribeFrom from = {});
   void Unsubscribe(std::string_view group_id);
-  // False: the queue is full, and the publication was not taken.
+  // False if the queue is full; then the publication was not taken.
   [[nodiscard]] bool Publish(const PublishInput& input, uint64_t token);
 
  private:

@@ -43,7 +43,7 @@ class RawStream {
 
   bool up() const { return up_; }
   bool over() const { return over_; }
-  // Of the service's initial metadata, if the stream is up; empty = not there.
+  // A value of the service's initial metadata, once the stream is up; empty = not there.
   std::string Metadata(const std::string& key) const;
   bool CanWrite() const { return up_ && !write_outstanding_ && !finish_started_; }
   // Only if CanWrite.

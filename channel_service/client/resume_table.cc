@@ -6,7 +6,7 @@ namespace channel {
 
 void ResumeTable::Add(const std::string& group_id, uint64_t tag, SubscribeFrom from) {
   const auto found = groups_.find(group_id);
-  // One that is not held and is to be told of is one that is to be given up.
+  // A group that is changed but not held is one that the service is to be told to give up.
   const bool known = found != groups_.end() ? found->second.known : changed_.contains(group_id);
   groups_[group_id] =
       Entry{.tag = tag, .position = std::move(from.since), .last = from.last, .known = known};

@@ -34,7 +34,8 @@ struct PublishOutcome {
   uint64_t offset = 0;
 };
 
-// Who waits for outcomes; must stay alive until each of its publications was answered.
+// A waiter gets the outcomes of its publications; it must stay alive until each of its publications
+// was answered.
 class PublishWaiter {
  public:
   virtual void OnPublished(uint64_t ticket, const PublishOutcome& outcome) = 0;

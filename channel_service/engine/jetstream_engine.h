@@ -7,9 +7,9 @@
 // to the groups that are attached here, and to no others. Whatever may have been lost on the way (a
 // lost link, another leader, a full queue) is found by asking the stream for the groups' last
 // offsets, and read from it; so is each group within kSweepTime in any case.
-// Who comes back soon is served from the newest publications of attached groups, which are kept
-// here within ServiceLimits' bounds for history.
-// Bounds: PublishLanes, NatsLink; the stream's own are in StreamSettings.
+// A reader that comes back soon is served from the newest publications of attached groups, which
+// are kept here within ServiceLimits' bounds for history. Bounds: PublishLanes, NatsLink; the
+// stream's own are in StreamSettings.
 #pragma once
 
 #include <atomic>
@@ -103,7 +103,7 @@ class JetstreamEngine final : public Engine {
   // Applies `change` to what is kept of a group.
   template <typename Change>
   void ChangeRecent(Followed* followed, Change change);
-  // False: what is asked for is not kept here.
+  // False if what is asked for is not kept here.
   bool ReadRecent(const Followed& followed, const ReadRequest& request, ReadResult* result) const;
   void Give(Followed* followed, const NatsMessage& message);
   void AskHead(Followed* followed);

@@ -36,8 +36,9 @@ struct ContextDeleter {
 constexpr std::string_view kDescription = "The log of the channel service, epoch ";
 constexpr size_t kEpochLength = 12;  // 60 bits
 
-// Who makes the stream names its epoch, so that two nodes that make it at the same time cannot mean
-// two. (The time of its creation, that NATS knows too, changes in the first moments of a cluster.)
+// The node that makes the stream names its epoch, so that two nodes that make it at the same time
+// cannot mean two. (The time of its creation, that NATS knows too, changes in the first moments of
+// a cluster.)
 std::string MakeDescription() {
   constexpr std::string_view kAlphabet = "abcdefghjkmnpqrstuvwxyz023456789";
   std::random_device random;

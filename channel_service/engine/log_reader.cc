@@ -260,7 +260,7 @@ void LogReader::OnFirst(const ReadPtr& read, uint64_t first) {
   const uint64_t head = read->head->offset;
   const bool contradicts = read->dropped && first != 0 && first <= head;
   if (contradicts && HasTime(*read)) {
-    // Who said that the head was dropped was behind.
+    // The replica that said that the head was dropped is behind.
     read->dropped = false;
     Retry(read, [this, read] { Walk(read); });
     return;

@@ -52,7 +52,7 @@ class LogReader {
     std::optional<std::string> held = std::nullopt;
   };
   using ContentDone = absl::AnyInvocable<void(Content)>;
-  // Of one that is or was there; not available when `until` is over.
+  // Gets a publication that is or was there; it is not available when `until` is over.
   void StartGet(uint64_t offset, SteadyTime until, ContentDone done);
 
   // Looks whether the stream is still the one of `facts`, and whether JetStream is there.

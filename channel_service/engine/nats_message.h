@@ -21,12 +21,13 @@ struct NatsMessage {
   }
 
   std::unique_ptr<natsMsg, NatsMessageDeleter> message;
-  // Of a message that comes from a stream (Nats-Sequence); 0 = it does not.
+  // Nats-Sequence; 0 = the message does not come from a stream.
   uint64_t sequence = 0;
-  // Of one that was just stored: the message before it on its subject that the stream still held
-  // (Nats-Last-Sequence); 0 = none.
+  // Nats-Last-Sequence: when this one was stored, the message before it on its subject that the
+  // stream still held; 0 = none.
   uint64_t last_sequence = 0;
-  // Of an answer that is only a status: 404 (no such message), 503 (nobody answers) …; 0 = none.
+  // The status of an answer without a message: 404 (no such message), 503 (nobody answers) …; 0 =
+  // none.
   int status = 0;
 };
 

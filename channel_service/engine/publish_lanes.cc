@@ -132,8 +132,8 @@ void PublishLanes::Answer(const std::string& group_id, PublishOutcome outcome) {
 }
 
 void PublishLanes::GoOn() {
-  // Whose time is over brings the next one of its lane to the front: until all of these are
-  // answered.
+  // When the time of a publication is over, the next one of its lane comes to the front: the loop
+  // goes on until each of these is answered.
   while (!again_.empty()) {
     for (const std::string& group_id : std::exchange(again_, {})) {
       const auto found = lanes_.find(group_id);

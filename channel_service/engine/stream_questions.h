@@ -30,10 +30,11 @@ class StreamQuestions {
     std::string_view content = {};
   };
   using GotDone = absl::AnyInvocable<void(const Got*)>;
-  // Of any replica, which may be behind: the first of a subject from an offset on.
+  // Asks any replica, which may be behind, for the first publication of a subject from an offset
+  // on.
   void GetNext(const std::string& subject, uint64_t from, GotDone done);
-  // Of the stream's leader, or who believes to be that: what stands at an offset, known after
-  // `wait` at the latest; a subject's first and last.
+  // These ask the stream's leader, or a server that believes to be it: for what stands at an
+  // offset, known after `wait` at the latest; for a subject's first and last.
   void GetAt(uint64_t offset, SteadyTime::duration wait, GotDone done);
   void GetFirst(const std::string& subject, GotDone done);
   void GetLast(const std::string& subject, GotDone done);
@@ -44,8 +45,8 @@ class StreamQuestions {
     uint64_t held = 0;  // publications of the subject
   };
   using InfoDone = absl::AnyInvocable<void(const Info*)>;
-  // Of the leader, too. `subject`: whose publications are counted; empty: nobody's, which costs
-  // NATS less. Also looks whether the stream is still the one of `facts`.
+  // Asks the leader, too. It counts the publications of `subject`; none if that is empty, which
+  // costs NATS less. Also looks whether the stream is still the one of `facts`.
   void GetInfo(const std::string& subject, InfoDone done);
 
   // Why JetStream did not know the last GetInfo's stream (jetstream_fault.h); null: it may know.

@@ -24,7 +24,8 @@ constexpr size_t kFramesPerSendMax = 64;
 constexpr size_t kScratchBytesMax = 64 << 10;
 // Capacity that an emptied queue keeps.
 constexpr size_t kKeptCapacity = 16;
-// So far ahead of the flush that memory has come when it is needed (bench, fan-out).
+// Streams are prefetched so far ahead of the flush that their memory is there in time (bench,
+// fan-out).
 constexpr size_t kPrefetchAhead = 4;
 
 // A close frame with 1009 and without words: Beast's, for a length over read_message_max, which is

@@ -37,7 +37,7 @@ class ForwardedReader {
  public:
   explicit ForwardedReader(std::string_view text) : text_(text) {}
 
-  // False: not of the syntax of RFC 7239 section 4.
+  // False if the text does not have the syntax of RFC 7239 section 4.
   bool Read(std::vector<Hop>* hops) {
     hops->emplace_back();
     while (true) {

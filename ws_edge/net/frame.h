@@ -29,7 +29,7 @@ class Frame {
 
   std::string_view bytes() const { return {data(), size_}; }
   size_t size() const { return size_; }
-  // Of a frame made by Encode: what it carries.
+  // What a frame that Encode made carries.
   std::string_view payload() const;
 
  private:

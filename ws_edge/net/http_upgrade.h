@@ -26,8 +26,9 @@ namespace edge {
 struct Upgrade {
   HttpRequest request;
   boost::asio::ip::tcp::endpoint client;  // as trusted proxies tell; port 0: not known
-  // False: a page of a foreign origin. It is to be accepted and closed with kClosedForOrigin: of a
-  // refused handshake a browser tells its page nothing, and the page would try for ever.
+  // False: the page is of a foreign origin. The session accepts it and closes it with
+  // kClosedForOrigin: a browser tells a page nothing about a refused handshake, so it would try for
+  // ever.
   bool origin_allowed;
 };
 

@@ -47,7 +47,7 @@ size_t SkipValue(std::string_view json, size_t at) {
   return at;
 }
 
-// Of a string with its quotation marks.
+// The text of a JSON string that is given with its quotation marks.
 std::string Unescape(std::string_view text) {
   if (text.find('\\') == std::string_view::npos) {
     return std::string(text.substr(1, text.size() - 2));
