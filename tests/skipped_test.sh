@@ -46,7 +46,7 @@ tap: two (no network)
 whole: no grpcurl here
 EXPECTED
 
-cmake -B build . >/dev/null
+cmake -G Ninja -B build . >/dev/null
 (cd build && ctest) >output 2>&1 || true
 LC_ALL=C diff expected <("$here/skipped.sh" build/Testing/Temporary/LastTest.log output | LC_ALL=C sort)
 echo 'all that was skipped is listed'

@@ -140,8 +140,10 @@ TEST_F(StalledReader, IsClosedResumesWithoutAHoleAndSlowsNobodyDown) {
   EXPECT_LE(stalled, 2 * std::max(calm, kLatencyFloor));
 }
 
+using ReaderStalledForLong = StalledReader;  // a test of its own: it only waits
+
 // It does not even take the close frame; the edge gives it up, and much is missing by then.
-TEST_F(StalledReader, ThatReadsAgainMuchLaterStillResumesWithoutAHole) {
+TEST_F(ReaderStalledForLong, StillResumesWithoutAHole) {
   for (int i = 0; i < 2; ++i) {
     SetReading(false);
     support::Await(
