@@ -154,7 +154,7 @@ std::vector<std::string> ThreeMachines::addresses(int first, std::uint16_t port)
 
 int ThreeMachines::RunScript(const std::string& script, int machine) {
   const std::string programs = fs::path(support::BinaryPath("ws_edge")).parent_path().string();
-  return Run({"ip", "netns", "exec", Namespace(machine), "env",
+  return Run({"nsenter", "--net=/run/netns/" + Namespace(machine), "--", "env",
               "CHANNEL_MACHINES=" + folder_ + "/machines.env", "CHANNEL_BIN_DIR=" + programs,
               "CHANNEL_NATS_SERVER=" + support::NatsClusterProgram(),
               "CHANNEL_SERVICE_FLAGS=" + service_flags_, "CHANNEL_EDGE_FLAGS=" + edge_flags_,

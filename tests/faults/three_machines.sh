@@ -8,6 +8,9 @@
 #                                       the test ends, then removes all of it, and FOLDER
 set -euo pipefail
 
+# on NAMESPACE COMMAND… Not "ip -n": that wants mounts of its own, which there are not within chroot.
+on() { nsenter --net="/run/netns/$1" -- "${@:2}"; }
+
 up() {
   local n
   ip link set lo up
@@ -18,9 +21,9 @@ up() {
     ip netns add "$1-$n"
     ip link add name "machine-$n" type veth peer name eth0 netns "$1-$n"
     ip link set "machine-$n" master hub up
-    ip -n "$1-$n" addr add "10.77.0.$n/24" dev eth0
-    ip -n "$1-$n" link set lo up
-    ip -n "$1-$n" link set eth0 up
+    on "$1-$n" ip addr add "10.77.0.$n/24" dev eth0
+    on "$1-$n" ip link set lo up
+    on "$1-$n" ip link set eth0 up
   done
 }
 
