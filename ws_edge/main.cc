@@ -97,7 +97,7 @@ absl::StatusOr<EdgeLimits> LimitsFromFlags(size_t descriptors) {
   limits.upstream_timeout = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_upstream_timeout));
   limits.publish_queue_bytes_max = absl::GetFlag(FLAGS_publish_queue_bytes_max);
   limits.drain_time = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_drain_time));
-  if (const auto status = limits.CheckAndComplete(descriptors); !status.ok()) return status;
+  if (auto status = limits.CheckAndComplete(descriptors); !status.ok()) return status;
   return limits;
 }
 
@@ -119,7 +119,9 @@ absl::StatusOr<AccessRules> AccessFromFlags() {
 // Edges with numbers in their names, as deploy scripts give them, take the addresses evenly.
 size_t PlaceOf(std::string_view name) {
   size_t digits = 0;
-  while (digits < name.size() && absl::ascii_isdigit(name[name.size() - 1 - digits])) ++digits;
+  while (digits < name.size() &&
+         absl::ascii_isdigit(static_cast<unsigned char>(name[name.size() - 1 - digits])))
+    ++digits;
   if (digits == 0) return std::hash<std::string_view>{}(name);
   size_t number = 0;
   std::from_chars(name.data() + name.size() - digits, name.data() + name.size(), number);

@@ -115,8 +115,9 @@ bool Router::BeginWaiting(Session* session, GroupCommands& commands) {
     return true;
   }
   waiting_bytes_ -= command.bytes();
-  if (command.id.empty()) commands.Answer(number, nullptr);
-  Send(session->id(), std::move(command), command.id.empty() ? 0 : number, came_at);
+  const bool silent = command.id.empty();
+  if (silent) commands.Answer(number, nullptr);
+  Send(session->id(), std::move(command), silent ? 0 : number, came_at);
   return true;
 }
 

@@ -28,9 +28,9 @@ constexpr int64_t kMessageOverheadBytes = 4096;
 absl::StatusOr<std::unique_ptr<JetstreamEngine>> JetstreamEngine::Open(
     JetstreamOptions options, const Clock& clock, prometheus::Registry& registry,
     const ServiceLimits& limits, std::chrono::milliseconds patience) {
-  if (const auto status = options.stream.Check(); !status.ok()) return status;
+  if (auto status = options.stream.Check(); !status.ok()) return status;
   auto link = std::make_unique<NatsLink>(options.nats, "channel-" + options.node);
-  if (const auto status = link->Connect(patience); !status.ok()) return status;
+  if (auto status = link->Connect(patience); !status.ok()) return status;
   const int64_t payload_max = natsConnection_GetMaxPayload(link->connection());
   const auto needed = static_cast<int64_t>(limits.message_bytes_max) + kMessageOverheadBytes;
   if (payload_max < needed) {

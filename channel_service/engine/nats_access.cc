@@ -177,7 +177,7 @@ absl::StatusOr<NatsAccess> ParseNatsUrls(std::string_view text) {
       return BadUrl("a URL begins with neither nats:// nor tls://");
     }
     if (const size_t at = url.rfind('@'); at != std::string_view::npos) {
-      const absl::Status status = ParseUser(url.substr(0, at), &access);
+      absl::Status status = ParseUser(url.substr(0, at), &access);
       if (!status.ok()) return status;
       url.remove_prefix(at + 1);
     }

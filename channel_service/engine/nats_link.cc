@@ -28,7 +28,7 @@ uint64_t NumberHeader(natsMsg* message, const char* name) {
   int count = 0;
   if (natsMsgHeader_Values(message, name, &values, &count) != NATS_OK || count == 0) return 0;
   const std::string_view digits = values[count - 1];
-  std::free(values);  // the array; the texts are the message's
+  std::free(static_cast<void*>(values));  // the array; the texts are the message's
   uint64_t number = 0;
   std::from_chars(digits.data(), digits.data() + digits.size(), number);
   return number;

@@ -46,6 +46,7 @@ absl::Status SetSecrets(const NatsAccess& access, natsOptions* options) {
 absl::Status SetNatsOptions(const NatsAccess& access, const std::string& name,
                             natsOptions* options) {
   std::vector<const char*> urls;
+  urls.reserve(access.servers.size());
   for (const std::string& server : access.servers) urls.push_back(server.c_str());
   if (natsOptions_SetServers(options, urls.data(), static_cast<int>(urls.size())) != NATS_OK) {
     return absl::FailedPreconditionError(
@@ -67,7 +68,7 @@ absl::Status SetNatsOptions(const NatsAccess& access, const std::string& name,
 }
 
 std::string WhyNotConnected(natsStatus status, const NatsAccess& access) {
-  const std::string text = natsStatus_GetText(status);
+  std::string text = natsStatus_GetText(status);
   switch (status) {
     case NATS_CONNECTION_AUTH_FAILED:
     case NATS_NOT_PERMITTED:

@@ -27,7 +27,7 @@ constexpr int kBacklog = 1024;
 constexpr int kPauseMillis = 100;
 // Descriptors that connections may not take: those of admin connections, NATS and gRPC's own.
 constexpr int kReservedDescriptors = kAdminConnectionsMax + 8;
-static_assert(2 * kReservedDescriptors < kDescriptorsMin);
+static_assert(kReservedDescriptors < static_cast<int>(kDescriptorsMin) / 2);
 
 // `error`: errno, taken before anything else is called.
 absl::Status SystemError(std::string_view what, int error) {

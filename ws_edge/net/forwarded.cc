@@ -64,7 +64,8 @@ class ForwardedReader {
     const size_t begin = at_;
     while (at_ < text_.size() && IsTokenCharacter(text_[at_])) ++at_;
     const std::string name = ToLower(text_.substr(begin, at_ - begin));
-    if (name.empty() || at_ == text_.size() || text_[at_++] != '=') return false;
+    if (name.empty() || at_ == text_.size() || text_[at_] != '=') return false;
+    ++at_;
     std::string value;
     if (!ReadValue(&value) || value.empty()) return false;
     std::string* const target = name == "for"     ? &hop->client
@@ -90,7 +91,8 @@ class ForwardedReader {
         ++at_;
         return true;
       }
-      if (text_[at_] == '\\' && ++at_ == text_.size()) return false;
+      if (text_[at_] == '\\') ++at_;
+      if (at_ == text_.size()) return false;
       value->push_back(text_[at_]);
     }
     return false;
