@@ -45,7 +45,7 @@ class GroupCommands {
     bool begun() const { return command == nullptr; }
   };
 
-  // `bytes`: of the whole session, outlives this.
+  // `bytes` are the session's; they must outlive this.
   explicit GroupCommands(CommandBytes& bytes) : bytes_(bytes) {}
 
   bool empty() const { return first_ == entries_.size(); }
@@ -63,7 +63,7 @@ class GroupCommands {
   // Takes the oldest send that has not begun and came before `oldest`; the caller answers entry
   // `*number`.
   std::optional<Command> TakeOverdueSend(channel::SteadyTime oldest, uint64_t* number);
-  // The answer to entry `number`; 0: to the first one. Of an entry that was dropped: nothing.
+  // The answer to entry `number`; 0: to the first one. Ignored if the entry was dropped.
   void Answer(uint64_t number, FramePtr answer);
   // The first is answered: drops it and gives its answer, which may be null.
   FramePtr PopAnswered();
@@ -80,7 +80,7 @@ class GroupCommands {
 
 class CommandOrder {
  public:
-  // Null: none of the group is unanswered.
+  // Null if every command of the group is answered.
   GroupCommands* Find(std::string_view group_id);
   GroupCommands& FindOrAdd(std::string_view group_id);
   void Forget(std::string_view group_id);

@@ -83,6 +83,9 @@ void Group::OnSubscribed(const channel::v1::Subscribed& subscribed) {
   gap_follows_ = !subscribed.recovered();
   if (gap_follows_) return;
   epoch_ = subscribed.epoch();
+  if (!answered_ && from_.since.has_value()) {
+    lost_until_ = std::min(lost_until_, from_.since->offset);
+  }
   head_ = std::max(head_, subscribed_head_);
   newest_ = std::max(newest_, subscribed_newest_);
   StartRecent(subscribed);
@@ -121,9 +124,10 @@ bool Group::OnGap(const channel::v1::Gap& gap) {
   head_ = std::max({new_epoch ? 0 : head_, subscribed_head_, position});
   newest_ = std::max(subscribed_newest_, head_);
   epoch_ = gap.epoch();
-  if (new_epoch) lost_before_ = 0;
+  if (new_epoch) lost_before_ = lost_until_ = 0;
   if (gap.reason() == channel::v1::GAP_REASON_RETENTION) {
     lost_before_ = std::max(lost_before_, gap.after() + 1);
+    lost_until_ = position;
   }
   bool missed = false;
   for (Member& member : members_) {

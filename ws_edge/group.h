@@ -10,8 +10,9 @@
 // The gap that answers it is proven for the position that was asked from and those before it; at a
 // later one perhaps nothing is missing, and its member waits until the channel service was asked
 // from there. Bounds: the ring's (while a history is fetched whole: that of the channel service),
-// kWaitingRequestsMax for each member and publish_timeout for each of them, then `unavailable`; a
-// fetch each kSweepInterval.
+// publish_timeout for each request, then `unavailable` (a plain member, which is told nothing, may
+// have kWaitingRequestsMax); a fetch each kSweepInterval, and more only for members that live
+// publications pass by.
 #pragma once
 
 #include <cstdint>
@@ -136,7 +137,6 @@ class Group {
   // Requests (group_requests.cc).
   static Request RequestOf(RequestKind kind, Session* session, const Command& command,
                            channel::SteadyTime came_at);
-  bool HasRoom(const Request& request);
   bool Ask(Request request);
   void OnAnswered(const Request& request);
   void ServeRequests();
@@ -182,6 +182,9 @@ class Group {
   uint64_t newest_ = 0;  // of any group, as far as known: no position of the epoch is beyond it
   // Positions before this one have missed what is lost for ever: the channel service said so.
   uint64_t lost_before_ = 0;
+  // Positions from here on have missed nothing that is lost: what followed the last loss that the
+  // channel service told is held there. Between the two positions that is not known.
+  uint64_t lost_until_ = 0;
   uint64_t subscribed_newest_ = 0;  // as the last `subscribed` gave it
   channel::SteadyTime fetched_at_ = {};
   uint64_t subscribed_head_ = 0;  // as the last `subscribed` gave it

@@ -23,7 +23,8 @@ Group::Request Group::RequestOf(RequestKind kind, Session* session, const Comman
 
 bool Group::Begin(Session* session, const Command& command, channel::SteadyTime came_at) {
   Request request = RequestOf(RequestKind::kJoin, session, command, came_at);
-  if (!HasRoom(request)) return true;
+  // With envelopes the router begins one at a time; plain members are told nothing.
+  if (MemberOf(session).requests == kWaitingRequestsMax) return true;
   if (!request.from_now_on()) {
     // It goes on from where it wants to, not from where it was.
     MemberOf(session).waiting = true;
@@ -36,13 +37,6 @@ bool Group::Begin(Session* session, const Command& command, channel::SteadyTime 
 
 bool Group::History(Session* session, const Command& command, channel::SteadyTime came_at) {
   return Ask(RequestOf(RequestKind::kHistory, session, command, came_at));
-}
-
-bool Group::HasRoom(const Request& request) {
-  if (MemberOf(request.session).requests < kWaitingRequestsMax) return true;
-  Refuse(request, ErrorCode::kLimitExceeded,
-         fmt::format("{} commands of this group wait already", kWaitingRequestsMax));
-  return false;
 }
 
 bool Group::Ask(Request request) {
@@ -142,14 +136,14 @@ std::optional<Group::Start> Group::FindStartSince(const Request& request) const 
   return std::nullopt;
 }
 
-// Nothing between the position and the oldest publication that is held can be had; whether anything
-// was published there, only the channel service can tell, asked from this very position (or from a
-// later one, if that has missed something; or from an earlier one, if that has not).
+// Nothing between the position and the oldest publication that is held can be had. Whether anything
+// was published there, only the channel service can tell. A loss at a later position implies a loss
+// here; no loss at an earlier one implies none here.
 bool Group::IsUndecided(const Request& request) const {
-  if (!request.since.has_value() || !recent_.anchored() || !recent_.begins_with_oldest()) {
-    return false;
-  }
+  if (!request.since.has_value() || !recent_.anchored()) return false;
   const uint64_t since = request.since->offset;
+  // It is still held there.
+  if (!recent_.begins_with_oldest() && since >= lost_until_) return false;
   return IsOfThisLife(request) && since >= lost_before_ && since < recent_.after();
 }
 
@@ -230,19 +224,17 @@ void Group::FetchIfNeeded() {
   // Whoever comes within this time shares the next one, at a tick. Only a member that live
   // publications pass by meanwhile is not to wait.
   const bool soon = context_.clock.Now() < fetched_at_ + kSweepInterval;
-  if (soon && std::none_of(requests_.begin(), requests_.end(), [this](const Request& request) {
-        return request.kind == RequestKind::kCatchUp && Ready(request) && IsUndecided(request);
-      })) {
-    return;
-  }
   std::optional<uint64_t> oldest;
   std::vector<uint64_t> undecided;
   for (Request& request : requests_) {
     if (!Ready(request) || FindStart(request).has_value()) continue;
     if (IsUndecided(request)) {
-      undecided.push_back(request.since->offset);
+      if (!soon || request.kind == RequestKind::kCatchUp) {
+        undecided.push_back(request.since->offset);
+      }
       continue;
     }
+    if (soon) continue;
     // Never beyond what was received: the members here are to miss nothing.
     const bool has_position = request.since.has_value() && IsOfThisLife(request);
     const uint64_t position = has_position ? std::min(request.since->offset, recent_.last())

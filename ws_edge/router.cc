@@ -72,6 +72,7 @@ void Router::OnCommand(Session* session, Command command) {
     } else {
       BeginLocal(session, command, now);
     }
+    GoOn();
     return;
   }
   GroupCommands* const commands = session->commands().Find(command.group_id);
@@ -153,6 +154,7 @@ void Router::LeaveAll(Session* session) {
     command.id.clear();
     Send(session->id(), std::move(command), 0, clock_.Now());
   }
+  GoOn();
 }
 
 void Router::RemoveMember(Session* session, size_t membership) {

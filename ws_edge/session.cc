@@ -136,6 +136,7 @@ void Session::OnMessage(std::string_view message) {
 }
 
 void Session::CloseAsSlow() {
+  if (closing_) return;  // the queue holds the close frame
   stream().DropQueue();
   Close(kClosedAsSlow);
 }

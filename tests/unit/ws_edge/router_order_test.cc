@@ -198,6 +198,21 @@ TEST_F(RouterOrderTest, AnswersThatAreHeldAreBoundedInBytes) {
   EXPECT_EQ(close_code_, 4008);
 }
 
+TEST_F(RouterOrderTest, ACloseFrameIsNotThrownAwayByTheAnswersAfterIt) {
+  limits_.session_queue_bytes_max = 2'000;
+  Join();
+  Confirm("g", 10);
+  LookBack();
+  for (int i = 0; i < 60; ++i) Send();
+  (void)Told();
+  for (const auto& published : upstream_.published) {  // in one turn
+    channel::PublishAnswer answer{.token = published.token};
+    answer.position = {"e", 10 + published.token};
+    router_.OnPublishAnswer(answer);
+  }
+  EXPECT_EQ(Told(), Strings{"not a text frame"});
+}
+
 TEST_F(RouterOrderTest, AnswersThatAreHeldAreBoundedOverAllGroups) {
   limits_.session_queue_bytes_max = 2'000;
   upstream_.full = true;
