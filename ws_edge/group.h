@@ -145,6 +145,7 @@ class Group {
   std::optional<Start> FindStart(const Request& request) const;
   std::optional<Start> FindStartSince(const Request& request) const;
   bool IsUndecided(const Request& request) const;
+  uint64_t HeadFor(const Request& request, const Start& start) const;
   bool IsOfThisLife(const Request& request) const;
   void Admit(const Request& request, const Start& start);
   void AnswerHistory(const Request& request, const Start& start);

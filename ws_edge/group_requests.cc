@@ -99,7 +99,10 @@ bool Group::Ready(const Request& request) const {
 // Nothing: what the request asks for is not here (yet).
 std::optional<Group::Start> Group::FindStart(const Request& request) const {
   if (!confirmed_) return std::nullopt;
-  if (request.from_now_on()) return Start{head_};
+  // The subscription may begin behind the head that a node told which is behind.
+  if (request.from_now_on()) {
+    return Start{std::max(head_, recent_.anchored() ? recent_.last() : 0)};
+  }
   if (!recent_.anchored()) return std::nullopt;
   // A history is answered at once; what a member misses may still be under way.
   const bool wants_whole = request.all_held() || request.kind == RequestKind::kHistory;
@@ -154,11 +157,17 @@ bool Group::IsOfThisLife(const Request& request) const {
   return request.since->offset <= newest_ || !(request.fetched && answered_);
 }
 
+// The head that an answer tells. An answer from what is held is whole up to the end of that: a node
+// that is behind may not have given yet what another one told of.
+uint64_t Group::HeadFor(const Request& request, const Start& start) const {
+  const bool from_held = request.all_held() || request.kind == RequestKind::kHistory;
+  return std::max(from_held ? recent_.last() : head_, start.position);
+}
+
 void Group::Admit(const Request& request, const Start& start) {
   if (!request.command_id.empty()) {
-    request.session->Deliver(
-        EncodeJoined({request.command_id, id_, epoch_, std::max(head_, start.position)},
-                     start.gap_reason == nullptr));
+    request.session->Deliver(EncodeJoined(
+        {request.command_id, id_, epoch_, HeadFor(request, start)}, start.gap_reason == nullptr));
   }
   Member& member = MemberOf(request.session);
   const bool joined_again = request.from_now_on() && member.position != kNotBegun;
@@ -199,7 +208,7 @@ void Group::AnswerHistory(const Request& request, const Start& start) {
     if (!more) messages.push_back(entry.frame->payload());
     return !more;
   });
-  request.session->Deliver(EncodeHistory({request.command_id, id_, epoch_, head_},
+  request.session->Deliver(EncodeHistory({request.command_id, id_, epoch_, HeadFor(request, start)},
                                          start.gap_reason == nullptr, messages, more));
 }
 

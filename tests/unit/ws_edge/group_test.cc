@@ -102,6 +102,26 @@ TEST_F(GroupTest, EachOfThoseWhoComeBackIsToldOfItsOwnGap) {
   EXPECT_EQ(upstream_.asked.size(), 2u);
 }
 
+// A node that is behind tells an older head than the position that the edge subscribed from.
+TEST_F(GroupTest, AMemberThatJoinsBeginsWhereTheSubscriptionBegins) {
+  live_.Say(Join(1, 14));
+  ASSERT_EQ(AskedLast(), "since 14");
+  channel::v1::Subscribed subscribed;
+  subscribed.set_group_id("g");
+  subscribed.set_tag(upstream_.asked.back().tag);
+  subscribed.set_epoch("e");
+  subscribed.set_offset(10);
+  subscribed.set_newest(20);
+  subscribed.set_recovered(true);
+  router_.OnSubscribed(subscribed);
+  Client late(*this, true);
+  late.Say(kJoin);
+  Publish("g", 21, 14);
+  const Strings both = {"ok 1 offset=14 recovered=true", "message m21 offset=21"};
+  EXPECT_EQ(live_.Told(), both);
+  EXPECT_EQ(late.Told(), both);
+}
+
 // How many publications are held.
 class GroupTestWithHistory : public GroupTest, public ::testing::WithParamInterface<uint64_t> {};
 INSTANTIATE_TEST_SUITE_P(OneOrMoreThanAnEdgeKeeps, GroupTestWithHistory,
