@@ -11,7 +11,8 @@ Usage: tests/run.sh [--quick] [--asan] [--all] [-- CTEST_ARGUMENTS]
   (nothing)   everything but sanitizers and fuzzing: style, unit, contract, integration, deployment, browser, faults,
               instructions per delivery
   --quick     what a developer runs after a change: style and unit tests only
-  --asan      the whole suite, built with AddressSanitizer and UndefinedBehaviorSanitizer
+  --asan      all that tests the programs, built with AddressSanitizer and UndefinedBehaviorSanitizer: not style, browser,
+              bench
   --all       first the default run, then the --asan run; what comes later is built while the tests wait
   --fuzz      each fuzz target on its corpus for so long (default 60 s); a crash's input is kept in build/fuzz
 

@@ -74,7 +74,7 @@ absl::Status CheckConnectAddresses(const std::vector<std::string>& addresses) {
     return absl::InvalidArgumentError("at least one HOST:PORT is needed, as 127.0.0.1:2206");
   }
   for (auto address = addresses.begin(); address != addresses.end(); ++address) {
-    if (const absl::Status status = CheckConnectAddress(*address); !status.ok()) return status;
+    if (absl::Status status = CheckConnectAddress(*address); !status.ok()) return status;
     if (std::find(addresses.begin(), address, *address) != address) {
       return absl::InvalidArgumentError(
           fmt::format("{} is given twice; once is allowed", *address));

@@ -57,7 +57,7 @@ NatsLink::~NatsLink() {
 }
 
 absl::Status NatsLink::Connect(std::chrono::milliseconds patience) {
-  if (const auto status = SetNatsOptions(access_, name_, options_); !status.ok()) return status;
+  if (auto status = SetNatsOptions(access_, name_, options_); !status.ok()) return status;
   natsOptions_SetEventLoop(options_, this, &Attach, &WatchRead, &WatchWrite, &Detach);
   const auto lost = [](natsConnection*, void* link) {
     auto* const self = static_cast<NatsLink*>(link);
