@@ -109,6 +109,9 @@ absl::StatusOr<std::string> ReadSecretFile(std::string_view flag, const std::str
   const auto bad = [&](std::string_view why) {
     return absl::FailedPreconditionError(fmt::format("{}={}: {}", flag, path, why));
   };
+  if (path.find("://") != std::string::npos) {  // which may hold a password
+    return absl::FailedPreconditionError(fmt::format("{} takes a file, not a URL", flag));
+  }
   struct stat status {};
   std::ifstream file(path, std::ios::binary);
   if (!file || ::stat(path.c_str(), &status) != 0) {

@@ -118,6 +118,8 @@ TEST_F(NatsFiles, BadFilesAreNamedWithTheirFlag) {
   const std::string url = "nats://a";
   EXPECT_EQ(Refused({.url_file = nowhere}),
             "--nats_url_file=" + nowhere + ": cannot be read: No such file or directory");
+  EXPECT_EQ(Refused({.url_file = "nats://user:secret@host"}),
+            "--nats_url_file takes a file, not a URL");
   EXPECT_EQ(Refused({.url_file = folder_}), "--nats_url_file=" + folder_ + ": is not a file");
   EXPECT_EQ(Refused({.url_file = empty}), "--nats_url_file=" + empty + ": is empty");
   EXPECT_EQ(Refused({.url_file = bad}).rfind("--nats_url_file=" + bad + ": a host is missing", 0),
