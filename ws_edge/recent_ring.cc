@@ -3,7 +3,7 @@
 namespace edge {
 namespace {
 
-// What an entry takes beside its frame's bytes: the frame's fields and heap block, its place here.
+// An entry takes this beside its frame's bytes: the frame's fields and heap block, its place here.
 constexpr size_t kEntryOverheadBytes = 56;
 
 size_t SizeOf(const RecentRing::Entry& entry) { return entry.frame->size() + kEntryOverheadBytes; }

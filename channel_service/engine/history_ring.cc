@@ -6,7 +6,7 @@
 namespace channel {
 namespace {
 
-// What a record takes beside its bytes: Record, what malloc takes, a place in the ring.
+// A record takes this beside its bytes: Record, what malloc takes, a place in the ring.
 constexpr size_t kRecordOverheadBytes = 64;
 
 size_t SizeOf(const RecordPtr& record) { return record->bytes().size() + kRecordOverheadBytes; }

@@ -20,7 +20,7 @@ constexpr std::chrono::seconds kProbePause{1};
 constexpr size_t kVerifiesMax = 256;
 // Live publications of all groups that wait until what was missed before them has been read.
 constexpr size_t kWaitingBytesMax = 64 << 20;
-// What a message takes beside its body: the group id, the key, headers.
+// A message takes this beside its body: the group id, the key, headers.
 constexpr int64_t kMessageOverheadBytes = 4096;
 
 }  // namespace

@@ -11,7 +11,7 @@ namespace {
 // Groups that one tick may evict, so that a tick never holds the loop up (about 5 ms).
 constexpr int kAgedOutPerTickMax = 20'000;
 
-// What a group with history takes beside its records: Group, its id, its places in map and list.
+// A group with history takes this beside its records: Group, its id, its places in map and list.
 constexpr size_t kGroupOverheadBytes = 350;
 
 size_t SizeOf(const HistoryRing& history) {

@@ -40,7 +40,7 @@ void FillBoard(const std::string& group, const History& history, Board& board, R
   }
 }
 
-// Whose order it is: a sender's, or, without keys, that of one of its connections.
+// The order is a sender's, or, without keys, that of one of its connections.
 std::uint64_t OrderOf(const PublicationLog& publication) {
   const std::uint32_t connection = publication.keyed ? 0 : publication.connection + 1;
   return std::uint64_t{publication.id.sender} << 32 | connection;

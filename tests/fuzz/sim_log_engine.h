@@ -38,9 +38,9 @@ class SimSharedLog {
   uint64_t newest() const { return newest_; }
   // Of any group, or what comes next.
   uint64_t oldest_held() const { return held_.empty() ? newest_ + 1 : held_.front().first; }
-  // What is held of the group …
+  // The publications of the group that are held …
   const Entries& Held(const std::string& group) const;
-  // … and all that there ever was, which is what is brought to nodes.
+  // … and all that there ever were, which are brought to nodes.
   const Entries& Ever(const std::string& group) const;
   bool IsFull(const std::string& group) const {
     return Held(group).size() >= limits_.history_publications_max;

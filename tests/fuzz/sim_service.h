@@ -83,7 +83,7 @@ class SimService final : private channel::PublishWaiter {
   void Tick();
   // With a shared log: the next publication comes to the node; false if it has all.
   bool Carry(size_t node);
-  // What has not come to any node yet is lost on the way there; the node reads it.
+  // The publications that are on their way to a node are lost; the node reads them from the log.
   void LoseOnTheWay(const std::string& group);
 
   const std::string& epoch() const { return nodes_.front()->engine->epoch(); }
@@ -105,7 +105,7 @@ class SimService final : private channel::PublishWaiter {
   void Close(SimSubscriber* subscriber);
   void Subscribe(SimSubscriber* subscriber, const channel::SubscribeInput& input);
   void Unsubscribe(SimSubscriber* subscriber, std::string_view group);
-  // What nodes do at the end of a turn of their loops.
+  // Nodes do this at the end of a turn of their loops.
   void Flush() {
     for (const auto& node : nodes_) node->flush_list.FlushAll();
   }

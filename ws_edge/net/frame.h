@@ -29,7 +29,7 @@ class Frame {
 
   std::string_view bytes() const { return {data(), size_}; }
   size_t size() const { return size_; }
-  // What a frame that Encode made carries.
+  // The payload of a frame that Encode made.
   std::string_view payload() const;
 
  private:

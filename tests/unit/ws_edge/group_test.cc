@@ -91,7 +91,7 @@ TEST_F(GroupTest, EachOfThoseWhoComeBackIsToldOfItsOwnGap) {
   Confirm("g", 20, true, /*missed=*/1);
   Publish("g", 20, 10);
   EXPECT_EQ(late.Told(), (Strings{"ok 1 offset=20 recovered=true", "message m20 offset=20"}));
-  // What was found out stays known.
+  // The edge remembers what it found out.
   Client again(*this, true);
   again.Say(Join(1, 5));
   again.Say(Join(2, 12));
