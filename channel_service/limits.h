@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
+#include "channel_service/model/contract_limits.h"
 
 namespace channel {
 
@@ -22,11 +23,6 @@ inline constexpr size_t kHistoryReplyBytesMax = 1 << 20;
 // One gRPC message to or from the service; gRPC's own default for receiving.
 inline constexpr size_t kGrpcMessageBytesMax = 4 << 20;
 
-// One block written to a subscriber: larger blocks gain nothing and delay the others (bench, hub).
-inline constexpr size_t kBlockBytesMax = 64 << 10;
-
-// Answers that are remembered for one publisher; a client keeps at most this many unanswered.
-inline constexpr size_t kPublisherAnswersMax = 16384;
 // Publishers that are remembered (the least recently used is forgotten beyond it).
 inline constexpr size_t kPublishersMax = 1024;
 // Publications of one stream whose answers were not yet taken by the client; then the stream is not

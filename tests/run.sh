@@ -88,7 +88,7 @@ run_fuzz() {
   step "Building (fuzz)"
   cmake --preset fuzz >build/fuzz.configure.log 2>&1 || { cat build/fuzz.configure.log; exit 1; }
   cmake --build --preset fuzz
-  for target in command_fuzz http_fuzz resume_table_fuzz session_fuzz; do
+  for target in command_fuzz http_fuzz subscription_fuzz session_fuzz; do
     step "Fuzzing $target for $seconds s"
     mkdir -p "build/fuzz/corpus/$target"
     # Without address randomisation hash tables are walked in the same order again, so that a crash repeats.

@@ -15,7 +15,8 @@ EdgeServer::EdgeServer(boost::asio::io_context& loop, EdgeOptions options,
       clock_(clock),
       metrics_(registry),
       flush_list_(loop),
-      link_(loop, options_.client, clock_, metrics_),
+      poller_(loop, options_.link.addresses),
+      link_(options_.link, poller_, clock_, metrics_),
       router_(options_.limits, metrics_, clock, link_,
               [this](uint64_t id) { return FindSession(id); }),
       service_notice_(
@@ -51,13 +52,14 @@ EdgeServer::EdgeServer(boost::asio::io_context& loop, EdgeOptions options,
       ping_timer_(loop),
       deadlines_(options_.limits, clock) {}
 
-EdgeServer::~EdgeServer() = default;
+EdgeServer::~EdgeServer() { poller_.Stop(std::chrono::milliseconds(0)); }
 
 absl::StatusOr<EdgeServer::Endpoint> EdgeServer::Start(const Endpoint& endpoint) {
   auto bound = listener_.Listen(endpoint);
   if (!bound.ok()) return bound;
   http_context_.loopback_listener = bound->address().is_loopback();
   link_.Start(&router_);
+  poller_.Start(&link_);
   StartSweepTimer();
   StartPingTimer();
   return bound;
@@ -226,7 +228,7 @@ void EdgeServer::FinishDrain(std::chrono::milliseconds patience) {
   sweep_timer_.cancel();
   ping_timer_.cancel();
   // What clients have sent is accepted or refused before the process ends.
-  link_.Stop(patience);
+  poller_.Stop(patience);
   std::exchange(on_drained_, nullptr)();
 }
 

@@ -16,7 +16,6 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "channel_service/base/clock.h"
-#include "ws_edge/channel_link.h"
 #include "ws_edge/limits.h"
 #include "ws_edge/metrics.h"
 #include "ws_edge/net/flush_list.h"
@@ -26,6 +25,8 @@
 #include "ws_edge/service_notice.h"
 #include "ws_edge/session.h"
 #include "ws_edge/session_deadlines.h"
+#include "ws_edge/upstream/grpc_poller.h"
+#include "ws_edge/upstream/link.h"
 
 namespace edge {
 
@@ -34,7 +35,7 @@ struct EdgeOptions {
   std::string instance;  // unique over all edges and their restarts
   AccessRules access;
   EdgeLimits limits;
-  channel::ChannelClientOptions client;
+  LinkOptions link;
 };
 
 class EdgeServer final : private SessionObserver {
@@ -88,7 +89,8 @@ class EdgeServer final : private SessionObserver {
   const channel::Clock& clock_;
   EdgeMetrics metrics_;
   FlushList flush_list_;
-  ChannelLink link_;
+  GrpcPoller poller_;
+  Link link_;
   Router router_;
   ServiceNotice service_notice_;
   SessionContext session_context_;

@@ -1,8 +1,6 @@
 // Members, and what comes from upstream. What sessions ask for is in group_requests.cc.
 #include "ws_edge/group.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -42,10 +40,11 @@ struct Group::Frames {
   }
 };
 
-Group::Group(GroupContext& context, std::string_view id) : context_(context), id_(id) {}
+Group::Group(GroupContext& context, std::string_view id)
+    : context_(context), id_(id), subscription_(context.subscriptions, id, this) {}
 
 Group::~Group() {
-  if (tag_ != 0) context_.upstream.Unsubscribe(id_);
+  context_.changed.erase(this);
   DropRecent();
 }
 
@@ -73,116 +72,82 @@ Group::Member& Group::MemberOf(Session* session) {
   CHANNEL_CHECK(false);
 }
 
-void Group::OnSubscribed(const channel::v1::Subscribed& subscribed) {
-  // What follows is of a subscription that was replaced; the present one brings it again.
-  following_ = subscribed.tag() == tag_;
-  if (!following_) return;
-  missed_ = subscribed.missed();
-  subscribed_head_ = subscribed.offset();
-  subscribed_newest_ = subscribed.newest();
-  gap_follows_ = !subscribed.recovered();
-  if (gap_follows_) return;
-  epoch_ = subscribed.epoch();
-  if (!answered_ && from_.since.has_value()) {
-    lost_until_ = std::min(lost_until_, from_.since->offset);
-  }
-  head_ = std::max(head_, subscribed_head_);
-  newest_ = std::max(newest_, subscribed_newest_);
-  StartRecent(subscribed);
-  answered_ = confirmed_ = true;
+void Group::OnSubscribed(Subscription::Answer answer) {
+  context_.changed.insert(this);
+  StartRecent(answer);
   ServeRequests();
 }
 
-void Group::StartRecent(const channel::v1::Subscribed& subscribed) {
+void Group::StartRecent(Subscription::Answer answer) {
+  const channel::SubscribeFrom& from = subscription_.from();
+  const uint64_t head = subscription_.head();
   ChangeRecent([&](RecentRing& recent) {
-    if (answered_) {
-      // Resumed after a lost link, from what was received last.
+    if (answer == Subscription::Answer::kResumed) {
       if (!recent.anchored()) recent.Restart(0, true);
-    } else if (from_.since.has_value()) {
-      const uint64_t since = from_.since->offset;
-      if (!confirmed_ || since < recent.after()) {
+    } else if (from.since.has_value()) {
+      const uint64_t since = from.since->offset;
+      if (answer == Subscription::Answer::kFirst || since < recent.after()) {
         // What comes is more, or it is the same and follows an earlier position.
-        const bool oldest = confirmed_ && recent.anchored() && recent.begins_with_oldest();
+        const bool oldest = answer == Subscription::Answer::kAsked && recent.anchored() &&
+                            recent.begins_with_oldest();
         recent.Restart(since, since == 0 || oldest);
       } else if (since == 0) {
         recent.SetBeginsWithOldest();
       }
-    } else if (missed_ > 0) {
-      recent.RestartUnanchored(subscribed.missed() < from_.last);
+    } else if (subscription_.publications_due() > 0) {
+      recent.RestartUnanchored(subscription_.publications_due() < from.last);
     } else {
-      recent.Restart(head_, head_ == 0);
+      recent.Restart(head, head == 0);
     }
   });
 }
 
-bool Group::OnGap(const channel::v1::Gap& gap) {
-  if (!following_ || !std::exchange(gap_follows_, false)) return false;
-  // A log that was put back to an older state goes on under its old name.
-  const bool put_back = gap.reason() == channel::v1::GAP_REASON_POSITION;
-  const bool new_epoch = epoch_ != gap.epoch() || put_back;
-  const uint64_t position = gap.before() - 1;
-  head_ = std::max({new_epoch ? 0 : head_, subscribed_head_, position});
-  newest_ = std::max(subscribed_newest_, head_);
-  epoch_ = gap.epoch();
-  if (new_epoch) lost_before_ = lost_until_ = 0;
-  if (gap.reason() == channel::v1::GAP_REASON_RETENTION) {
-    lost_before_ = std::max(lost_before_, gap.after() + 1);
-    lost_until_ = position;
-  }
+bool Group::OnGap(const Subscription::Gap& gap) {
+  context_.changed.insert(this);
+  const uint64_t position = std::max<uint64_t>(gap.before, 1) - 1;
   bool missed = false;
   for (Member& member : members_) {
-    if (member.waiting || (!new_epoch && member.position >= position)) continue;
-    const bool proven = new_epoch || member.position < lost_before_;
+    if (member.waiting || (!gap.log_began_anew && member.position >= position)) continue;
+    const bool proven = gap.log_began_anew || member.position < subscription_.lost_before();
     if (!proven && member.enveloped) {
       Wait(member);
       continue;
     }
     missed = missed || proven;
-    const uint64_t after = put_back ? gap.after() : member.position;
-    AnnounceGap(member, ToString(gap.reason()), after, gap.before());
+    const bool foreign = gap.reason == channel::v1::GAP_REASON_POSITION;
+    AnnounceGap(member, ToString(gap.reason), foreign ? gap.after : member.position, gap.before);
     member.position = position;
   }
   ChangeRecent([&](RecentRing& recent) {
-    const bool holds_more =
-        !new_epoch && recent.anchored() && recent.after() <= position && position <= recent.last();
+    const bool holds_more = !gap.log_began_anew && recent.anchored() &&
+                            recent.after() <= position && position <= recent.last();
     if (holds_more) {
       recent.SetBeginsWithOldest();
     } else {
       recent.Restart(position, true);
     }
   });
-  answered_ = confirmed_ = true;
   ServeRequests();
   return missed;
 }
 
-void Group::OnPublication(const channel::v1::Publication& publication, bool alone) {
-  if (!following_ || gap_follows_) return;
-  const uint64_t offset = publication.offset();
-  const uint64_t previous_offset = publication.previous_offset();
-  if (recent_.anchored() && previous_offset > recent_.last()) {
-    // Only between a resumption of the link and the answer to a fetch, which brings it again.
-    if (!answered_) return;
-    spdlog::error("group {}: nothing came between {} and {}; asking again", id_, recent_.last(),
-                  offset);
-    Fetch({channel::StreamPosition{epoch_, recent_.last()}, 0});
-    return;
-  }
-  const bool missed = answered_ && missed_ > 0;
-  if (missed) --missed_;
-  head_ = std::max(head_, offset);
-  newest_ = std::max(newest_, offset);
-  Frames frames{publication, epoch_};
-  Remember(frames, missed);
-  const size_t deliveries = alone ? FanOut<true>(frames, missed) : FanOut<false>(frames, missed);
+void Group::OnPublication(const channel::v1::Publication& publication, bool due, bool alone) {
+  context_.metrics.records_received.Increment();
+  Frames frames{publication, subscription_.epoch()};
+  Remember(frames, due);
+  const size_t deliveries = alone ? FanOut<true>(frames, due) : FanOut<false>(frames, due);
   context_.metrics.deliveries.Increment(static_cast<double>(deliveries));
-  if (missed && missed_ == 0) ServeRequests();
+  if (due && subscription_.publications_due() == 0) ServeRequests();
+  if (has_requests()) context_.changed.insert(this);
+  while (context_.recent_bytes > context_.limits.recent_bytes_max && !context_.by_use.empty()) {
+    context_.by_use.front()->DropRecent();
+  }
 }
 
 // Delivering may close a slow session, but it leaves its groups only when it is over: the list of
 // members does not change here.
 template <bool kAlone>
-size_t Group::FanOut(Frames& frames, bool missed) {
+size_t Group::FanOut(Frames& frames, bool due) {
   const uint64_t offset = frames.publication.offset();
   const uint64_t previous_offset = frames.publication.previous_offset();
   constexpr size_t ahead = kAlone ? kPrefetchAheadOfWrites : kPrefetchAhead;
@@ -191,7 +156,7 @@ size_t Group::FanOut(Frames& frames, bool missed) {
     if (i + ahead < members_.size()) members_[i + ahead].stream->Prefetch();
     Member& member = members_[i];
     if (member.waiting || member.position >= offset) continue;
-    if (missed && member.enveloped && QueueIsLong(member.session)) {
+    if (due && member.enveloped && QueueIsLong(member.session)) {
       Wait(member);
     } else {
       Deliver<kAlone>(member, offset, previous_offset, frames.Of(member.enveloped));
@@ -213,7 +178,7 @@ void Group::Deliver(Member& member, uint64_t offset, uint64_t previous_offset,
 }
 template void Group::Deliver<false>(Member&, uint64_t, uint64_t, const FramePtr&);
 
-void Group::Remember(Frames& frames, bool missed) {
+void Group::Remember(Frames& frames, bool due) {
   const uint64_t offset = frames.publication.offset();
   if (recent_.anchored() && offset <= recent_.last()) return;  // came again for somebody else
   ChangeRecent([&](RecentRing& recent) {
@@ -224,7 +189,7 @@ void Group::Remember(Frames& frames, bool missed) {
     const auto wants_whole = [](const Request& request) {
       return request.all_held() || request.kind == RequestKind::kHistory;
     };
-    const bool keep_all = missed && std::any_of(requests_.begin(), requests_.end(), wants_whole);
+    const bool keep_all = due && std::any_of(requests_.begin(), requests_.end(), wants_whole);
     recent.Append({offset, frames.publication.previous_offset(), frames.Of(/*with_envelope=*/true)},
                   keep_all);
   });
@@ -255,7 +220,7 @@ void Group::ChangeRecent(Change change) {
 void Group::AnnounceGap(Member& member, const char* reason, uint64_t after, uint64_t before) {
   if (!member.enveloped) return;  // the plain dialect has no word for it
   context_.metrics.gaps_announced.Increment();
-  member.session->Deliver(EncodeGap({id_, epoch_, after, before, reason}));
+  member.session->Deliver(EncodeGap({id_, subscription_.epoch(), after, before, reason}));
 }
 
 bool Group::QueueIsLong(const Session* session) const {
@@ -266,7 +231,7 @@ void Group::Wait(Member& member) {
   member.waiting = true;
   requests_.push_back({.kind = RequestKind::kCatchUp,
                        .session = member.session,
-                       .since = channel::StreamPosition{epoch_, member.position}});
+                       .since = channel::StreamPosition{subscription_.epoch(), member.position}});
 }
 
 }  // namespace edge

@@ -23,6 +23,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "channel/v1/channel.pb.h"
 #include "channel_service/base/clock.h"
 #include "channel_service/model/publication.h"
@@ -31,7 +32,8 @@
 #include "ws_edge/net/frame.h"
 #include "ws_edge/protocol/command.h"
 #include "ws_edge/recent_ring.h"
-#include "ws_edge/upstream.h"
+#include "ws_edge/upstream/subscription.h"
+#include "ws_edge/upstream/subscription_table.h"
 
 namespace edge {
 
@@ -45,8 +47,7 @@ struct GroupContext {
   const EdgeLimits& limits;
   EdgeMetrics& metrics;
   const channel::Clock& clock;
-  Upstream& upstream;
-  uint64_t last_tag = 0;
+  SubscriptionTable& subscriptions;
   size_t recent_bytes = 0;  // of all groups' rings
   // The groups whose rings hold publications, in the order of their newest ones: the oldest first.
   std::list<Group*> by_use = {};
@@ -58,9 +59,11 @@ struct GroupContext {
     FramePtr frame = nullptr;  // to be given in its turn; null: it was given
   };
   std::vector<Answered> answered = {};
+  // Groups that may have become confirmed, or got requests, since the router looked last.
+  absl::flat_hash_set<Group*> changed = {};
 };
 
-class Group {
+class Group final : private Subscription::Observer {
  public:
   Group(GroupContext& context, std::string_view id);
   ~Group();
@@ -70,7 +73,7 @@ class Group {
   const std::string& id() const { return id_; }
   bool empty() const { return members_.empty(); }
   // The subscription upstream is in force: what is sent from now on is seen here.
-  bool confirmed() const { return confirmed_; }
+  bool confirmed() const { return subscription_.confirmed(); }
   // Somebody waits; then OnTick is to be called.
   bool has_requests() const { return !requests_.empty(); }
 
@@ -83,13 +86,6 @@ class Group {
   // Returns the session that takes the place, or null. The member's requests go with it, without an
   // answer: with envelopes only of a session that is over, since a leave waits for them.
   Session* RemoveMember(uint32_t place);
-
-  // From upstream.
-  void OnSubscribed(const channel::v1::Subscribed& subscribed);
-  // True if members here have missed something.
-  bool OnGap(const channel::v1::Gap& gap);
-  // `alone`: nothing else comes in this turn of the loop, so it is written at once.
-  void OnPublication(const channel::v1::Publication& publication, bool alone);
 
   // A few times a second: goes on with members that were behind and slow, gives up what has waited
   // too long. Appends sessions whose join was given up: they are to be removed.
@@ -132,6 +128,11 @@ class Group {
 
   struct Frames;
 
+  // Subscription::Observer. A publication that is alone in its turn is written at once.
+  void OnSubscribed(Subscription::Answer answer) override;
+  bool OnGap(const Subscription::Gap& gap) override;
+  void OnPublication(const channel::v1::Publication& publication, bool due, bool alone) override;
+
   Member& MemberOf(Session* session);
 
   // Requests (group_requests.cc).
@@ -152,44 +153,26 @@ class Group {
   void Replay(Member& member);
   void Refuse(const Request& request, ErrorCode code, std::string_view why);
   void FetchIfNeeded();
-  void Fetch(channel::SubscribeFrom from);
 
   // Delivery.
   void Wait(Member& member);
   bool QueueIsLong(const Session* session) const;
-  void StartRecent(const channel::v1::Subscribed& subscribed);
+  void StartRecent(Subscription::Answer answer);
   void AnnounceGap(Member& member, const char* reason, uint64_t after, uint64_t before);
   // kAlone: the frame is alone in its turn.
   template <bool kAlone>
-  size_t FanOut(Frames& frames, bool missed);
+  size_t FanOut(Frames& frames, bool due);
   template <bool kAlone>
   void Deliver(Member& member, uint64_t offset, uint64_t previous_offset, const FramePtr& frame);
-  void Remember(Frames& frames, bool missed);
+  void Remember(Frames& frames, bool due);
   template <typename Change>
   void ChangeRecent(Change change);
 
   GroupContext& context_;
   const std::string id_;
 
-  // The subscription upstream.
-  uint64_t tag_ = 0;             // of the present one; 0: none yet
-  channel::SubscribeFrom from_;  // where it begins
-  bool answered_ = false;        // all that was asked by it is here or under way
-  bool confirmed_ = false;       // some subscription was answered
-  bool following_ = false;       // what comes from upstream is of this group's subscriptions
-  bool gap_follows_ = false;     // after `subscribed`
-  std::string epoch_;
-  uint64_t head_ = 0;    // the newest offset that is known
-  uint64_t newest_ = 0;  // of any group, as far as known: no position of the epoch is beyond it
-  // Positions before this one have missed what is lost for ever: the channel service said so.
-  uint64_t lost_before_ = 0;
-  // Positions from here on have missed nothing that is lost: what followed the last loss that the
-  // channel service told is held there. Between the two positions that is not known.
-  uint64_t lost_until_ = 0;
-  uint64_t subscribed_newest_ = 0;  // as the last `subscribed` gave it
+  Subscription subscription_;
   channel::SteadyTime fetched_at_ = {};
-  uint64_t subscribed_head_ = 0;  // as the last `subscribed` gave it
-  uint32_t missed_ = 0;           // publications under way that are older than `subscribed`
 
   std::vector<Member> members_;
   size_t enveloped_count_ = 0;

@@ -43,6 +43,7 @@ bool Group::Ask(Request request) {
   if (TryServe(request)) return true;
   ++MemberOf(request.session).requests;
   requests_.push_back(std::move(request));
+  context_.changed.insert(this);
   FetchIfNeeded();
   return false;
 }
@@ -98,20 +99,21 @@ bool Group::Ready(const Request& request) const {
 
 // Nothing: what the request asks for is not here (yet).
 std::optional<Group::Start> Group::FindStart(const Request& request) const {
-  if (!confirmed_) return std::nullopt;
+  if (!confirmed()) return std::nullopt;
   // The subscription may begin behind the head that a node told which is behind.
   if (request.from_now_on()) {
-    return Start{std::max(head_, recent_.anchored() ? recent_.last() : 0)};
+    return Start{std::max(subscription_.head(), recent_.anchored() ? recent_.last() : 0)};
   }
   if (!recent_.anchored()) return std::nullopt;
   // A history is answered at once; what a member misses may still be under way.
   const bool wants_whole = request.all_held() || request.kind == RequestKind::kHistory;
-  if (wants_whole && missed_ > 0) return std::nullopt;
+  if (wants_whole && subscription_.publications_due() > 0) return std::nullopt;
   if (request.since.has_value()) return FindStartSince(request);
 
   const size_t count = request.last;
   if (count != 0 && recent_.size() >= count) return Start{recent_.PositionBeforeLast(count)};
-  const bool asked = request.fetched && answered_;  // there is no more, or no more than fits here
+  const bool asked =
+      request.fetched && subscription_.answered();  // there is no more, or no more than fits here
   if (recent_.begins_with_oldest() || asked) return Start{recent_.after()};
   return std::nullopt;
 }
@@ -119,17 +121,17 @@ std::optional<Group::Start> Group::FindStart(const Request& request) const {
 std::optional<Group::Start> Group::FindStartSince(const Request& request) const {
   const uint64_t since = request.since->offset;
   const bool of_this_life = IsOfThisLife(request);
-  const bool asked = request.fetched && answered_;
+  const bool asked = request.fetched && subscription_.answered();
   // The edge that a client comes from may have been ahead of this one, or in a newer epoch: the
   // channel service is to be asked.
-  const bool doubtful = of_this_life ? since > newest_ : !asked;
+  const bool doubtful = of_this_life ? since > subscription_.newest() : !asked;
   if (doubtful) return std::nullopt;
   if (of_this_life && since >= recent_.after()) return Start{since};
   if (IsUndecided(request)) return std::nullopt;
   if (recent_.begins_with_oldest()) {
     if (of_this_life) return Start{recent_.after(), "retention", since};
     // What a client has whose position this epoch never gave is not known.
-    if (request.since->epoch == epoch_) return Start{recent_.after(), "position", 0};
+    if (request.since->epoch == subscription_.epoch()) return Start{recent_.after(), "position", 0};
     return Start{recent_.after(), "epoch", since};
   }
   // It came, but there was no room to keep it until it was whole.
@@ -146,28 +148,30 @@ bool Group::IsUndecided(const Request& request) const {
   if (!request.since.has_value() || !recent_.anchored()) return false;
   const uint64_t since = request.since->offset;
   // It is still held there.
-  if (!recent_.begins_with_oldest() && since >= lost_until_) return false;
-  return IsOfThisLife(request) && since >= lost_before_ && since < recent_.after();
+  if (!recent_.begins_with_oldest() && since >= subscription_.lost_until()) return false;
+  return IsOfThisLife(request) && since >= subscription_.lost_before() && since < recent_.after();
 }
 
 // A position may be newer than the group's last publication, but not than that of any group; once
 // the channel service was asked, such an offset can only be of another life.
 bool Group::IsOfThisLife(const Request& request) const {
-  if (request.since->epoch != epoch_) return false;
-  return request.since->offset <= newest_ || !(request.fetched && answered_);
+  if (request.since->epoch != subscription_.epoch()) return false;
+  return request.since->offset <= subscription_.newest() ||
+         !(request.fetched && subscription_.answered());
 }
 
 // The head that an answer tells. An answer from what is held is whole up to the end of that: a node
 // that is behind may not have given yet what another one told of.
 uint64_t Group::HeadFor(const Request& request, const Start& start) const {
   const bool from_held = request.all_held() || request.kind == RequestKind::kHistory;
-  return std::max(from_held ? recent_.last() : head_, start.position);
+  return std::max(from_held ? recent_.last() : subscription_.head(), start.position);
 }
 
 void Group::Admit(const Request& request, const Start& start) {
   if (!request.command_id.empty()) {
-    request.session->Deliver(EncodeJoined(
-        {request.command_id, id_, epoch_, HeadFor(request, start)}, start.gap_reason == nullptr));
+    request.session->Deliver(
+        EncodeJoined({request.command_id, id_, subscription_.epoch(), HeadFor(request, start)},
+                     start.gap_reason == nullptr));
   }
   Member& member = MemberOf(request.session);
   const bool joined_again = request.from_now_on() && member.position != kNotBegun;
@@ -208,8 +212,9 @@ void Group::AnswerHistory(const Request& request, const Start& start) {
     if (!more) messages.push_back(entry.frame->payload());
     return !more;
   });
-  request.session->Deliver(EncodeHistory({request.command_id, id_, epoch_, HeadFor(request, start)},
-                                         start.gap_reason == nullptr, messages, more));
+  request.session->Deliver(
+      EncodeHistory({request.command_id, id_, subscription_.epoch(), HeadFor(request, start)},
+                    start.gap_reason == nullptr, messages, more));
 }
 
 void Group::Refuse(const Request& request, ErrorCode code, std::string_view why) {
@@ -223,13 +228,13 @@ void Group::Refuse(const Request& request, ErrorCode code, std::string_view why)
 // that do not know.
 void Group::FetchIfNeeded() {
   if (requests_.empty()) return;
-  if (tag_ == 0) {
+  if (!subscription_.asked()) {
     Request& first = requests_.front();
     first.fetched = true;
-    Fetch({first.since, first.last});
+    subscription_.Ask({first.since, first.last});
     return;
   }
-  if (!answered_ || missed_ > 0) return;
+  if (!subscription_.answered() || subscription_.publications_due() > 0) return;
   // Whoever comes within this time shares the next one, at a tick. Only a member that live
   // publications pass by meanwhile is not to wait.
   const bool soon = context_.clock.Now() < fetched_at_ + kSweepInterval;
@@ -259,14 +264,7 @@ void Group::FetchIfNeeded() {
   }
   if (!oldest.has_value()) return;
   fetched_at_ = context_.clock.Now();
-  Fetch({channel::StreamPosition{epoch_, *oldest}, 0});
-}
-
-void Group::Fetch(channel::SubscribeFrom from) {
-  tag_ = ++context_.last_tag;
-  from_ = std::move(from);
-  answered_ = false;
-  context_.upstream.Subscribe(id_, tag_, from_);
+  subscription_.Ask({channel::StreamPosition{subscription_.epoch(), *oldest}, 0});
 }
 
 void Group::OnTick(std::vector<Session*>* given_up) {

@@ -162,13 +162,13 @@ int Main(int argc, char** argv) {
     return channel::kExitUsage;
   }
   std::random_device random;
-  options.client.addresses = absl::GetFlag(FLAGS_channel);
-  options.client.first_address = PlaceOf(options.name);
+  options.link.addresses = absl::GetFlag(FLAGS_channel);
+  options.link.first_address = PlaceOf(options.name);
   options.instance = fmt::format("{:08x}{:08x}", random(), random());
-  options.client.publisher = options.instance;  // a part of the name might be no UTF-8
-  options.client.publish_queue_bytes_max = options.limits.publish_queue_bytes_max;
-  options.client.publish_timeout = options.limits.publish_timeout;
-  options.client.seed = random();
+  options.link.publisher = options.instance;  // a part of the name might be no UTF-8
+  options.link.publish_queue_bytes_max = options.limits.publish_queue_bytes_max;
+  options.link.publish_timeout = options.limits.publish_timeout;
+  options.link.seed = random();
 
   boost::asio::io_context loop(1);
   auto registry = std::make_shared<prometheus::Registry>();

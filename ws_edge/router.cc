@@ -13,7 +13,7 @@
 namespace edge {
 namespace {
 
-ErrorCode ToErrorCode(const channel::PublishAnswer& answer) {
+ErrorCode ToErrorCode(const PublishAnswer& answer) {
   if (answer.retryable) return ErrorCode::kUnavailable;
   switch (answer.status.code()) {
     case absl::StatusCode::kInvalidArgument:
@@ -30,13 +30,13 @@ ErrorCode ToErrorCode(const channel::PublishAnswer& answer) {
 }  // namespace
 
 Router::Router(const EdgeLimits& limits, EdgeMetrics& metrics, const channel::Clock& clock,
-               Upstream& upstream, FindSession find_session)
+               Link& link, FindSession find_session)
     : limits_(limits),
       metrics_(metrics),
       clock_(clock),
-      upstream_(upstream),
+      link_(link),
       find_session_(std::move(find_session)),
-      group_context_{limits, metrics, clock, upstream} {}
+      group_context_{limits, metrics, clock, link.subscriptions()} {}
 
 Router::~Router() = default;
 
@@ -114,9 +114,7 @@ bool Router::Join(Session* session, const Command& command, channel::SteadyTime 
     memberships.push_back({group, group->AddMember(session)});
     metrics_.memberships.Increment();
   }
-  const bool answered = group->Begin(session, command, came_at);
-  Visit(group);
-  return answered;
+  return group->Begin(session, command, came_at);
 }
 
 bool Router::History(Session* session, const Command& command, channel::SteadyTime came_at) {
@@ -126,9 +124,7 @@ bool Router::History(Session* session, const Command& command, channel::SteadyTi
                        command.id, command.group_id);
     return true;
   }
-  const bool answered = group->History(session, command, came_at);
-  Visit(group);
-  return answered;
+  return group->History(session, command, came_at);
 }
 
 void Router::Leave(Session* session, const Command& command) {
@@ -167,7 +163,6 @@ void Router::RemoveMember(Session* session, size_t membership) {
   if (Session* const moved = group->RemoveMember(place)) {
     moved->memberships()[FindMembership(moved, group)].place = place;
   }
-  Visit(group);
   if (!group->empty()) return;
 
   ForwardWaiting(group);  // nobody is left who would have to see it
@@ -192,17 +187,13 @@ void Router::Send(uint64_t session_id, Command command, uint64_t number,
 }
 
 void Router::Forward(uint64_t session_id, Command command, uint64_t number) {
+  Sender sender{session_id, std::move(command.id), std::move(command.group_id), number};
   channel::PublishInput input;
-  input.group_id = command.group_id;
+  input.group_id = sender.group_id;
   input.kind = command.message_kind;
   input.body = command.message;
   input.key = command.key;
-  const uint64_t token = ++last_token_;
-  const bool taken = upstream_.Publish(input, token);
-  Sender sender{session_id, std::move(command.id), std::move(command.group_id), number};
-  if (taken) {
-    sender_by_token_.emplace(token, std::move(sender));
-  } else {
+  if (!link_.Publish(input, std::move(sender))) {
     Refuse(sender, ErrorCode::kUnavailable, kQueueFull);
   }
 }
@@ -229,49 +220,22 @@ void Router::Refuse(const Sender& sender, ErrorCode code, std::string_view why) 
        session->MakeError(code, why, sender.command_id, sender.group_id)});
 }
 
-void Router::OnSubscribed(const channel::v1::Subscribed& subscribed) {
-  Group* group = Find(subscribed.group_id());
-  if (group == nullptr) return;  // the last member has just left
-  group->OnSubscribed(subscribed);
-  Visit(group);
+void Router::OnTurnEnd() {
+  VisitChanged();
   GoOn();
 }
 
-bool Router::OnGap(const channel::v1::Gap& gap) {
-  Group* group = Find(gap.group_id());
-  if (group == nullptr) return false;
-  const bool missed = group->OnGap(gap);
-  Visit(group);
-  GoOn();
-  return missed;
-}
-
-void Router::OnPublication(const channel::v1::Publication& publication, bool alone) {
-  metrics_.records_received.Increment();
-  Group* group = Find(publication.group_id());
-  if (group == nullptr) return;
-  group->OnPublication(publication, alone);
-  if (group->has_requests()) Visit(group);
-  auto& by_use = group_context_.by_use;
-  while (group_context_.recent_bytes > limits_.recent_bytes_max && !by_use.empty()) {
-    by_use.front()->DropRecent();
+void Router::VisitChanged() {
+  if (group_context_.changed.empty()) return;
+  for (Group* group : std::exchange(group_context_.changed, {})) {
+    if (group->confirmed()) ForwardWaiting(group);
+    if (group->has_requests()) groups_with_requests_.insert(group);
   }
-  if (!group_context_.answered.empty()) GoOn();
 }
 
-// After anything that may have changed whether the group is confirmed, or has requests.
-void Router::Visit(Group* group) {
-  if (group->confirmed()) ForwardWaiting(group);
-  if (group->has_requests()) groups_with_requests_.insert(group);
-}
-
-void Router::OnPublishAnswer(const channel::PublishAnswer& answer) {
-  const auto found = sender_by_token_.extract(answer.token);
-  CHANNEL_CHECK(!found.empty());
-  const Sender& sender = found.mapped();
+void Router::OnPublishAnswer(const Sender& sender, const PublishAnswer& answer) {
   if (!answer.status.ok()) {
     Refuse(sender, ToErrorCode(answer), channel::MessageOf(answer.status));
-    GoOn();
     return;
   }
   metrics_.publications_accepted.Increment();
@@ -280,10 +244,10 @@ void Router::OnPublishAnswer(const channel::PublishAnswer& answer) {
                          answer.position.offset};
   group_context_.answered.push_back(
       {sender.session_id, sender.group_id, sender.number, EncodeSent(sent, answer.duplicate)});
-  GoOn();
 }
 
 void Router::OnTick() {
+  VisitChanged();
   RefuseOverdueSends();
   RefuseOverdueCommands();
   const std::vector<Group*> groups(groups_with_requests_.begin(), groups_with_requests_.end());
@@ -291,7 +255,7 @@ void Router::OnTick() {
   for (Group* group : groups) {
     std::vector<Session*> given_up;
     group->OnTick(&given_up);
-    Visit(group);
+    if (group->has_requests()) groups_with_requests_.insert(group);
     for (Session* session : given_up) {
       // The last of them takes the group with it.
       const size_t membership = FindMembership(session, group);

@@ -20,15 +20,13 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
-#include "channel/v1/channel.pb.h"
 #include "channel_service/base/clock.h"
-#include "channel_service/client/publish_answer.h"
 #include "ws_edge/command_order.h"
 #include "ws_edge/group.h"
 #include "ws_edge/limits.h"
 #include "ws_edge/metrics.h"
 #include "ws_edge/protocol/command.h"
-#include "ws_edge/upstream.h"
+#include "ws_edge/upstream/link.h"
 
 namespace edge {
 
@@ -37,13 +35,13 @@ class Session;
 inline constexpr std::string_view kQueueFull =
     "too much is waiting for the channel service; try again later";
 
-class Router {
+class Router final : public Link::Observer {
  public:
   // Finds a session by its id; null if it is gone.
   using FindSession = std::function<Session*(uint64_t session_id)>;
 
-  Router(const EdgeLimits& limits, EdgeMetrics& metrics, const channel::Clock& clock,
-         Upstream& upstream, FindSession find_session);
+  Router(const EdgeLimits& limits, EdgeMetrics& metrics, const channel::Clock& clock, Link& link,
+         FindSession find_session);
   ~Router();
 
   // A session's command on a group; answers and errors go to the session.
@@ -51,25 +49,14 @@ class Router {
   // The session is over. What it sent is published all the same.
   void LeaveAll(Session* session);
 
-  // From upstream.
-  void OnSubscribed(const channel::v1::Subscribed& subscribed);
-  // True if members here have missed something.
-  bool OnGap(const channel::v1::Gap& gap);
-  // `alone`: nothing else comes in this turn of the loop.
-  void OnPublication(const channel::v1::Publication& publication, bool alone);
-  void OnPublishAnswer(const channel::PublishAnswer& answer);
+  // Link::Observer
+  void OnPublishAnswer(const Sender& sender, const PublishAnswer& answer) override;
+  void OnTurnEnd() override;
 
   // Goes on with what waits, refuses what has waited too long. A few times a second.
   void OnTick();
 
  private:
-  // The session that is told what became of a publication.
-  struct Sender {
-    uint64_t session_id;
-    std::string command_id;
-    std::string group_id;
-    uint64_t number;  // of its GroupCommands::Entry; 0: no answer is wanted
-  };
   // A send that waits until the subscription of its group is confirmed.
   struct WaitingSend {
     uint64_t session_id;
@@ -103,13 +90,13 @@ class Router {
   void Forward(uint64_t session_id, Command command, uint64_t number);
   void ForwardWaiting(Group* group);
   void Refuse(const Sender& sender, ErrorCode code, std::string_view why);
-  void Visit(Group* group);
+  void VisitChanged();
   void RefuseOverdueSends();
 
   const EdgeLimits& limits_;
   EdgeMetrics& metrics_;
   const channel::Clock& clock_;
-  Upstream& upstream_;
+  Link& link_;
   const FindSession find_session_;
   GroupContext group_context_;
   absl::flat_hash_map<std::string_view, std::unique_ptr<Group>> group_by_id_;
@@ -117,10 +104,8 @@ class Router {
   absl::flat_hash_map<Group*, std::deque<WaitingSend>> waiting_sends_;
   absl::flat_hash_set<uint64_t> sessions_that_wait_;  // ids; some wait no longer
   size_t waiting_bytes_ = 0;                          // of all sends that wait
-  uint64_t last_token_ = 0;
-  uint64_t last_number_ = 0;  // of a GroupCommands::Entry
+  uint64_t last_number_ = 0;                          // of a GroupCommands::Entry
   bool going_on_ = false;
-  absl::flat_hash_map<uint64_t, Sender> sender_by_token_;  // of what upstream has not answered
 };
 
 }  // namespace edge

@@ -52,7 +52,7 @@ class SessionObserver {
 struct SessionContext {
   const std::string& server_name;
   const std::string& instance;         // tells this process from all others
-  const std::string& acknowledged_in;  // see channel::ChannelClient
+  const std::string& acknowledged_in;  // see Link
   const EdgeLimits& limits;
   EdgeMetrics& metrics;
   FlushList& flush_list;

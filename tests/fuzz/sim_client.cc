@@ -57,7 +57,7 @@ void SimClient::Say(const std::string& text) {
 }
 
 void SimClient::JoinPlain(const std::string& group) {
-  plain_.OnJoin(group, edge_->link().gaps(group));
+  plain_.OnJoin(group, edge_->wire().gaps(group));
   Say(R"({"cmd":"add_group","group_id":")" + group + "\"}");
 }
 
@@ -121,7 +121,7 @@ bool SimClient::TakeFrame() {
     view_.OnEvent(payload);
   } else {
     plain_.OnMessage(payload,
-                     [this](const std::string& group) { return edge_->link().gaps(group); });
+                     [this](const std::string& group) { return edge_->wire().gaps(group); });
   }
   return true;
 }

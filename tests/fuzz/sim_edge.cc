@@ -34,13 +34,15 @@ SimEdge::SimEdge(boost::asio::io_context& loop, const std::string& name, SimServ
     : loop_(loop),
       name_(name),
       flush_list_(loop),
-      link_(service, clock, limits, name, trace),
-      router_(limits, metrics_, clock, link_,
+      wire_(service, clock, limits, metrics_, name, trace),
+      router_(limits, metrics_, clock, wire_.link(),
               [this](uint64_t id) {
                 const auto found = sessions_.find(id);
                 return found == sessions_.end() ? nullptr : found->second.get();
               }),
-      context_{name_, name_, name_, limits, metrics_, flush_list_, router_, *this, service_away_} {}
+      context_{name_, name_, name_, limits, metrics_, flush_list_, router_, *this, service_away_} {
+  wire_.link().Start(&router_);
+}
 
 SimEdge::~SimEdge() {
   for (const auto& [id, session] : sessions_) {
@@ -71,7 +73,7 @@ int SimEdge::Accept(bool enveloped, int send_buffer_bytes) {
 
 void SimEdge::Tick() {
   router_.OnTick();
-  link_.Tick(&router_);
+  wire_.Tick();
   // Sessions whose close frame was not answered; here they had time enough.
   for (const auto& weak : std::exchange(closing_, {})) {
     if (const auto session = weak.lock()) session->Abort();

@@ -7,8 +7,8 @@
 #include <memory>
 #include <string>
 
-#include "tests/fuzz/sim_link.h"
 #include "tests/fuzz/sim_service.h"
+#include "tests/fuzz/sim_wire.h"
 #include "ws_edge/router.h"
 #include "ws_edge/session.h"
 
@@ -24,7 +24,7 @@ class SimEdge final : private edge::SessionObserver {
   // edge's socket; 0 = as the system has it.
   int Accept(bool enveloped, int send_buffer_bytes);
 
-  SimLink& link() { return link_; }
+  SimWire& wire() { return wire_; }
   edge::Router& router() { return router_; }
   void Tick();
   // Holes that the edge itself knows to have let through.
@@ -40,7 +40,7 @@ class SimEdge final : private edge::SessionObserver {
   prometheus::Registry registry_;
   edge::EdgeMetrics metrics_{registry_};
   edge::FlushList flush_list_;
-  SimLink link_;
+  SimWire wire_;
   edge::Router router_;
   const bool service_away_ = false;
   edge::SessionContext context_;

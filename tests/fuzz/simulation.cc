@@ -11,10 +11,10 @@
 #include "tests/fuzz/fuzz_input.h"
 #include "tests/fuzz/sim_client.h"
 #include "tests/fuzz/sim_edge.h"
-#include "tests/fuzz/sim_link.h"
 #include "tests/fuzz/sim_service.h"
 #include "tests/fuzz/sim_talk.h"
 #include "tests/fuzz/sim_trace.h"
+#include "tests/fuzz/sim_wire.h"
 
 namespace fuzz {
 namespace {
@@ -47,7 +47,7 @@ class Simulation {
           (enveloped ? "client " : "plain client ") + std::to_string(i), enveloped, service_,
           edge_limits_.recent_bytes_max > kRingBytesSmall, trace));
     }
-    for (const auto& edge : edges_) edge->link().Connect();
+    for (const auto& edge : edges_) edge->wire().Connect();
   }
 
   SimulationResult Run() {
@@ -96,7 +96,7 @@ class Simulation {
   }
 
   size_t steps() const {
-    return service_.shares_log() ? SimLink::kStepsWithSharedLog : SimLink::kSteps;
+    return service_.shares_log() ? SimWire::kStepsWithSharedLog : SimWire::kSteps;
   }
   SimEdge& AnyEdge() { return *edges_[input_.Below(kEdges)]; }
 
@@ -104,7 +104,7 @@ class Simulation {
     const size_t edge = input_.Below(kEdges);
     const auto step = static_cast<int>(input_.Below(steps()));
     SimEdge& moved = *edges_[edge];
-    const bool some = moved.link().Step(step, &moved.router());
+    const bool some = moved.wire().Step(step);
     if (some) trace_("link %zu step %d", edge, step);
   }
 
@@ -116,7 +116,7 @@ class Simulation {
       if (moves > kMovesMax) Fail("it never comes to rest");
       some = false;
       for (int step = 0; step < static_cast<int>(steps()); ++step) {
-        some |= edge.link().Step(step, &edge.router());
+        some |= edge.wire().Step(step);
       }
       Settle();
     }
@@ -155,10 +155,10 @@ class Simulation {
     switch (input_.Below(8)) {
       case 0:
         trace_("a link is lost");
-        return AnyEdge().link().Lose();
+        return AnyEdge().wire().Lose();
       case 1:
       case 2:
-        for (const auto& edge : edges_) edge->link().Connect();
+        for (const auto& edge : edges_) edge->wire().Connect();
         trace_("the links are up");
         return;
       case 3: {
@@ -183,7 +183,7 @@ class Simulation {
   void KillService() {
     if (!service_.up()) return;
     trace_("the service dies");
-    for (const auto& edge : edges_) edge->link().Lose();
+    for (const auto& edge : edges_) edge->wire().Lose();
     service_.Die();
   }
 
@@ -219,7 +219,7 @@ class Simulation {
     for (int idle = 0; idle < kIdleRounds; ++idle) {
       const size_t before = frames();
       for (const auto& edge : edges_) {
-        edge->link().Connect();
+        edge->wire().Connect();
         MoveAllOf(*edge);
       }
       // Members that were slow go on at a tick.
@@ -247,7 +247,7 @@ class Simulation {
       PublishOne(group, talk_->NewMessage(group));
     }
     Repair();
-    for (const auto& edge : edges_) trace_("%s", edge->link().Describe().c_str());
+    for (const auto& edge : edges_) trace_("%s", edge->wire().Describe().c_str());
     for (const auto& client : clients_) client->CheckComplete();
     for (const auto& edge : edges_) {
       if (edge->unannounced_positions() != 0) Fail("the edge has let a hole through");

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Arrows point one way: model, base → client | engine → hub → rpc → server. ws_edge uses model, base and
-# client of channel_service, and nothing but tests uses ws_edge.
+# Arrows point one way: model, base → engine → hub → rpc → server. ws_edge uses model and base of
+# channel_service, and nothing but tests uses ws_edge.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # shellcheck source=sources.sh
@@ -26,14 +26,14 @@ forbid() {
 }
 
 forbid channel_service ws_edge/ "channel_service must not use ws_edge"
-forbid channel_service/base 'channel_service/(model|client|engine|hub|rpc|server)' "base uses nothing above it"
-forbid channel_service/model 'channel_service/(client|engine|hub|rpc|server)' "model uses nothing above it"
-forbid channel_service/client 'channel_service/(engine|hub|rpc|server)' "client uses model and base"
-forbid channel_service/engine 'channel_service/(client|hub|rpc|server)' "engine uses model and base"
-forbid channel_service/hub 'channel_service/(client|rpc|server)' "hub uses the engine"
-forbid channel_service/rpc 'channel_service/(client|server)' "rpc uses the hub"
-forbid ws_edge 'channel_service/(engine|hub|rpc|server|limits)' "ws_edge uses model, base and client only"
-forbid ws_edge/net 'ws_edge/(protocol|session|router|edge_server|channel_link)' "net is below the rest"
-forbid ws_edge/protocol 'ws_edge/(session|router|edge_server|channel_link)' "protocol is below the rest"
+forbid channel_service/base 'channel_service/(model|engine|hub|rpc|server)' "base uses nothing above it"
+forbid channel_service/model 'channel_service/(engine|hub|rpc|server)' "model uses nothing above it"
+forbid channel_service/engine 'channel_service/(hub|rpc|server)' "engine uses model and base"
+forbid channel_service/hub 'channel_service/(rpc|server)' "hub uses the engine"
+forbid channel_service/rpc 'channel_service/(server)' "rpc uses the hub"
+forbid ws_edge 'channel_service/(engine|hub|rpc|server|limits)' "ws_edge uses model and base only"
+forbid ws_edge/net 'ws_edge/(protocol|upstream|session|router|group|edge_server)' "net is below the rest"
+forbid ws_edge/protocol 'ws_edge/(upstream|session|router|group|edge_server)' "protocol is below the rest"
+forbid ws_edge/upstream 'ws_edge/(net|protocol|session|router|group|edge_server)' "upstream is below the rest"
 [[ $failed == 0 ]] && echo "the includes follow the layers"
 exit $failed

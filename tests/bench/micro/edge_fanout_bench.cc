@@ -19,6 +19,7 @@
 
 #include "channel/v1/channel.pb.h"
 #include "tests/bench/micro/allocations.h"
+#include "tests/support/fake_upstream.h"
 #include "ws_edge/recent_ring.h"
 #include "ws_edge/router.h"
 #include "ws_edge/session.h"
@@ -31,35 +32,22 @@ namespace http = boost::beast::http;
 constexpr char kGroup[] = "bench";
 constexpr char kEpoch[] = "abcdefghjkmn";
 
-class NoUpstream final : public Upstream {
- public:
-  void Subscribe(std::string_view, uint64_t tag, channel::SubscribeFrom) override {
-    last_tag = tag;
-  }
-  void Unsubscribe(std::string_view) override {}
-  bool Publish(const channel::PublishInput&, uint64_t) override { return false; }
-  uint64_t last_tag = 0;
-};
-
 // An edge without listener, link and timers; all its sessions are in one group.
 class MicroEdge final : private SessionObserver {
  public:
   MicroEdge(int64_t members, bool enveloped) {
     AllowDescriptors();
+    upstream_.Start(&router_);
     for (int64_t i = 0; i < members; ++i) Accept(enveloped);
     loop_.poll();
     for (const auto& session : sessions_) {
       router_.OnCommand(session.get(), Command{.group_id = kGroup});
     }
-    channel::v1::Subscribed subscribed;
-    subscribed.set_group_id(kGroup);
-    subscribed.set_epoch(kEpoch);
-    subscribed.set_tag(upstream_.last_tag);
-    subscribed.set_recovered(true);
-    router_.OnSubscribed(subscribed);
-    publication_.set_group_id(kGroup);
-    publication_.set_message(std::string(32, 'x'));
-    publication_.set_time_unix_ms(1'700'000'000'000);
+    upstream_.Confirm(kGroup, 0, /*recovered=*/true, /*due=*/0, kEpoch);
+    channel::v1::Publication& publication = *event_.mutable_publication();
+    publication.set_group_id(kGroup);
+    publication.set_message(std::string(32, 'x'));
+    publication.set_time_unix_ms(1'700'000'000'000);
     EndTurn();
   }
   ~MicroEdge() {
@@ -75,9 +63,10 @@ class MicroEdge final : private SessionObserver {
   MicroEdge& operator=(const MicroEdge&) = delete;
 
   void Publish() {
-    publication_.set_previous_offset(publication_.offset());
-    publication_.set_offset(publication_.offset() + 1);
-    router_.OnPublication(publication_, /*alone=*/false);
+    channel::v1::Publication& publication = *event_.mutable_publication();
+    publication.set_previous_offset(publication.offset());
+    publication.set_offset(publication.offset() + 1);
+    upstream_.link().subscriptions().OnEvent(event_, /*alone=*/false);
   }
 
   // Sends what is queued.
@@ -138,8 +127,8 @@ class MicroEdge final : private SessionObserver {
   EdgeLimits limits_;
   channel::SystemClock clock_;
   FlushList flush_list_{loop_};
-  NoUpstream upstream_;
-  Router router_{limits_, metrics_, clock_, upstream_, [](uint64_t) { return nullptr; }};
+  test::FakeUpstream upstream_{clock_, metrics_};
+  Router router_{limits_, metrics_, clock_, upstream_.link(), [](uint64_t) { return nullptr; }};
   const std::string name_ = "bench";
   const bool service_away_ = false;
   SessionContext context_{name_,       name_,   name_, limits_,      metrics_,
@@ -147,7 +136,7 @@ class MicroEdge final : private SessionObserver {
   std::vector<std::shared_ptr<Session>> sessions_;
   std::vector<int> peers_;
   std::vector<char> scratch_ = std::vector<char>(64 << 10);
-  channel::v1::Publication publication_;
+  channel::v1::Event event_;  // a publication
 };
 
 // In each turn so many publications come for so many members. An operation is a delivery.

@@ -10,31 +10,17 @@
 #include <string>
 
 #include "tests/support/fake_clock.h"
+#include "tests/support/fake_upstream.h"
 #include "ws_edge/edge_server.h"
 #include "ws_edge/router.h"
 #include "ws_edge/session.h"
 
 namespace edge {
 
-class NoUpstream final : public Upstream {
- public:
-  void Subscribe(std::string_view, uint64_t tag, channel::SubscribeFrom) override {
-    ++subscribes;
-    last_tag = tag;
-  }
-  void Unsubscribe(std::string_view) override {}
-  bool Publish(const channel::PublishInput& input, uint64_t) override {
-    published = input.body;
-    return true;
-  }
-  int subscribes = 0;
-  uint64_t last_tag = 0;
-  std::string published;  // the last one
-};
-
 class ConnectedSessionTest : public ::testing::Test, public SessionObserver {
  protected:
   ConnectedSessionTest() {
+    upstream_.Start(&router_);
     int ends[2];
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
     Socket socket(loop_.get_executor());
@@ -118,8 +104,9 @@ class ConnectedSessionTest : public ::testing::Test, public SessionObserver {
   EdgeLimits limits_;
   channel::test::FakeClock clock_;
   FlushList flush_list_{loop_};
-  NoUpstream upstream_;
-  Router router_{limits_, metrics_, clock_, upstream_, [this](uint64_t) { return session_.get(); }};
+  test::FakeUpstream upstream_{clock_, metrics_};
+  Router router_{limits_, metrics_, clock_, upstream_.link(),
+                 [this](uint64_t) { return session_.get(); }};
   SessionDeadlines deadlines_{limits_, clock_};
   const std::string name_ = "edge";
   bool service_away_ = false;

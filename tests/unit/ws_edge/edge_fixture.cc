@@ -137,66 +137,33 @@ void EdgeFixture::Settle() {
   while (loop_.poll() > 0) loop_.restart();
 }
 
-std::string EdgeFixture::AskedLast() const {
-  if (upstream_.asked.empty()) return "nothing";
-  const channel::SubscribeFrom& from = upstream_.asked.back().from;
-  if (from.since.has_value()) return "since " + std::to_string(from.since->offset);
-  return from.last != 0 ? "last " + std::to_string(from.last) : "now";
-}
-
 void EdgeFixture::Confirm(const std::string& group_id, uint64_t head, bool recovered,
-                          uint32_t missed) {
-  channel::v1::Subscribed subscribed;
-  subscribed.set_group_id(group_id);
-  for (const auto& asked : upstream_.asked) {
-    if (asked.group_id == group_id) subscribed.set_tag(asked.tag);
-  }
-  subscribed.set_epoch("e");
-  subscribed.set_offset(head);
-  subscribed.set_newest(head);
-  subscribed.set_recovered(recovered);
-  subscribed.set_missed(missed);
-  router_.OnSubscribed(subscribed);
+                          uint32_t due) {
+  upstream_.Confirm(group_id, head, recovered, due);
   Settle();
 }
 
 void EdgeFixture::ConfirmWithGap(const std::string& group_id, uint64_t head, uint64_t after,
-                                 uint64_t before, uint32_t missed) {
-  Confirm(group_id, head, /*recovered=*/false, missed);
-  channel::v1::Gap gap;
-  gap.set_group_id(group_id);
-  gap.set_epoch("e");
-  gap.set_after(after);
-  gap.set_before(before);
-  gap.set_reason(channel::v1::GAP_REASON_RETENTION);
-  router_.OnGap(gap);
+                                 uint64_t before, uint32_t due) {
+  upstream_.Confirm(group_id, head, /*recovered=*/false, due);
+  upstream_.GiveGap(group_id, after, before);
   Settle();
 }
 
 void EdgeFixture::Publish(const std::string& group_id, uint64_t offset, uint64_t previous_offset) {
-  channel::v1::Publication publication;
-  publication.set_group_id(group_id);
-  publication.set_offset(offset);
-  publication.set_previous_offset(previous_offset);
-  publication.set_message("m" + std::to_string(offset));
-  router_.OnPublication(publication, /*alone=*/false);
+  upstream_.Publish(group_id, offset, previous_offset);
   Settle();
 }
 
-void EdgeFixture::AnswerSend(size_t number, uint64_t offset) {
-  channel::PublishAnswer answer{.token = upstream_.published.at(number).token};
-  if (offset == 0) {
-    answer.status = absl::UnavailableError("away");
-    answer.retryable = true;
-  }
-  answer.position = {"e", offset};
-  router_.OnPublishAnswer(answer);
+void EdgeFixture::AnswerSend(uint64_t offset) {
+  upstream_.Answer(offset);
   Settle();
 }
 
 void EdgeFixture::Tick(std::chrono::milliseconds time) {
   clock_.Step(time);
   router_.OnTick();
+  upstream_.link().OnTurnEnd();
   Settle();
 }
 

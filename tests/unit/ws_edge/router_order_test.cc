@@ -19,11 +19,7 @@ class RouterOrderTest : public EdgeFixture {
   void Send() { Do("send_to_group", R"(,"message":"m)" + std::to_string(last_id_ + 1) + '"'); }
   void LookBack() { Do("history", R"(,"since":{"epoch":"e","offset":0})"); }
   Strings Told() { return client_.Told(); }
-  Strings Published() const {
-    Strings bodies;
-    for (const auto& published : upstream_.published) bodies.push_back(published.text);
-    return bodies;
-  }
+  const Strings& Published() { return upstream_.published(); }
 
   Client client_{*this, /*enveloped=*/true};
   int last_id_ = 0;
@@ -40,11 +36,11 @@ TEST_F(RouterOrderTest, EachCommandFindsWhatTheOneBeforeItMade) {
   Confirm("g", 10);
   EXPECT_EQ(Told(), (Strings{"ok 1 offset=10 recovered=true"}));
   EXPECT_EQ(Published(), (Strings{"g:m2"}));
-  AnswerSend(0, 11);
+  AnswerSend(11);
   EXPECT_EQ(Told(), (Strings{"ok 2 offset=11", "ok 3"}));
-  ASSERT_EQ(upstream_.asked.size(), 2u);
+  ASSERT_EQ(upstream_.asked().size(), 2u);
   Confirm("g", 11);
-  AnswerSend(1, 12);
+  AnswerSend(12);
   EXPECT_EQ(Told(), (Strings{"ok 4 offset=11 recovered=true", "ok 5 offset=12"}));
   EXPECT_EQ(Published(), (Strings{"g:m2", "g:m5"}));
 }
@@ -75,13 +71,13 @@ TEST_F(RouterOrderTest, AHistoryIsNotOvertaken) {
   Leave();                        // 6
   Do("history", R"(,"last":1)");  // 7
   EXPECT_EQ(Told(), (Strings{"ok 1 offset=10 recovered=true"}));
-  Confirm("g", 10, true, /*missed=*/2);
+  Confirm("g", 10, true, /*due=*/2);
   Publish("g", 5, 0);
   Publish("g", 10, 5);
   EXPECT_EQ(Told(), (Strings{"ok 2 offset=10 recovered=true publications=2",
                              "ok 3 offset=10 recovered=true publications=1",
                              "ok 4 offset=10 recovered=true"}));
-  AnswerSend(0, 11);
+  AnswerSend(11);
   EXPECT_EQ(Told(), (Strings{"ok 5 offset=11", "ok 6", "error 7 not_joined"}));
 }
 
@@ -91,9 +87,9 @@ TEST_F(RouterOrderTest, SendsAreNotHeldUpByAHistoryButTheirAnswersAre) {
   LookBack();  // 2
   Send();      // 3
   EXPECT_EQ(Published(), (Strings{"g:m3"}));
-  AnswerSend(0, 11);
+  AnswerSend(11);
   EXPECT_EQ(Told(), (Strings{"ok 1 offset=10 recovered=true"}));
-  Confirm("g", 11, true, /*missed=*/1);
+  Confirm("g", 11, true, /*due=*/1);
   Publish("g", 11, 0);
   EXPECT_EQ(Told(), (Strings{"message m11 offset=11",
                              "ok 2 offset=11 recovered=true publications=1", "ok 3 offset=11"}));
@@ -103,12 +99,12 @@ TEST_F(RouterOrderTest, ARefusalWaitsForItsTurnAndLiveMessagesDoNot) {
   Join();  // 1
   Confirm("g", 10);
   Send();  // 2
-  upstream_.full = true;
+  upstream_.FillQueue();
   Send();   // 3
   Leave();  // 4
   Publish("g", 11, 10);
   EXPECT_EQ(Told(), (Strings{"ok 1 offset=10 recovered=true", "message m11 offset=11"}));
-  AnswerSend(0, 0);
+  AnswerSend(0);
   EXPECT_EQ(Told(), (Strings{"error 2 unavailable", "error 3 unavailable", "ok 4"}));
 }
 
@@ -117,7 +113,7 @@ TEST_F(RouterOrderTest, OtherGroupsDoNotWait) {
   client_.Say(R"({"id":"a","cmd":"send_to_group","group_id":"h","message":"x"})");
   client_.Say(R"({"id":"b","cmd":"leave_group","group_id":"i"})");
   client_.Say(R"({"id":"c","cmd":"ping"})");
-  AnswerSend(0, 5);
+  AnswerSend(5);
   EXPECT_EQ(Told(), (Strings{"error b not_joined", "pong c", "ok a offset=5"}));
 }
 
@@ -151,7 +147,7 @@ TEST_F(RouterOrderTest, WhatWaitsIsBoundedInBytes) {
   Do("send_to_group", R"(,"message":")" + std::string(900, 'x') + '"');
   Do("send_to_group", R"(,"message":")" + std::string(900, 'x') + '"');
   Confirm("g", 10);
-  AnswerSend(0, 11);
+  AnswerSend(11);
   EXPECT_EQ(Told(), (Strings{"ok 1 offset=10 recovered=true", "ok 2", "ok 3 offset=11",
                              "error 4 unavailable"}));
 }
@@ -163,8 +159,8 @@ TEST_F(RouterOrderTest, WhatOneClientMayLetWaitIsBounded) {
   for (int i = 0; i < 4; ++i) Do("send_to_group", R"(,"message":")" + std::string(900, 'x') + '"');
   Do("history", R"(,"last":1)");  // 7: small enough
   Confirm("g", 10);
-  AnswerSend(0, 11);
-  AnswerSend(1, 12);
+  AnswerSend(11);
+  AnswerSend(12);
   EXPECT_EQ(Told(),
             (Strings{"ok 1 offset=10 recovered=true", "ok 2", "ok 3 offset=11", "ok 4 offset=12",
                      "error 5 unavailable", "error 6 unavailable", "error 7 not_joined"}));
@@ -190,7 +186,7 @@ TEST_F(RouterOrderTest, ASendBehindAHistoryThatWaitsForItsReaderIsRefusedInTime)
 TEST_F(RouterOrderTest, AnswersThatAreHeldAreBoundedInBytes) {
   limits_.session_queue_bytes_max = 2'000;
   Join();
-  upstream_.full = true;
+  upstream_.FillQueue();
   Confirm("g", 10);
   LookBack();
   for (int i = 0; i < 30; ++i) Send();
@@ -205,17 +201,13 @@ TEST_F(RouterOrderTest, ACloseFrameIsNotThrownAwayByTheAnswersAfterIt) {
   LookBack();
   for (int i = 0; i < 60; ++i) Send();
   (void)Told();
-  for (const auto& published : upstream_.published) {  // in one turn
-    channel::PublishAnswer answer{.token = published.token};
-    answer.position = {"e", 10 + published.token};
-    router_.OnPublishAnswer(answer);
-  }
+  upstream_.Answer(11, /*count=*/60);
   EXPECT_EQ(Told(), Strings{"not a text frame"});
 }
 
 TEST_F(RouterOrderTest, AnswersThatAreHeldAreBoundedOverAllGroups) {
   limits_.session_queue_bytes_max = 2'000;
-  upstream_.full = true;
+  upstream_.FillQueue();
   for (int i = 0; i < 30; ++i) {  // one answer each
     const std::string group = R"("group_id":"g)" + std::to_string(i) + '"';
     client_.Say(R"({"id":1,"cmd":"add_group",)" + group + '}');
@@ -235,8 +227,8 @@ TEST_F(RouterOrderTest, WhatALostConnectionHadSentIsPublishedInOrder) {
   Send();   // 4
   client_.Vanish();
   EXPECT_EQ(Published(), (Strings{"g:m2", "g:m4"}));
-  AnswerSend(0, 11);
-  AnswerSend(1, 12);
+  AnswerSend(11);
+  AnswerSend(12);
 }
 
 }  // namespace

@@ -10,29 +10,11 @@
 #include <set>
 
 #include "tests/support/fake_clock.h"
+#include "tests/support/fake_upstream.h"
 #include "ws_edge/session.h"
 
 namespace edge {
 namespace {
-
-class FakeUpstream final : public Upstream {
- public:
-  void Subscribe(std::string_view group_id, uint64_t tag, channel::SubscribeFrom) override {
-    EXPECT_TRUE(subscribed.emplace(group_id, tag).second) << "subscribed twice";
-  }
-  void Unsubscribe(std::string_view group_id) override {
-    EXPECT_EQ(subscribed.erase(std::string(group_id)), 1u);
-  }
-  bool Publish(const channel::PublishInput& input, uint64_t) override {
-    if (full) return false;
-    published.push_back(std::string(input.group_id) + ":" + std::string(input.body));
-    return true;
-  }
-
-  std::map<std::string, uint64_t> subscribed;
-  std::vector<std::string> published;
-  bool full = false;
-};
 
 class RouterTest : public ::testing::Test, public SessionObserver {
  protected:
@@ -40,6 +22,7 @@ class RouterTest : public ::testing::Test, public SessionObserver {
   void OnSessionClosing(Session*) override {}
   void OnMessageIncomplete(Session*, bool) override {}
 
+  RouterTest() { upstream_.Start(&router_); }
   ~RouterTest() override {
     for (auto& session : sessions_) router_.LeaveAll(session.get());
   }
@@ -65,14 +48,6 @@ class RouterTest : public ::testing::Test, public SessionObserver {
         Command{.kind = CommandKind::kSendToGroup, .group_id = group_id, .message = message});
   }
 
-  void Confirm(const std::string& group_id) {
-    channel::v1::Subscribed subscribed;
-    subscribed.set_group_id(group_id);
-    subscribed.set_tag(upstream_.subscribed.at(group_id));
-    subscribed.set_recovered(true);
-    router_.OnSubscribed(subscribed);
-  }
-
   double Refused() { return metrics_.publications_refused.Value(); }
 
   using Strings = std::vector<std::string>;
@@ -83,8 +58,8 @@ class RouterTest : public ::testing::Test, public SessionObserver {
   EdgeLimits limits_;
   channel::test::FakeClock clock_;
   FlushList flush_list_{loop_};
-  FakeUpstream upstream_;
-  Router router_{limits_, metrics_, clock_, upstream_, [this](uint64_t id) {
+  test::FakeUpstream upstream_{clock_, metrics_};
+  Router router_{limits_, metrics_, clock_, upstream_.link(), [this](uint64_t id) {
                    return id <= sessions_.size() ? sessions_[id - 1].get() : nullptr;
                  }};
   const std::string name_ = "edge";
@@ -102,9 +77,9 @@ TEST_F(RouterTest, TheFirstMemberSubscribesAndTheLastUnsubscribes) {
   EXPECT_TRUE(Join(one, "g")) << "joining twice is joining once";
   EXPECT_EQ(metrics_.memberships.Value(), 2);
   Leave(one, "g");
-  EXPECT_EQ(upstream_.subscribed.size(), 1u);
+  EXPECT_EQ(upstream_.held().size(), 1u);
   router_.LeaveAll(two);
-  EXPECT_TRUE(upstream_.subscribed.empty());
+  EXPECT_TRUE(upstream_.held().empty());
   EXPECT_EQ(metrics_.groups.Value(), 0);
 }
 
@@ -115,10 +90,10 @@ TEST_F(RouterTest, ASendWaitsUntilTheJoinHasTakenEffect) {
   Send(member, "g", "1");
   Send(NewSession(), "g", "2");
   Send(member, "other", "not held");
-  EXPECT_EQ(upstream_.published, (Strings{"g:before the join", "other:not held"}));
-  Confirm("g");
+  EXPECT_EQ(upstream_.published(), (Strings{"g:before the join", "other:not held"}));
+  upstream_.Confirm("g", 0);
   Send(member, "g", "3");
-  EXPECT_EQ(upstream_.published,
+  EXPECT_EQ(upstream_.published(),
             (Strings{"g:before the join", "other:not held", "g:1", "g:2", "g:3"}));
 }
 
@@ -127,23 +102,24 @@ TEST_F(RouterTest, WhatWaitsIsSentWhenTheLastMemberLeaves) {
   ASSERT_TRUE(Join(member, "g"));
   Send(member, "g", "1");
   router_.LeaveAll(member);
-  EXPECT_EQ(upstream_.published, (Strings{"g:1"}));
+  EXPECT_EQ(upstream_.published(), (Strings{"g:1"}));
 }
 
 TEST_F(RouterTest, AnOldConfirmationDoesNotConfirmANewSubscription) {
   Session* member = NewSession();
   ASSERT_TRUE(Join(member, "g"));
-  channel::v1::Subscribed old;
+  channel::v1::SubscribeResponse batch;
+  channel::v1::Subscribed& old = *batch.add_events()->mutable_subscribed();
   old.set_group_id("g");
-  old.set_tag(upstream_.subscribed.at("g"));
+  old.set_tag(upstream_.TagOf("g"));
   old.set_recovered(true);
   Leave(member, "g");
   ASSERT_TRUE(Join(member, "g"));
   Send(member, "g", "1");
-  router_.OnSubscribed(old);
-  EXPECT_TRUE(upstream_.published.empty());
-  Confirm("g");
-  EXPECT_EQ(upstream_.published, (Strings{"g:1"}));
+  upstream_.Give(batch);
+  EXPECT_TRUE(upstream_.published().empty());
+  upstream_.Confirm("g", 0);
+  EXPECT_EQ(upstream_.published(), (Strings{"g:1"}));
 }
 
 TEST_F(RouterTest, WhatWaitsTooLongOrIsTooMuchIsRefused) {
@@ -159,8 +135,8 @@ TEST_F(RouterTest, WhatWaitsTooLongOrIsTooMuchIsRefused) {
   const std::string big(1 << 20, 'x');
   for (int i = 0; i < 8; ++i) Send(member, "g", big);
   EXPECT_EQ(Refused(), 2) << "the eighth does not fit any more";
-  upstream_.full = true;
-  Confirm("g");
+  upstream_.FillQueue();
+  upstream_.Confirm("g", 0);
   EXPECT_EQ(Refused(), 9);
 }
 
@@ -202,20 +178,17 @@ TEST_F(RouterTest, RandomJoinsAndLeavesAgreeWithAModel) {
     std::erase_if(model, [](const auto& entry) { return entry.second.empty(); });
     size_t memberships = 0;
     for (const auto& [id, members] : model) {
-      ASSERT_TRUE(upstream_.subscribed.contains(id));
+      ASSERT_TRUE(upstream_.held().contains(id));
       memberships += members.size();
     }
-    ASSERT_EQ(upstream_.subscribed.size(), model.size());
+    ASSERT_EQ(upstream_.held().size(), model.size());
     ASSERT_EQ(static_cast<size_t>(metrics_.memberships.Value()), memberships);
   }
   // What each group delivers is one frame for each member.
   for (const auto& [id, members] : model) {
-    Confirm(id);
-    channel::v1::Publication publication;
-    publication.set_group_id(id);
-    publication.set_offset(1);
+    upstream_.Confirm(id, 0);
     const double before = metrics_.deliveries.Value();
-    router_.OnPublication(publication, /*alone=*/false);
+    upstream_.Publish(id, 1, 0);
     EXPECT_EQ(metrics_.deliveries.Value() - before, static_cast<double>(members.size()));
   }
 }

@@ -122,14 +122,7 @@ TEST_F(SessionDeadlinesTest, AClientThatTakesNothingOrDawdlesIsEnded) {
 TEST_F(SessionDeadlinesTest, ARequestThatWaitsForItsReaderIsNotOverdue) {
   Upgrade(kEnvelopedSubprotocol);
   router_.OnCommand(session_.get(), Command{.group_id = "g", .id = "1"});
-  channel::v1::Subscribed subscribed;
-  subscribed.set_group_id("g");
-  subscribed.set_tag(upstream_.last_tag);
-  subscribed.set_epoch("e");
-  subscribed.set_recovered(true);
-  subscribed.set_offset(9);
-  subscribed.set_newest(9);
-  router_.OnSubscribed(subscribed);
+  upstream_.Confirm("g", 9);
   Turn();
   Receive();
   FillQueue();
@@ -137,7 +130,7 @@ TEST_F(SessionDeadlinesTest, ARequestThatWaitsForItsReaderIsNotOverdue) {
   history.since = channel::StreamPosition{"e", 5};
   history.limit = 10;
   router_.OnCommand(session_.get(), history);
-  const int subscribes = upstream_.subscribes;
+  const size_t asked = upstream_.asked().size();
   clock_.Step(2 * limits_.publish_timeout);  // all this time the client does not read
   router_.OnTick();
   for (int i = 0; i < 1000 && session_->queued_bytes() > 0; ++i) {
@@ -148,7 +141,7 @@ TEST_F(SessionDeadlinesTest, ARequestThatWaitsForItsReaderIsNotOverdue) {
   router_.OnTick();
   Turn();
   EXPECT_EQ(Receive(), "") << "refused, though it was asked for only now";
-  EXPECT_EQ(upstream_.subscribes, subscribes + 1);
+  EXPECT_EQ(upstream_.asked().size(), asked + 1);
   clock_.Step(limits_.publish_timeout + milliseconds(1));
   router_.OnTick();
   Turn();

@@ -1,4 +1,4 @@
-#include "channel_service/client/poll_descriptor.h"
+#include "ws_edge/upstream/poll_descriptor.h"
 
 #include <grpc/grpc.h>
 #include <spdlog/spdlog.h>
@@ -11,7 +11,7 @@
 #include <system_error>
 #include <vector>
 
-namespace channel {
+namespace edge {
 namespace {
 
 // Descriptors of this process that are epoll sets; proc(5), /proc/PID/fd.
@@ -48,4 +48,4 @@ int FindPollDescriptor() {
   return descriptor;
 }
 
-}  // namespace channel
+}  // namespace edge

@@ -1,7 +1,7 @@
 // Where gRPC waits for its sockets, so that a loop of ours can wait for them as well.
 #pragma once
 
-namespace channel {
+namespace edge {
 
 // gRPC 1.51 keeps all sockets of a process in one epoll set, which is polled by whoever waits for a
 // completion queue. A set is a descriptor itself: it is readable while one of its sockets is,
@@ -14,4 +14,4 @@ namespace channel {
 // gRPC. -1: not found (another GRPC_POLL_STRATEGY); then a queue must be looked at again and again.
 int FindPollDescriptor();
 
-}  // namespace channel
+}  // namespace edge

@@ -1,0 +1,39 @@
+// What an operator learns of the link: log lines, metrics, and why it is not up.
+//
+// Owned by the link. Each change is logged; that there is still no link once in kWarnAgainAfter.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <string>
+
+#include "channel_service/base/clock.h"
+#include "ws_edge/metrics.h"
+
+namespace edge {
+
+class LinkReport {
+ public:
+  LinkReport(const channel::Clock& clock, EdgeMetrics& metrics)
+      : clock_(clock), metrics_(metrics), down_since_(clock.Now()) {}
+
+  void OnUp(const std::string& address);
+  void OnDown(const std::string& address, const std::string& why);
+  // There is no link, and an attempt to make one to this address has failed, for gRPC's reason.
+  void OnConnectFailed(const std::string& address, const std::string& why);
+
+  // Why it is not up: of each address that was tried since, gRPC's last word.
+  std::string down_reason() const;
+  // When it went down, or was made, if it is not up.
+  channel::SteadyTime down_since() const { return down_since_; }
+
+ private:
+  const channel::Clock& clock_;
+  EdgeMetrics& metrics_;
+  std::string lost_reason_;  // of the link that was up; empty if none was yet
+  std::map<std::string, std::string> failure_by_address_;  // since the link is not up
+  channel::SteadyTime down_since_;
+  channel::SteadyTime next_warning_at_;  // that there is still no link
+};
+
+}  // namespace edge
