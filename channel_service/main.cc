@@ -21,8 +21,8 @@
 #include "channel_service/base/log.h"
 #include "channel_service/base/process.h"
 #include "channel_service/base/state_file.h"
-#include "channel_service/engine/jetstream_engine.h"
-#include "channel_service/engine/memory_engine.h"
+#include "channel_service/engine/jetstream/jetstream_engine.h"
+#include "channel_service/engine/memory/memory_engine.h"
 #include "channel_service/server.h"
 
 ABSL_FLAG(std::string, listen, "127.0.0.1:2206", "Address of the gRPC service, IP:PORT");
@@ -39,11 +39,11 @@ ABSL_FLAG(std::string, nats_creds_file, "",
           "NATS credentials file (a user's JWT and seed, as nsc writes it); mode 0600");
 ABSL_FLAG(std::string, nats_ca, "",
           "File of the certificates (PEM) that sign those of tls:// servers; empty: the system's");
-ABSL_FLAG(std::string, nats_stream, channel::StreamSettings{}.name,
+ABSL_FLAG(std::string, nats_stream, channel::StreamConfig{}.name,
           "Stream with the log; it is made if it is not there");
-ABSL_FLAG(int64_t, nats_replicas, channel::StreamSettings{}.replicas,
+ABSL_FLAG(int64_t, nats_replicas, channel::StreamConfig{}.replicas,
           "Servers that have the stream, if it is made: 1, 3 or 5");
-ABSL_FLAG(int64_t, nats_bytes_max, channel::StreamSettings{}.bytes_max,
+ABSL_FLAG(int64_t, nats_bytes_max, channel::StreamConfig{}.bytes_max,
           "Bytes of the stream, if it is made; the oldest publications are dropped beyond it");
 ABSL_FLAG(absl::Duration, nats_age_max, absl::Hours(24),
           "How long the stream holds a publication, if it is made");
@@ -93,13 +93,13 @@ uint64_t RandomSeed() {
   return (uint64_t{device()} << 32) | device();
 }
 
-absl::StatusOr<JetstreamOptions> JetstreamFromFlags(const ServiceLimits& limits) {
+absl::StatusOr<JetStreamOptions> JetStreamFromFlags(const ServiceLimits& limits) {
   NatsFlags nats{absl::GetFlag(FLAGS_nats_url), absl::GetFlag(FLAGS_nats_url_file),
                  absl::GetFlag(FLAGS_nats_creds_file), absl::GetFlag(FLAGS_nats_ca)};
   if (nats.url.empty() && nats.url_file.empty()) nats.url = "nats://127.0.0.1:4222";
   auto access = ReadNatsAccess(nats);
   if (!access.ok()) return access.status();
-  JetstreamOptions options;
+  JetStreamOptions options;
   options.nats = *std::move(access);
   options.node = std::to_string(RandomSeed());
   options.stream.name = absl::GetFlag(FLAGS_nats_stream);
@@ -118,10 +118,10 @@ absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const ServiceLimits& limits, 
   const std::string kind = absl::GetFlag(FLAGS_engine);
   if (kind == "memory") return std::make_unique<MemoryEngine>(limits, clock, RandomSeed());
   if (kind != "nats") return absl::InvalidArgumentError("--engine takes: memory, nats");
-  auto options = JetstreamFromFlags(limits);
+  auto options = JetStreamFromFlags(limits);
   if (!options.ok()) return options.status();
   options->on_other_stream = std::move(on_log_lost);
-  return JetstreamEngine::Open(*std::move(options), clock, registry, limits,
+  return JetStreamEngine::Open(*std::move(options), clock, registry, limits,
                                absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_nats_patience)));
 }
 

@@ -16,7 +16,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "channel_service/model/publication.h"
-#include "channel_service/model/record.h"
+#include "channel_service/wire/record.h"
 
 namespace channel {
 

@@ -11,11 +11,11 @@
 #include <utility>
 
 #include "channel_service/base/strings.h"
-#include "channel_service/model/byte_buffer.h"
 #include "channel_service/rpc/completion_loop.h"
 #include "channel_service/rpc/parse_request.h"
 #include "channel_service/rpc/status.h"
 #include "channel_service/rpc/validate.h"
+#include "channel_service/wire/byte_buffer.h"
 
 namespace channel {
 namespace {

@@ -7,12 +7,12 @@
 
 #include <algorithm>
 
-#include "channel_service/model/byte_buffer.h"
-#include "channel_service/model/record.h"
 #include "channel_service/rpc/completion_loop.h"
 #include "channel_service/rpc/parse_request.h"
 #include "channel_service/rpc/status.h"
 #include "channel_service/rpc/validate.h"
+#include "channel_service/wire/byte_buffer.h"
+#include "channel_service/wire/record.h"
 
 namespace channel {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "channel_service/engine/memory_engine.h"
+#include "channel_service/engine/memory/memory_engine.h"
 #include "tests/contract/engine_contract.h"
 #include "tests/contract/jetstream_node.h"
 #include "tests/support/fake_clock.h"
@@ -44,12 +44,12 @@ class SharedNats final : public ::testing::Environment {
 auto* const shared_nats = static_cast<SharedNats*>(  // owned by GoogleTest
     ::testing::AddGlobalTestEnvironment(new SharedNats));
 
-class JetstreamUnderTest final : public EngineUnderTest {
+class JetStreamUnderTest final : public EngineUnderTest {
  public:
   std::unique_ptr<Engine> Make() override {
     const auto options = TestOptions({shared_nats->server().url()}, shared_nats->NewName());
     auto engine =
-        JetstreamEngine::Open(options, clock_, registry_, TestLimits(), support::kPatience);
+        JetStreamEngine::Open(options, clock_, registry_, TestLimits(), support::kPatience);
     if (!engine.ok()) throw support::TestFailure(engine.status().ToString());
     return *std::move(engine);
   }
@@ -67,7 +67,7 @@ std::unique_ptr<EngineUnderTest> MakeUnderTest() {
 INSTANTIATE_TEST_SUITE_P(Engines, EngineContract,
                          ::testing::Values(EngineFactory{"memory", &MakeUnderTest<MemoryUnderTest>},
                                            EngineFactory{"jetstream",
-                                                         &MakeUnderTest<JetstreamUnderTest>}),
+                                                         &MakeUnderTest<JetStreamUnderTest>}),
                          [](const auto& parameter) { return parameter.param.name; });
 
 }  // namespace

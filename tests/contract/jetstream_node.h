@@ -5,14 +5,14 @@
 #include <string>
 #include <vector>
 
-#include "channel_service/engine/jetstream_engine.h"
+#include "channel_service/engine/jetstream/jetstream_engine.h"
 #include "tests/contract/engine_driver.h"
 
 namespace channel::test {
 
 // What tests open a stream with, unless they say otherwise.
-inline JetstreamOptions TestOptions(std::vector<std::string> servers, std::string stream) {
-  JetstreamOptions options;
+inline JetStreamOptions TestOptions(std::vector<std::string> servers, std::string stream) {
+  JetStreamOptions options;
   options.nats.servers = std::move(servers);
   options.node = "alone";
   options.stream.name = std::move(stream);
@@ -31,10 +31,10 @@ inline const ServiceLimits& TestLimits() {
   return limits;
 }
 
-class JetstreamNode {
+class JetStreamNode {
  public:
   // `clock` outlives the node.
-  JetstreamNode(const JetstreamOptions& options, const Clock& clock)
+  JetStreamNode(const JetStreamOptions& options, const Clock& clock)
       : driver_(Open(options, clock)) {}
 
   EngineDriver* operator->() { return &driver_; }
@@ -59,9 +59,9 @@ class JetstreamNode {
   }
 
  private:
-  std::unique_ptr<Engine> Open(const JetstreamOptions& options, const Clock& clock) {
+  std::unique_ptr<Engine> Open(const JetStreamOptions& options, const Clock& clock) {
     auto engine =
-        JetstreamEngine::Open(options, clock, registry_, TestLimits(), support::kPatience);
+        JetStreamEngine::Open(options, clock, registry_, TestLimits(), support::kPatience);
     if (!engine.ok()) throw support::TestFailure(engine.status().ToString());
     return *std::move(engine);
   }

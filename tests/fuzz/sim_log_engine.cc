@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "channel_service/model/record.h"
+#include "channel_service/wire/record.h"
 
 namespace fuzz {
 namespace {

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "channel_service/engine/memory_engine.h"
+#include "channel_service/engine/memory/memory_engine.h"
 #include "channel_service/hub/hub.h"
 #include "channel_service/limits.h"
 #include "tests/fuzz/sim_log_engine.h"

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "channel_service/base/check.h"
-#include "channel_service/model/byte_buffer.h"
+#include "channel_service/wire/byte_buffer.h"
 
 namespace edge {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "channel_service/model/record.h"
+#include "channel_service/wire/record.h"
 
 namespace edge {
 

@@ -25,7 +25,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "channel_service/engine/jetstream_stream.h"
+#include "channel_service/engine/jetstream/log_stream.h"
+#include "channel_service/engine/jetstream/subject.h"
 #include "tests/bench/load/clocks.h"
 #include "tests/bench/load/engine_run.h"
 

@@ -10,9 +10,9 @@
 
 #include "channel/v1/channel.pb.h"
 #include "channel_service/engine/dedup_table.h"
-#include "channel_service/engine/memory_engine.h"
+#include "channel_service/engine/memory/memory_engine.h"
 #include "channel_service/hub/hub.h"
-#include "channel_service/model/record.h"
+#include "channel_service/wire/record.h"
 #include "tests/bench/micro/allocations.h"
 
 namespace channel {
@@ -38,9 +38,10 @@ PublishInput Input(const std::string& body) {
 void SerialiseRecord(benchmark::State& state) {
   const std::string body = Letters(state.range(0));
   uint64_t offset = 123'456;
+  const SteadyTime now = SystemClock().Now();
   Measure(state, 1, [&] {
     ++offset;
-    benchmark::DoNotOptimize(MakeRecord(Input(body), offset, offset - 1, 1'700'000'000'000));
+    benchmark::DoNotOptimize(MakeRecord(Input(body), offset, offset - 1, 1'700'000'000'000, now));
   });
 }
 BENCHMARK(SerialiseRecord)->Name("service/record")->Arg(64)->Arg(1024);
@@ -175,7 +176,8 @@ void HubFanOut(benchmark::State& state) {
     if (!hub.Subscribe(subscribers.back().get(), {.group_id = kGroup}).ok()) std::abort();
   }
   list.FlushAll();
-  const RecordPtr record = MakeRecord(Input(Letters(64)), 2, 1, 1'700'000'000'000);
+  const RecordPtr record =
+      MakeRecord(Input(Letters(64)), 2, 1, 1'700'000'000'000, SystemClock().Now());
   Measure(state, kPerRequest * count, [&] {
     for (int i = 0; i < kPerRequest; ++i) engine.sink->OnPublication(record);
     list.FlushAll();
