@@ -7,7 +7,7 @@ set -euo pipefail
 readonly BUILD_PACKAGES=(g++ cmake ninja-build pkg-config libgrpc++-dev protobuf-compiler-grpc
   protobuf-compiler libprotobuf-dev libabsl-dev libspdlog-dev prometheus-cpp-dev libnats-dev libssl-dev
   libgtest-dev libgmock-dev curl procps)
-readonly TEST_PACKAGES=(clang clang-tidy libclang-rt-dev chromium libbenchmark-dev iproute2
+readonly TEST_PACKAGES=(bats clang clang-tidy libclang-rt-dev chromium libbenchmark-dev iproute2
   nats-server python3 valgrind nginx haproxy openssl faketime)
 readonly NATS_PACKAGES=(nats-server)
 readonly NODE_PACKAGES=(nodejs npm)
@@ -27,7 +27,7 @@ readonly TOOLS_DIR
 
 # What the build cannot do without, for systems where package names mean nothing to us.
 readonly BUILD_TOOLS=(g++ cmake ninja pkg-config protoc grpc_cpp_plugin curl)
-readonly TEST_TOOLS=(clang++ clang-tidy chromium nats-server valgrind node npm python3 nginx haproxy
+readonly TEST_TOOLS=(bats clang++ clang-tidy chromium nats-server valgrind node npm python3 nginx haproxy
   openssl faketime)
 
 die() {

@@ -15,7 +15,7 @@ for work in "$@"; do
   case $work in
     release) tests/bench/instructions_test.sh --build-only || true ;; # the test tells why
     asan) cmake --preset asan && cmake --build --preset asan --parallel "$(nproc)" ;;
-    tidy) bash tests/style/tidy_test.sh "$PWD/build/dev" ;;
+    tidy) bash tests/style/tidy.sh "$PWD/build/dev" ;;
     *) printf 'ahead.sh: unknown work %s\n' "$work" >&2 && exit 64 ;;
   esac
 done

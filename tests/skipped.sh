@@ -19,10 +19,12 @@ awk '
   FILENAME == ARGV[1] {
     if (!inside) next
     if (/NOT RUN: /) { text = $0; sub(/.*NOT RUN: /, "", text); say(text) }
-    if (/^ *ok .*# SKIP/) {
+    if (/^ *ok .*# (SKIP|skip)/) {
       name = text = $0
-      sub(/^ *ok ([0-9]+ )?(- )?/, "", name); sub(/ *# SKIP.*/, "", name); sub(/.*# SKIP */, "", text)
-      say(with(name, text))
+      sub(/^ *ok ([0-9]+ )?(- )?/, "", name); sub(/ *# (SKIP|skip).*/, "", name); sub(/.*# (SKIP|skip) */, "", text)
+      part[test, text] = name
+      parts[test, text]++
+      given[test] = 1
     }
     if (/ \.\.\. skipped /) say($0)
     if (/^OK \(skipped=/ && !given[test]) say($0)
@@ -34,5 +36,12 @@ awk '
   match($0, /^\t *[0-9]+ - .* \((Skipped|Not Run|Disabled)\)/) {
     test = $3
     if (!given[test]) say(/Skipped\)/ ? "it gives no reason" : "it could not be started, see above")
+  }
+  END {
+    for (key in parts) {
+      split(key, names, SUBSEP)
+      test = names[1]
+      say(with(parts[key] == 1 ? part[key] : parts[key] " tests", names[2]))
+    }
   }
 ' "$log" "$output"

@@ -5,7 +5,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 tree=$(mktemp -d)
 trap 'rm -rf -- "$tree"' EXIT
 mkdir -p "$tree/tests/style" "$tree/build/tools"
-cp ./*_test.sh sources.sh "$tree/tests/style/"
+cp ./*_test.sh tidy.sh sources.sh "$tree/tests/style/"
 cp ../../.clang-format ../../.clang-tidy "$tree/"
 [[ ! -d ../../build/tools ]] || ln -s "$(realpath ../../build/tools)"/* "$tree/build/tools/"
 failed=0
@@ -25,7 +25,7 @@ mkdir "$tree/bin"
 printf '#!/bin/sh\nexit 127\n' >"$tree/bin/git" && chmod +x "$tree/bin/git"
 
 for folder in channel_service ws_edge tests proto/channel/v1; do mkdir -p "$tree/$folder"; done
-for check in format_test.sh layering_test.sh 'tidy_test.sh build'; do
+for check in format_test.sh layering_test.sh 'tidy.sh build'; do
   # shellcheck disable=SC2086 # two words
   expect 1 'found no *.h and no *.cc to check' $check
 done
@@ -38,11 +38,11 @@ printf '[{"directory": "%s", "file": "channel_service/one.cc", "command": "c++ -
 mkdir "$tree/channel_service/base"
 cp "$tree/ws_edge/two.h" "$tree/channel_service/base/three.h"
 expect 0 '3 files are formatted' format_test.sh
-expect 0 '1 files are clean' tidy_test.sh build
+expect 0 '1 files are clean' tidy.sh build
 expect 1 'names channel_service/model, which does not exist' layering_test.sh
 
 printf 'int   Two( ) {return *(int*)0;}\n' >"$tree/channel_service/one.cc"
 expect 1 'one.cc:1' format_test.sh
-expect 123 'one.cc:1' tidy_test.sh build
+expect 123 'one.cc:1' tidy.sh build
 [[ $failed == 0 ]] && echo "the checks find what they look for"
 exit $failed

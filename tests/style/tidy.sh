@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # clang-tidy on the product's sources; what was clean before and has not changed is not looked at again.
-# Usage: tidy_test.sh BUILD_DIR (with compile_commands.json)
+# Usage: tidy.sh BUILD_DIR (with compile_commands.json)
 set -euo pipefail
 build=$1
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
