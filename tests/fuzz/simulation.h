@@ -2,7 +2,7 @@
 // dialects, and everything that happens to them. The same bytes do the same again.
 //
 // Real: engine, hub, resume table, publish queue, router, groups, sessions, frames, JSON.
-// Simulated: time, the gRPC streams (sim_link.h), and clients, which
+// Simulated: time, the gRPC streams (sim_wire.h), and clients, which
 // check what they are given (enveloped_view.h, plain_view.h). At the end all links are up and all
 // clients read, a last message is published to each group, and everybody must have everything.
 #pragma once

@@ -3,9 +3,8 @@
 # Usage: tidy.sh BUILD_DIR (with compile_commands.json)
 set -euo pipefail
 build=$1
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-# shellcheck source=sources.sh
-source tests/style/sources.sh
+# shellcheck source=sources.bash
+source "$(dirname "${BASH_SOURCE[0]}")/sources.bash"
 tidy=$(command -v clang-tidy || true)
 if [[ -z $tidy ]]; then
   echo "NOT RUN: clang-tidy is not installed (deploy/install_deps.sh --tests installs it)"

@@ -49,7 +49,7 @@ class JetStreamApi {
   // costs NATS less. Also looks whether the stream is still the one of `facts`.
   void GetInfo(const std::string& subject, InfoDone done);
 
-  // Why JetStream did not know the last GetInfo's stream (jetstream_fault.h); null: it may know.
+  // Why JetStream did not know the last GetInfo's stream (jetstream_error.h); null: it may know.
   const char* fault() const { return fault_; }
 
  private:
