@@ -41,16 +41,28 @@ scenario('the page loads without a console error or a policy violation', {}, asy
   );
 });
 
-scenario('the client and its types are served, for other pages', {}, async ({ system }) => {
-  for (const [name, type] of [
-    ['channel.js', 'text/javascript; charset=utf-8'],
-    ['channel.d.ts', 'text/plain; charset=utf-8'],
-  ]) {
-    const answer = await fetch(system.url + name);
-    assert.equal(answer.status, 200);
-    assert.equal(answer.headers.get('content-type'), type);
-    assert.match(await answer.text(), /^export function connect\(/m);
+// Fetches the file and all that it imports; returns their texts by path.
+async function fetchModules(url, type, texts = new Map()) {
+  if (texts.has(url.pathname)) return texts;
+  const answer = await fetch(url);
+  assert.equal(answer.status, 200, url.pathname);
+  assert.equal(answer.headers.get('content-type'), `${type}; charset=utf-8`);
+  const text = await answer.text();
+  texts.set(url.pathname, text);
+  for (const [, name] of text.matchAll(/ from '(\.[^']*)';$/gm)) {
+    const file = type === 'text/plain' ? name.replace(/\.js$/, '.d.ts') : name;
+    await fetchModules(new URL(file, url), type, texts);
   }
+  return texts;
+}
+
+scenario('the client and its types are served, for other pages', {}, async ({ system }) => {
+  const modules = await fetchModules(new URL('channel.js', system.url), 'text/javascript');
+  const files = ownFiles().filter((name) => /^\/(channel|client\/\w+)\.js$/.test(name));
+  assert.deepEqual([...modules.keys()].sort(), files, 'the client is all of its modules');
+  const types = await fetchModules(new URL('channel.d.ts', system.url), 'text/plain');
+  assert.match(types.get('/channel.d.ts'), /^export function connect\(/m);
+  assert.ok(types.has('/client/events.d.ts'));
 });
 
 scenario(

@@ -206,7 +206,7 @@ test('a repair that is refused leaves the group at the server, too', () => {
   const world = new FakeWorld();
   const room = world.joined();
   world.socket.message(3); // a hole
-  world.socket.error(world.socket.take('add_group'), 'rate_limited');
+  world.socket.error(world.socket.take('add_group'), 'limit_exceeded');
   assert.equal(room.state, 'failed');
   world.socket.take('leave_group');
 });

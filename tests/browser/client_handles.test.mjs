@@ -92,14 +92,14 @@ test('both are told of a loss, a refusal and the end', async () => {
   world.socket.ok(world.socket.take('add_group'), { offset: 0, recovered: false });
   world.socket.deliver({ event: 'error', group_id: '123', code: 'internal', message: 'it' });
   await world.reopen();
-  world.socket.error(world.socket.take('add_group'), 'forbidden');
+  world.socket.error(world.socket.take('add_group'), 'limit_exceeded');
   const expected = [
     'state resuming',
     'state joined, not all',
     'error internal',
     'state resuming',
     'state failed',
-    'error forbidden',
+    'error limit_exceeded',
   ];
   assert.deepEqual(ofFirst, expected);
   assert.deepEqual(ofSecond, expected);
@@ -269,8 +269,8 @@ test('a live gap in front of the head of a later one is none for it', async () =
   await settled();
   const gap = (after, before) => ({ event: 'gap', group_id: '123', epoch: 'k1', after, before });
   world.socket.deliver({ ...gap(30, 40), reason: 'retention' });
-  world.socket.deliver({ ...gap(45, 60), reason: 'slow' });
-  assert.deepEqual(events, ['state joined', 'gap 50-60 slow']);
+  world.socket.deliver({ ...gap(45, 60), reason: 'retention' });
+  assert.deepEqual(events, ['state joined', 'gap 50-60 retention']);
 });
 
 test('a history that never has what came live ends with a gap, not in a circle', async () => {
@@ -364,6 +364,17 @@ test('one that leaves while it fetches hears nothing more, and the next has its 
   assert.deepEqual(names(record(second, 'state')), []);
   assert.deepEqual(ofSecond, ['state left']);
   assert.deepEqual(ofThird, ['state joined', 'message 1']);
+});
+
+test('one that leaves when it is told that it joined hears of no gap', async () => {
+  const world = new FakeWorld();
+  world.joined({}, { offset: 9 });
+  const second = world.client.join('123', { since: { epoch: 'k1', offset: 2 } });
+  const events = recordAll(second);
+  second.addEventListener('state', () => second.leave(), { once: true });
+  await settled();
+  await world.answerHistory({ offset: 9, recovered: false, publications: publications(8, 9) });
+  assert.deepEqual(events, ['state joined, not all', 'state left']);
 });
 
 test('the end of the connection ends all of them, and no timer stays', async () => {

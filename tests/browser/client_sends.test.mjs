@@ -156,7 +156,7 @@ test('after a retryable error it waits as the server says, and nothing overtakes
   world.open();
   const first = outcome(world.client.send('123', 'a'));
   const frame = world.socket.take('send_to_group');
-  world.socket.error(frame, 'rate_limited', RETRY);
+  world.socket.error(frame, 'unavailable', RETRY);
   world.client.send('123', 'b');
   world.client.send('456', 'other group');
   assert.deepEqual(texts(world.socket.takeAll()), ['other group']);
@@ -213,10 +213,10 @@ test('an error for good rejects, and says whether an earlier try may have succee
   world.socket.error(world.socket.take('send_to_group'), 'key_conflict');
   const second = outcome(world.client.send('123', 'b'));
   await world.reopen();
-  world.socket.error(world.socket.take('send_to_group'), 'forbidden');
+  world.socket.error(world.socket.take('send_to_group'), 'too_large');
   await settled();
   assert.deepEqual([first.error.code, first.error.maybePublished], ['key_conflict', false]);
-  assert.deepEqual([second.error.code, second.error.maybePublished], ['forbidden', true]);
+  assert.deepEqual([second.error.code, second.error.maybePublished], ['too_large', true]);
   await world.reopen();
   assert.deepEqual(world.socket.sent, []);
 });

@@ -31,7 +31,7 @@ scenario('"Try again" goes on where the group ended', { edges: 1 }, async ({ ope
   for (const offset of [1, 2, 9]) edge.message(offset); // 9 shows a hole
   const { id, since } = await edge.take('add_group');
   assert.deepEqual(since, { epoch: 'k1', offset: 2 });
-  edge.tell({ event: 'error', id, code: 'forbidden', message: 'no' });
+  edge.tell({ event: 'error', id, code: 'limit_exceeded', message: 'no' });
   await chat.waitForState('Not joined');
   await chat.page.getByRole('button', { name: 'Try again' }).click();
   const again = await edge.take('add_group');

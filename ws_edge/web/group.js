@@ -33,8 +33,6 @@ const GAP_TEXT = {
   retention: 'the server does not keep messages that long',
   epoch: 'the server was started again and lost them',
   position: 'the server went back to an older state, and what it still holds is shown again',
-  slow: 'this page could not read them fast enough',
-  overload: 'the server had too much to do',
   hole: 'they were lost on the way',
 };
 

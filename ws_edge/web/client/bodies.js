@@ -1,12 +1,12 @@
-// Messages as they stand in frames: what may be sent, and what came.
+// Converts messages: a value of the page to the body of a frame, and a frame to a publication.
 
 import { DEPTH_MAX } from './limits.js';
-import { ChannelError } from './tell.js';
+import { ChannelError } from './events.js';
 
-// In a text of JSON.stringify a surrogate is escaped only if it has no other half.
+// JSON.stringify escapes a surrogate only if its other half is missing.
 export const HALF_CHARACTER = /[^\\](?:\\\\)*\\ud/;
 
-// What is often tried, and what to send in its place.
+// Types that people often try to send, and what to send in their place.
 const INSTEAD = new Map(Object.entries({
   Map: 'Object.fromEntries(map)',
   Set: '[...set]',
@@ -39,7 +39,8 @@ function toBase64(bytes) {
   return btoa(text);
 }
 
-// What JSON would make of it in silence: nothing, null or {}. original: before its toJSON.
+// Why JSON would leave the value out, or make null or {} of it, without a word; undefined if it
+// would not. original: the value before its toJSON.
 function unsendableBecause(value, original, isMember) {
   if (bytesOf(original)) return 'bytes inside of something else; send them alone, or as a string';
   if (value === null) return builtInName(original) === 'Date' ? 'an invalid Date' : undefined;
@@ -47,7 +48,7 @@ function unsendableBecause(value, original, isMember) {
     case 'number':
       return Number.isFinite(value) ? undefined : String(value);
     case 'undefined':
-      return isMember ? undefined : 'undefined'; // a member without a value is none
+      return isMember ? undefined : 'undefined'; // such a member is left out
     case 'bigint':
       return 'a BigInt; send String(it)';
     case 'function':
@@ -68,9 +69,9 @@ function unsendableBecause(value, original, isMember) {
   return `an instance of ${prototype.constructor?.name || 'a class'} without fields`;
 }
 
-// As JSON.stringify, but what it would leave out, or make null or {} of, is a TypeError.
+// Like JSON.stringify, but a value that it would change is a TypeError.
 function toJson(message, group) {
-  const holders = []; // from the message down to what is looked at
+  const holders = []; // from the message down to the value that is checked
   const names = [];
   return JSON.stringify(message, function check(name, value) {
     while (holders.length > 0 && holders.at(-1) !== this) holders.pop();
@@ -91,7 +92,7 @@ function toJson(message, group) {
   });
 }
 
-// A message as the member of a frame that it is sent in.
+// The message as a member of the frame that it is sent in.
 export function toBody(message, group) {
   const bytes = bytesOf(message);
   return bytes ? `"data":"${toBase64(bytes)}"` : `"message":${toJson(message, group)}`;

@@ -1,10 +1,10 @@
 import { KEY_AGE_MAX_MS, KEYS_MAX } from './limits.js';
 
-// The position of one group, and the check that every message continues it.
+// The position of one membership, and the check that every message continues it.
 export class Chain {
-  position; // {epoch, offset}: what came so far; null until it is known
-  #last;
-  #head = null; // of a join with `last` of which nothing came yet: the chain begins at or before it
+  position; // {epoch, offset} that everything came up to; null until it is known
+  #last; // newest messages to ask for, as long as there is no position
+  #begin = null; // head of the first join: with `last` the chain begins there or before
   #keys = new Map(); // key → {epoch, time} of its message; the newest keys, oldest first
 
   constructor({ since, last }) {
@@ -12,33 +12,33 @@ export class Chain {
     this.#last = last;
   }
 
-  // From where to join, as fields of add_group.
-  from() {
+  // The fields of add_group that say from where to join.
+  joinFields() {
     if (this.position) return { since: this.position };
     return this.#last === undefined ? {} : { last: this.#last };
   }
 
-  // Where the next message continues; null until a join is answered.
-  get best() {
-    return this.position ?? this.#head;
+  // The position that the next message must continue; null until a join is answered.
+  get reached() {
+    return this.position ?? this.#begin;
   }
 
-  // False: what came is not a continuation; join again from from().
+  // Returns false if the log of the first join is gone: a join from its head will tell the loss.
   onJoined({ epoch, offset }) {
     if (this.position) return true; // what was missed comes next, or a gap
     if (this.#last === undefined) {
       this.position = { epoch, offset };
-    } else if (this.#head && epoch !== this.#head.epoch) {
-      this.position = this.#head; // what came since the first join is gone; a join tells the range
+    } else if (this.#begin && epoch !== this.#begin.epoch) {
+      this.position = this.#begin;
       return false;
     }
-    this.#head ??= { epoch, offset };
+    this.#begin ??= { epoch, offset };
     return true;
   }
 
-  // 'new' (the position is now this message), 'duplicate' or 'hole' (the position is unchanged).
+  // Returns 'new' (the position is now this message), 'duplicate', or 'hole' (the position stays).
   onMessage({ epoch, offset, previousOffset, key, time }) {
-    const before = this.best;
+    const before = this.reached;
     if (epoch !== before.epoch || previousOffset > before.offset) {
       this.position = before;
       return 'hole';
@@ -48,21 +48,21 @@ export class Chain {
     return this.#isKnown(key, epoch, time) ? 'duplicate' : 'new';
   }
 
-  // The range that is lost, or null if nothing of it is news.
+  // Returns the range that is lost, or null if nothing of it is news.
   onGap({ epoch, after, before, reason }) {
-    const from = this.best;
+    const from = this.reached;
     const end = before - 1;
     // With `position` this log never gave our position: it goes back to a smaller one.
     const isOld = reason === 'position' ? end === from.offset : end <= from.offset;
     if (epoch === from.epoch && isOld) return null;
     this.position = { epoch, offset: end };
-    // What came last here may be older than what the edge had: then the range is wider.
+    // The edge may have had more than what came here: then the range is wider.
     return { epoch, after: Math.min(after, from.offset), before, reason };
   }
 
-  // A message that was sent, but not answered when the service lost its memory, is sent again and
-  // gets a position of the new epoch; only its key tells. Within one epoch the service compares
-  // keys itself, and what it lets through is a message of its own.
+  // A send that was not answered when the service lost its memory is sent again and gets a position
+  // of the new epoch. Only its key shows that it is the same message. Within one epoch the service
+  // compares keys itself, so two messages with one key are two messages.
   #isKnown(key, epoch, time) {
     if (key === undefined) return false;
     for (const [old, known] of this.#keys) {

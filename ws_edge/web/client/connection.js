@@ -1,66 +1,72 @@
-import {
-  ANSWER_TIMEOUT_MS,
-  ASLEEP_MS,
-  ATTEMPT_TIMEOUT_MS,
-  BACKOFF_FIRST_MS,
-  PING_INTERVAL_MS,
-  PROBE_TIMEOUT_MS,
-  RECONNECT_WINDOW_MS,
-  STABLE_MS,
-  WAKE_SPACING_MS,
-} from './limits.js';
+import { Backoff } from './backoff.js';
+import { watchPage } from './environment.js';
+import { Heartbeat } from './heartbeat.js';
+import { ATTEMPT_TIMEOUT_MS, WAKE_SPACING_MS } from './limits.js';
 
 const PROTOCOL = 'channel.v1.json';
 
-// One WebSocket after the other. The edge pings and a browser answers by itself, so a hidden tab
-// whose timers hardly run keeps its connection. What a page cannot see is that the *edge* is gone
-// without a word (network away, process frozen): if nothing was heard for long it asks, with a ping
-// of its own, and only if nothing comes then the connection is given up. When the timer of
-// that wait is late, the tab has slept, and it waits once more; frames are never held back as
-// timers are, so that is enough.
+// Keeps one WebSocket open: connects, connects again after each loss, and stops for good when the
+// page or the server says so. Owns what the newest welcome told, and the ids of commands.
 export class Connection {
-  // connecting → open ⇄ unavailable (the edge has lost the service) → reconnecting; unreachable:
-  // never open so far, and an attempt has failed; stopped: for good
+  // connecting → open ⇄ unavailable (the edge has lost the service) → reconnecting → open …;
+  // unreachable: an attempt has failed and none has succeeded; stopped: the end
   state = 'connecting';
-  #env;
+  end = null; // once stopped: {code, text} of the error of whatever is tried now
+  #environment;
   #url;
   #on;
-  #socket = null;
-  #timer; // of the attempt or of the wait between two
-  #watchTimer;
-  #watchDue = Infinity;
-  #probing = false;
-  #waitedAnew = false; // for the answer to this probe
-  #quietSince = 0; // when something was heard last, or when we began to wait for an answer
-  #awaited = new Set(); // ids of commands without an answer
-  #wasEverOpen = false;
-  #attempts = 0; // since a connection that was stable
+  #backoff;
+  #socket = null; // null: waits for the next attempt, or stopped
+  #heartbeat = null; // while open
+  #timer; // of the attempt, or of the wait between two
   #attemptDue = 0;
   #triedAgainAt = -Infinity;
   #openedAt = 0;
-  #window = RECONNECT_WINDOW_MS;
-  #byeWindow = null;
-  #pingIntervalMs = PING_INTERVAL_MS;
+  #welcome = null; // the newest
+  #lastId = 0;
+  #unwatchPage;
 
-  // on: {opened(welcome), frame(frame), lost(), stopped(code, reason), unreachable(text),
-  // state({state, …})}
+  // on: {opened(isFirst), frame(frame), lost(), stopped(), unreachable(text), state({state, …})}
   constructor(url, environment, on) {
     this.#url = url;
-    this.#env = environment;
+    this.#environment = environment;
     this.#on = on;
+    this.#backoff = new Backoff(environment.random);
     this.#attempt();
+    this.#unwatchPage = watchPage(environment.page, {
+      wake: () => this.#wake(),
+      offline: () => this.#socket && this.#abandon('the browser is offline'),
+    });
   }
 
   get isOpen() {
     return this.state === 'open' || this.state === 'unavailable';
   }
 
-  // A command that will be answered.
-  command(id, text) {
-    if (this.#awaited.size === 0) this.#quietSince = this.#env.now();
-    this.#awaited.add(id);
+  // Name of the edge of the newest connection; null before the first.
+  get server() {
+    return this.#welcome && (this.#welcome.server ?? '');
+  }
+
+  get messageBytesMax() {
+    return this.#welcome?.limits?.message_bytes ?? Infinity;
+  }
+
+  nextId() {
+    return ++this.#lastId;
+  }
+
+  // Sends a command on a connection that is open. Returns the id that its answer will have.
+  command(cmd, group, fields) {
+    const id = this.nextId();
+    this.transmit(id, JSON.stringify({ id, cmd, group_id: group, ...fields }));
+    return id;
+  }
+
+  // The same for a command that is text already.
+  transmit(id, text) {
+    this.#heartbeat.onCommand(id);
     this.#socket.send(text);
-    if (!this.#probing) this.#watch();
   }
 
   // Ends the wait between two attempts.
@@ -68,73 +74,79 @@ export class Connection {
     if (this.state !== 'stopped' && !this.#socket) this.#attemptAgain();
   }
 
-  // The browser has a sign that the network may be back: the wait ends, or the edge is asked.
-  wake() {
-    this.probe();
+  close() {
+    const socket = this.#socket;
+    this.#detach();
+    socket?.close(1000);
+    this.#stop(1000, 'closed by this page');
+  }
+
+  // The network may be back: asks the edge, or ends the wait.
+  #wake() {
+    this.#heartbeat?.probe();
     if (this.state === 'stopped' || this.#socket) return;
-    const now = this.#env.now();
+    const now = this.#environment.now();
     const soonest = this.#triedAgainAt + WAKE_SPACING_MS;
     if (now >= soonest) this.#attemptAgain();
     else if (soonest < this.#attemptDue) this.#attemptIn(soonest - now);
   }
 
-  // The browser has no network any more: nothing would come, and nothing would tell.
-  offline() {
-    if (this.#socket) this.#abandon('the browser is offline');
-  }
-
-  // Asks whether the edge is still there.
-  probe() {
-    if (!this.isOpen || this.#probing) return;
-    this.#probing = true;
-    this.#waitedAnew = false;
-    this.#socket.send('{"cmd":"ping"}');
-    this.#watch();
-  }
-
-  close() {
-    const socket = this.#socket;
-    this.#detach();
-    socket?.close(1000);
-    this.#stop({ code: 1000, reason: 'closed by this page' });
-  }
-
   #attempt() {
-    this.#env.clearTimeout(this.#timer);
-    const socket = new this.#env.WebSocket(this.#url, PROTOCOL);
+    this.#environment.clearTimeout(this.#timer);
+    const socket = new this.#environment.WebSocket(this.#url, PROTOCOL);
     this.#socket = socket;
-    socket.onmessage = ({ data }) => this.#heard(data);
+    socket.onmessage = ({ data }) => this.#received(JSON.parse(data));
     socket.onclose = ({ code, reason }) => this.#lost(code, reason);
     socket.onerror = () => {}; // a close follows; in Node an error without a listener would throw
-    this.#timer = this.#env.setTimeout(
+    this.#timer = this.#environment.setTimeout(
       () => this.#abandon('no answer to the attempt to connect'),
       ATTEMPT_TIMEOUT_MS,
     );
   }
 
-  #heard(data) {
-    this.#quietSince = this.#env.now();
-    if (this.#probing) {
-      this.#probing = false;
-      this.#watch();
+  #attemptAgain() {
+    this.#triedAgainAt = this.#environment.now();
+    this.#attempt();
+  }
+
+  #attemptIn(ms) {
+    this.#environment.clearTimeout(this.#timer);
+    this.#attemptDue = this.#environment.now() + ms;
+    this.#timer = this.#environment.setTimeout(() => this.#attemptAgain(), ms);
+  }
+
+  #received(frame) {
+    this.#heartbeat?.onFrame(frame);
+    switch (frame.event) {
+      case 'welcome':
+        this.#opened(frame);
+        break;
+      case 'bye':
+        this.#backoff.onBye(frame);
+        break;
+      case 'service':
+        this.#serviceIs(frame.available ? 'open' : 'unavailable');
+        break;
+      case 'pong':
+        break;
+      default:
+        this.#on.frame(frame);
     }
-    const frame = JSON.parse(data);
-    if (frame.id !== undefined) this.#awaited.delete(frame.id);
-    if (frame.event === 'welcome') this.#opened(frame);
-    else if (frame.event === 'bye') this.#byeWindow = frame.reconnect_ms;
-    else if (frame.event === 'service') this.#serviceIs(frame.available ? 'open' : 'unavailable');
-    else if (frame.event !== 'pong') this.#on.frame(frame);
   }
 
   #opened(welcome) {
-    this.#env.clearTimeout(this.#timer);
-    this.#openedAt = this.#env.now();
-    this.#window = welcome.reconnect_ms ?? this.#window;
-    this.#pingIntervalMs = welcome.ping_interval_ms || PING_INTERVAL_MS;
-    this.#wasEverOpen = true;
+    const isFirst = this.#welcome === null;
+    const socket = this.#socket;
+    this.#environment.clearTimeout(this.#timer);
+    this.#openedAt = this.#environment.now();
+    this.#welcome = welcome;
+    this.#backoff.onWelcome(welcome);
+    this.#heartbeat = new Heartbeat(this.#environment, welcome, {
+      ping: () => socket.send('{"cmd":"ping"}'),
+      dead: () => this.#abandon('the server does not answer'),
+    });
     this.state = 'open';
-    this.#watch();
-    this.#on.opened(welcome);
+    this.#on.opened(isFirst);
     this.#on.state({ state: 'open' });
   }
 
@@ -144,7 +156,7 @@ export class Connection {
     this.#on.state({ state });
   }
 
-  // A socket whose peer does not answer closes late or never, so nobody waits for that.
+  // A socket whose peer does not answer closes late or never, so its close event is not waited for.
   #abandon(reason) {
     const socket = this.#socket;
     this.#lost(1006, reason);
@@ -153,102 +165,54 @@ export class Connection {
 
   #lost(code, reason) {
     const wasOpen = this.isOpen;
-    if (wasOpen && this.#env.now() - this.#openedAt >= STABLE_MS) this.#attempts = 0;
     this.#detach();
     if (code >= 4500 && code <= 4999) {
-      this.#stop({ code, reason });
+      this.#stop(code, reason);
       return;
     }
-    const delayMs = this.#delay(code);
-    this.#attempts++;
+    const delayMs = this.#backoff.nextDelay(wasOpen ? this.#environment.now() - this.#openedAt : 0);
     this.#attemptIn(delayMs);
-    const isNews = this.state === 'connecting';
-    const state = this.#wasEverOpen ? 'reconnecting' : 'unreachable';
+    const isFirstFailure = this.state === 'connecting';
+    const state = this.#welcome ? 'reconnecting' : 'unreachable';
     this.state = state;
     if (wasOpen) this.#on.lost();
-    if (this.state !== state) return; // a listener has closed us
+    if (this.state !== state) return; // a listener has closed the client
     this.#on.state({ state, code, reason, delayMs });
-    if (isNews && this.state === state) this.#on.unreachable(this.#whyNot(code, reason, delayMs));
-  }
-
-  #attemptIn(ms) {
-    this.#env.clearTimeout(this.#timer);
-    this.#attemptDue = this.#env.now() + ms;
-    this.#timer = this.#env.setTimeout(() => this.#attemptAgain(), ms);
-  }
-
-  #attemptAgain() {
-    this.#triedAgainAt = this.#env.now();
-    this.#attempt();
+    if (isFirstFailure && this.state === state) {
+      this.#on.unreachable(this.#whyNot(code, reason, delayMs));
+    }
   }
 
   #whyNot(code, reason, delayMs) {
     const why = reason || 'no connection came about, and the platform does not tell why';
     const next = `trying again in ${(delayMs / 1000).toFixed(1)} s`;
-    return `cannot reach ${speakable(this.#url)}: ${why} (close code ${code}); ${next}`;
+    return `cannot reach ${withoutSecrets(this.#url)}: ${why} (close code ${code}); ${next}`;
   }
 
-  // Full jitter: the clients of an edge that went away must not come back at one moment.
-  #delay(code) {
-    const bye = this.#byeWindow;
-    this.#byeWindow = null;
-    if (code === 4000 && this.#attempts === 0) return 0; // "reconnect now"
-    const [low, high] = bye ?? this.#window;
-    const step = BACKOFF_FIRST_MS * 2 ** this.#attempts;
-    const ceiling = bye ? high : Math.max(low, Math.min(high, step));
-    return low + this.#env.random() * (ceiling - low);
-  }
-
-  #stop({ code, reason }) {
+  #stop(code, reason) {
     if (this.state === 'stopped') return;
+    const byPage = code === 1000;
+    this.#unwatchPage();
     this.state = 'stopped';
-    this.#on.stopped(code, reason);
+    this.end = byPage
+      ? { code: 'closed', text: reason }
+      : { code: 'stopped', text: `the server closed with ${code} ${reason}` };
+    this.#on.stopped();
     this.#on.state({ state: 'stopped', code, reason });
   }
 
   #detach() {
-    this.#env.clearTimeout(this.#timer);
-    this.#env.clearTimeout(this.#watchTimer);
-    this.#watchDue = Infinity;
-    this.#probing = false;
-    this.#awaited.clear();
+    this.#environment.clearTimeout(this.#timer);
+    this.#heartbeat?.stop();
+    this.#heartbeat = null;
     if (!this.#socket) return;
     this.#socket.onmessage = this.#socket.onclose = null;
     this.#socket = null;
   }
-
-  #quietMsMax() {
-    return this.#awaited.size > 0 ? ANSWER_TIMEOUT_MS : 2 * this.#pingIntervalMs;
-  }
-
-  // One timer, which looks when it fires whether it is needed later: messages come often.
-  #watch() {
-    const now = this.#env.now();
-    const quietUntil = Math.max(now, this.#quietSince + this.#quietMsMax());
-    const due = this.#probing ? now + PROBE_TIMEOUT_MS : quietUntil;
-    if (!this.#probing && due >= this.#watchDue) return; // it fires before, and looks again
-    this.#env.clearTimeout(this.#watchTimer);
-    this.#watchDue = due;
-    this.#watchTimer = this.#env.setTimeout(() => this.#look(), due - now);
-  }
-
-  #look() {
-    const now = this.#env.now();
-    const asleep = now - this.#watchDue > ASLEEP_MS;
-    this.#watchDue = Infinity;
-    if (this.#probing && (!asleep || this.#waitedAnew)) {
-      this.#abandon('the server does not answer');
-    } else if (!this.#probing && now - this.#quietSince >= this.#quietMsMax()) {
-      this.probe();
-    } else {
-      this.#waitedAnew = this.#probing;
-      this.#watch();
-    }
-  }
 }
 
-// An address as it may stand in a log: what could be a secret is left out.
-function speakable(address) {
+// An address as it may stand in a log: without query, name and password.
+function withoutSecrets(address) {
   try {
     const { protocol, host, pathname } = new URL(address, globalThis.location?.href);
     return `${protocol}//${host}${pathname}`;

@@ -1,65 +1,70 @@
 import { toPublication } from './bodies.js';
 import { Chain } from './chain.js';
+import { spread } from './environment.js';
+import { ChannelError } from './events.js';
 import { ANSWER_TIMEOUT_MS, JOINS_MAX, REPAIRS_MAX, RETRY_MS } from './limits.js';
-import { end, onGap, onJoined, onMessage, onResuming } from './subscription.js';
-import { ChannelError, tell } from './tell.js';
 
-// One group that is joined at the server, and joined again on every new connection, from its
-// position. What comes goes to its subscriptions; the last one that leaves ends it.
+// One group that the client has joined at the server: owns the join and the position. It joins again
+// on every new connection, checks that messages continue, repairs holes, and passes what comes to
+// its subscriptions. It ends when the last of them leaves.
 export class Membership {
-  state = 'joining'; // joining → joined ⇄ resuming; left, failed: over
+  state = 'joining'; // joining → joined ⇄ resuming; ended
   newest = null; // {epoch, offset} of the newest message that came of this log
-  #head = null; // of the log, as the newest join was told it
-  #core;
-  #chain;
-  #subscriptions = new Set();
-  #joinId = null; // of the join that is not answered
-  #accepting = false; // since the answer to the join, on this connection
-  #isGapDue = false; // next, of that join
-  #timer; // until the join is tried again
-  #unanswered = 0; // joins, on this connection
-  #repairs = 0; // since a message was accepted last
+  #join = 'none'; // on this connection: none → sent → answered; events count once it is answered
+  #joinId = null; // of the newest join, while it is not answered
+  #joinsUnanswered = 0; // in a row, on this connection
+  #head = null; // of the log, as the answer to the newest join told it
+  #isGapDue = false; // the log cannot give all that the newest join asked for: a gap comes next
+  #repairs = 0; // since the last message that continued
+  #timer; // until the join is repeated
+  #listeners = new Set(); // of the subscriptions
   #turns = Promise.resolve();
+  #chain;
+  #services;
+  #onEnded;
 
-  constructor(core, group, options) {
-    this.#core = core;
-    this.#chain = new Chain(options);
+  // services: {environment, connection, outbox, counters}
+  constructor(group, options, services, onEnded) {
     this.group = group;
+    this.#chain = new Chain(options);
+    this.#services = services;
+    this.#onEnded = onEnded;
   }
 
   get position() {
     return this.#chain.position;
   }
 
-  // Where it begins to be continued; null until that is known.
-  get best() {
-    return this.#chain.best;
+  // The position that the next message must continue; null until a join is answered.
+  get reached() {
+    return this.#chain.reached;
   }
 
   // The newest position of the log that is known; null before the first join is answered.
   get head() {
     if (this.#isGapDue) return this.#head; // what came so far need not be of this log
-    const { best } = this;
-    const isNewer = best?.epoch === this.#head?.epoch && best?.offset > this.#head?.offset;
-    return isNewer ? best : this.#head;
+    const { reached } = this;
+    const isNewer = reached?.epoch === this.#head?.epoch && reached?.offset > this.#head?.offset;
+    return isNewer ? reached : this.#head;
   }
 
-  // Whether the join is sent on this connection, so that what is sent now comes after it.
-  get hasAsked() {
-    return this.#accepting || this.#joinId !== null;
+  // True if commands that are sent now come after the join.
+  get isJoinSent() {
+    return this.#join !== 'none';
   }
 
-  add(subscription) {
-    this.#subscriptions.add(subscription);
+  // listener: {joined(head, recovered), resuming(), message(publication), gap(range, isOfJoin),
+  // error(code, message), ended(state, error)}
+  add(listener) {
+    this.#listeners.add(listener);
   }
 
-  remove(subscription) {
-    this.#core.failOwned(subscription);
-    this.#subscriptions.delete(subscription);
-    if (this.#subscriptions.size === 0) this.#end('left');
+  remove(listener) {
+    this.#listeners.delete(listener);
+    if (this.#listeners.size === 0) this.#end();
   }
 
-  // One after the other: a server takes few at a time for one member.
+  // Runs one history request after the other: a server takes few at a time of one member.
   inTurn(run) {
     const done = this.#turns.then(run);
     this.#turns = done.catch(() => {});
@@ -68,115 +73,120 @@ export class Membership {
 
   // Joins, on a connection that is open.
   start() {
+    const { environment, connection } = this.#services;
     this.#reset();
-    this.#joinId = this.#core.command('add_group', this.group, this.#chain.from());
-    this.#unanswered++;
-    this.#timer = this.#core.env.setTimeout(() => this.#notAnswered(), ANSWER_TIMEOUT_MS);
+    this.#joinId = connection.command('add_group', this.group, this.#chain.joinFields());
+    this.#join = 'sent';
+    this.#joinsUnanswered++;
+    this.#timer = environment.setTimeout(() => this.#notAnswered(), ANSWER_TIMEOUT_MS);
   }
 
   onLost() {
     this.#reset();
-    this.#unanswered = 0;
-    if (this.state === 'joined') this.#resuming();
+    this.#joinsUnanswered = 0;
+    if (this.state === 'joined') this.#resume();
   }
 
-  // The connection has ended.
+  // The connection has ended, and with it all subscriptions.
   stop(state, error) {
     this.#reset();
-    this.state = state;
-    this.#each((subscription) => subscription[end](state, error));
+    this.state = 'ended';
+    this.#each((listener) => listener.ended(state, error));
   }
 
-  // True if the frame was the answer to the join that counts.
+  // True if the frame was the answer to the newest join.
   onAnswer(frame) {
     if (frame.id !== this.#joinId) return false;
     this.#reset();
-    this.#unanswered = 0;
+    this.#joinsUnanswered = 0;
     if (frame.event === 'error') this.#joinFailed(frame);
-    else if (this.#chain.onJoined(frame)) this.#joinedNow(frame);
+    else if (this.#chain.onJoined(frame)) this.#joined(frame);
     else this.start();
     return true;
   }
 
-  onFrame(frame) {
+  onEvent(frame) {
     if (frame.event === 'error') {
       this.#tellError(frame);
-    } else if (this.#accepting) {
+    } else if (this.#join === 'answered') {
       const isOfJoin = this.#isGapDue;
       this.#isGapDue = false;
       if (frame.event === 'message') this.#received(toPublication(frame));
-      else if (frame.event === 'gap') this.#missed(this.#chain.onGap(frame), isOfJoin);
+      else if (frame.event === 'gap') this.#lost(this.#chain.onGap(frame), isOfJoin);
     } // else it is of before the join, which brings it again
   }
 
-  #end(state) {
-    if (this.#isOver()) return;
+  #end() {
+    if (this.state === 'ended') return;
+    const { connection } = this.#services;
     this.#reset();
-    this.state = state;
-    this.#core.leave(this);
+    this.state = 'ended';
+    if (connection.isOpen) connection.command('leave_group', this.group);
+    this.#onEnded();
   }
 
   #reset() {
-    this.#core.env.clearTimeout(this.#timer);
-    this.#accepting = false;
+    this.#services.environment.clearTimeout(this.#timer);
+    this.#join = 'none';
     this.#joinId = null;
   }
 
-  #isOver() {
-    return this.state === 'left' || this.state === 'failed';
-  }
-
-  // A listener may join and leave meanwhile: what it joins was not there when this happened.
-  #each(tellOne) {
-    for (const subscription of [...this.#subscriptions]) {
-      if (this.#subscriptions.has(subscription)) tellOne(subscription);
+  // A listener may join and leave meanwhile: new subscriptions were not there when this happened.
+  #each(tell) {
+    for (const listener of [...this.#listeners]) {
+      if (this.#listeners.has(listener)) tell(listener);
     }
   }
 
   #tellError({ code, message }) {
-    this.#each((subscription) => tell(subscription, 'error', { code, message, group: this.group }));
+    this.#each((listener) => listener.error(code, message));
   }
 
-  #joinedNow({ epoch, offset, recovered = true }) {
-    this.#accepting = true;
+  #joined({ epoch, offset, recovered = true }) {
+    this.#join = 'answered';
     this.state = 'joined';
     this.#head = { epoch, offset };
     this.#isGapDue = !recovered;
-    this.#each((subscription) => subscription[onJoined]({ epoch, offset }, recovered));
-    this.#core.pump(); // a history may wait for this
+    this.#each((listener) => listener.joined({ epoch, offset }, recovered));
+    this.#services.outbox.pump(); // a history may wait for this
   }
 
-  #resuming() {
+  #resume() {
     this.state = 'resuming';
-    this.#each((subscription) => subscription[onResuming]());
+    this.#each((listener) => listener.resuming());
   }
 
-  // The connection is watched elsewhere: it lives, or it will be given up soon.
+  // The connection watches itself: it lives, or it will be given up soon.
   #notAnswered() {
-    if (this.#unanswered < JOINS_MAX) this.start();
+    if (this.#joinsUnanswered < JOINS_MAX) this.start();
     else this.#joinFailed({ code: 'timeout', message: 'the server does not answer the join' });
   }
 
   #joinFailed({ code, message, retryable, retry_ms: retryMs = RETRY_MS }) {
     if (retryable) {
-      this.#timer = this.#core.env.setTimeout(() => {
-        this.start();
-        this.#core.pump(); // sends wait for it
-      }, this.#core.spread(retryMs));
+      this.#startLater(retryMs);
       this.#tellError({ code, message });
       return;
     }
-    this.#end('failed'); // also at the server: it may have been a repair
+    this.#end(); // also at the server: it may have been a repair
     const error = new ChannelError(code, message, { group: this.group });
-    this.#each((subscription) => {
-      this.#core.failOwned(subscription);
-      subscription[end]('failed', error);
-    });
+    this.#each((listener) => listener.ended('failed', error));
     this.#tellError({ code, message });
   }
 
+  #startLater(ms) {
+    const { environment, outbox } = this.#services;
+    this.#timer = environment.setTimeout(
+      () => {
+        this.start();
+        outbox.pump(); // sends wait for the join
+      },
+      spread(environment, ms),
+    );
+  }
+
   #received(publication) {
-    const { counters } = this.#core;
+    const { counters } = this.#services;
     let verdict = this.#chain.onMessage(publication);
     if (verdict === 'hole') {
       counters.holes++;
@@ -184,18 +194,15 @@ export class Membership {
         this.#repair(publication);
         return;
       }
-      // The server says that this follows what we have, again and again. Go on, but not in silence.
       counters.missed++;
-      const { epoch, previousOffset } = publication;
-      const range = { epoch, after: this.position.offset, before: previousOffset + 1 };
-      this.#missed(this.#chain.onGap({ ...range, reason: 'hole' }));
-      if (this.#isOver()) return;
+      this.#giveUpRepair(publication);
+      if (this.state === 'ended') return;
       verdict = this.#chain.onMessage(publication);
     }
     this.#repairs = 0;
     if (verdict === 'new') {
       this.newest = { epoch: publication.epoch, offset: publication.offset };
-      this.#each((subscription) => subscription[onMessage](publication));
+      this.#each((listener) => listener.message(publication));
     } else {
       counters.duplicates++;
     }
@@ -205,18 +212,25 @@ export class Membership {
   #repair({ offset }) {
     this.start();
     const { offset: after } = this.position;
-    this.#resuming();
+    this.#resume();
     const message = `messages between ${after} and ${offset} did not come; asking for them`;
     this.#tellError({ code: 'hole', message });
   }
 
-  #missed(gap, isOfJoin = false) {
+  // The servers say again and again that this message follows the position: they contradict
+  // themselves. The group goes on, and its subscriptions are told of the loss.
+  #giveUpRepair({ epoch, previousOffset }) {
+    const { offset: after } = this.position;
+    this.#lost(this.#chain.onGap({ epoch, after, before: previousOffset + 1, reason: 'hole' }));
+  }
+
+  #lost(gap, isOfJoin = false) {
     if (!gap) return;
     const { epoch, before, reason } = gap;
     const isPutBack = reason === 'position';
     if (isPutBack || this.newest?.epoch !== epoch) this.newest = null;
     const isHeadOld = isPutBack || this.#head.epoch !== epoch;
     if (isHeadOld && !isOfJoin) this.#head = { epoch, offset: before - 1 };
-    this.#each((subscription) => subscription[onGap](gap, isOfJoin));
+    this.#each((listener) => listener.gap(gap, isOfJoin));
   }
 }

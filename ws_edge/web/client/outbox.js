@@ -1,159 +1,236 @@
-import { HALF_CHARACTER } from './bodies.js';
-import { RETRY_MS, SEND_TIMEOUT_MAX_MS } from './limits.js';
-import { ChannelError } from './tell.js';
+import { HALF_CHARACTER, toBody, toPublication } from './bodies.js';
+import { spread } from './environment.js';
+import { ChannelError } from './events.js';
+import {
+  QUEUE_BYTES_MAX,
+  QUEUE_MESSAGES_MAX,
+  RETRY_MS,
+  SEND_TIMEOUT_MAX_MS,
+  SEND_TIMEOUT_MS,
+} from './limits.js';
 
 const encoder = new TextEncoder();
 
-// What waits for its answer, in the order of the calls. After a loss all of it is sent again, in
-// order and with its keys, so that it is published once whatever the lost connection had done. That
-// holds while the service remembers the keys, so a message that is older is given up and not sent.
-//
-// After a retryable error the sends of the group are held: what was called later waits behind the
-// message that failed. Only what was on its way already when the error came may overtake.
-export class Outbox {
-  #core;
-  #requests = new Map(); // id → request
-  #holds = new Map(); // group, or id of a history → {timer, due}
-  #bytes = 0;
+// A random key. Members see keys, and whoever could guess the next one could publish under it first.
+export function randomKey() {
+  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
 
-  constructor(core) {
-    this.#core = core;
+// Sends and history requests that wait for their answers, in the order of the calls. After a lost
+// connection all of them are sent again, in order and with their keys, so that each message is
+// published once, whatever the lost connection had done. That holds while the service remembers the
+// keys, so a message that is older is given up.
+//
+// After a retryable error the sends of the group are held: later ones wait behind the message that
+// failed. Only those that were on their way when the error came may overtake it.
+export class Outbox {
+  #environment;
+  #connection;
+  #isJoinSent;
+  #timeoutMs;
+  #messagesMax;
+  #bytesMax;
+  #requests = new Map(); // id → request
+  #holds = new Map(); // lane → {timer, due}
+  #bytes = 0; // of all requests
+
+  // isJoinSent(group): false while a join of the group is still to be sent. Sends wait for it, since
+  // a member gets what it sends.
+  constructor(environment, connection, isJoinSent, options) {
+    this.#environment = environment;
+    this.#connection = connection;
+    this.#isJoinSent = isJoinSent;
+    this.#timeoutMs = options.sendTimeoutMs ?? SEND_TIMEOUT_MS;
+    this.#messagesMax = options.queueMessagesMax ?? QUEUE_MESSAGES_MAX;
+    this.#bytesMax = options.queueBytesMax ?? QUEUE_BYTES_MAX;
   }
 
-  // request: {group, cmd, fields, body (see toBody, if any), timeoutMs, needs (a Membership that
-  // must be joined, if any), owner (a Subscription that it ends with, if any)}
-  add(request) {
-    const { group, cmd, fields, body, timeoutMs } = request;
-    const id = this.#core.nextId();
-    let text = JSON.stringify({ id, cmd, group_id: group, ...fields });
-    if (body !== undefined) text = `${text.slice(0, -1)},${body}}`;
-    const bytes = encoder.encode(text).length;
-    const refuse = (code, what) => Promise.reject(new ChannelError(code, what, { group }));
-    if (bytes > this.#core.messageBytesMax) return refuse('too_large', this.#tooLargeText(bytes));
-    // An edge answers what it cannot read without the id, so nobody would learn of it.
-    if (HALF_CHARACTER.test(text)) {
-      const why = 'it has half of a character, a lone surrogate';
-      return refuse('bad_request', `the server could not read the message: ${why}`);
-    }
-    const { queueMessagesMax, queueBytesMax } = this.#core.options;
-    if (this.#requests.size >= queueMessagesMax || this.#bytes + bytes > queueBytesMax) {
-      const what = `${this.#requests.size} messages of ${this.#bytes} bytes wait already`;
-      return refuse('queue_full', what);
-    }
-    this.#bytes += bytes;
-    return new Promise((resolve, reject) => {
-      // sent: on this connection, not answered; unsure: what became of an earlier time is not known
-      const entry = { ...request, id, text, bytes, resolve, reject, sent: false, unsure: false };
-      entry.expires = this.#core.env.now() + timeoutMs;
-      entry.timer = this.#core.env.setTimeout(() => this.#expire(entry), timeoutMs);
-      entry.firstSentAt = undefined; // by the wall clock
-      entry.isRepeat = false; // a connection was lost since
-      this.#requests.set(id, entry);
-      this.#transmit(entry);
+  async send(group, message, options = {}) {
+    const { end } = this.#connection;
+    if (end) throw new ChannelError(end.code, end.text, { group });
+    const body = toBody(message, group);
+    const key = options.key ?? randomKey();
+    const answer = await this.#add({
+      cmd: 'send_to_group',
+      group,
+      fields: { key },
+      body,
+      timeoutMs: Math.min(options.timeoutMs ?? this.#timeoutMs, SEND_TIMEOUT_MAX_MS),
     });
+    const { epoch, offset, duplicate = false } = answer;
+    return { epoch, offset, duplicate, key };
+  }
+
+  // Waits until the membership is joined. owner: the Subscription whose end ends the request, too.
+  async history(membership, owner, fields) {
+    const { group } = membership;
+    const { epoch, offset, recovered, publications, more } = await this.#add({
+      cmd: 'history',
+      group,
+      fields,
+      timeoutMs: this.#timeoutMs,
+      membership,
+      owner,
+    });
+    const whole = publications.map((frame) => toPublication({ epoch, group_id: group, ...frame }));
+    return { epoch, offset, recovered, publications: whole, more };
   }
 
   // Sends what may be sent.
   pump() {
-    for (const entry of this.#requests.values()) this.#transmit(entry);
+    for (const request of this.#requests.values()) this.#transmit(request);
   }
 
   onLost() {
-    for (const { timer } of this.#holds.values()) this.#core.env.clearTimeout(timer);
+    for (const { timer } of this.#holds.values()) this.#environment.clearTimeout(timer);
     this.#holds.clear();
-    for (const entry of this.#requests.values()) {
-      entry.unsure ||= entry.sent;
-      entry.isRepeat ||= entry.unsure;
-      entry.sent = false;
+    for (const request of this.#requests.values()) {
+      if (request.state === 'sent') request.isUnsure = true;
+      request.isRepeat = request.isUnsure;
+      request.state = 'waiting';
     }
   }
 
   // True if the frame was an answer to something in here.
   onAnswer(frame) {
-    const entry = this.#requests.get(frame.id);
-    if (!entry) return false;
+    const request = this.#requests.get(frame.id);
+    if (!request) return false;
     if (frame.event !== 'error') {
-      this.#remove(entry);
-      entry.resolve(frame);
+      this.#remove(request);
+      request.resolve(frame);
     } else if (frame.retryable) {
-      entry.unsure = true;
-      entry.sent = false;
-      this.#hold(this.#lane(entry), this.#core.spread(frame.retry_ms ?? RETRY_MS));
+      request.isUnsure = true;
+      request.state = 'waiting';
+      this.#hold(this.#laneOf(request), spread(this.#environment, frame.retry_ms ?? RETRY_MS));
     } else {
-      entry.sent = false;
-      this.#fail(entry, frame.code, frame.message);
+      request.state = 'waiting'; // this attempt is known to have failed
+      this.#fail(request, frame.code, frame.message);
     }
     return true;
   }
 
-  // Gives up all, or what has that owner.
+  // Rejects all requests, or those of one owner.
   fail(code, message, owner) {
-    for (const entry of [...this.#requests.values()]) {
-      if (!owner || entry.owner === owner) this.#fail(entry, code, message);
+    for (const request of [...this.#requests.values()]) {
+      if (!owner || request.owner === owner) this.#fail(request, code, message);
     }
   }
 
-  #transmit(entry) {
-    if (entry.sent || !this.#core.isOpen || this.#holds.has(this.#lane(entry))) return;
-    if (entry.needs ? entry.needs.state !== 'joined' : this.#core.state === 'unavailable') return;
-    if (!this.#core.hasAsked(entry.group)) return; // a member gets what it sends
-    if (this.#isTooOld(entry)) {
-      this.#expire(entry);
-    } else if (entry.bytes > this.#core.messageBytesMax) {
-      this.#fail(entry, 'too_large', this.#tooLargeText(entry.bytes));
-    } else {
-      entry.sent = true;
-      entry.firstSentAt ??= this.#core.env.wallNow();
-      this.#core.transmit(entry.id, entry.text);
+  // call: {cmd, group, fields, timeoutMs} and, if any, body (see toBody), membership and owner
+  #add(call) {
+    const { group, cmd, fields, body, timeoutMs } = call;
+    const id = this.#connection.nextId();
+    let text = JSON.stringify({ id, cmd, group_id: group, ...fields });
+    if (body !== undefined) text = `${text.slice(0, -1)},${body}}`;
+    const bytes = encoder.encode(text).length;
+    const refusal = this.#whyRefused(text, bytes);
+    if (refusal) return Promise.reject(new ChannelError(...refusal, { group }));
+    this.#bytes += bytes;
+    return new Promise((resolve, reject) => {
+      const request = {
+        ...call,
+        id,
+        text,
+        bytes,
+        resolve,
+        reject,
+        state: 'waiting', // waiting ⇄ sent (on this connection, not answered)
+        isUnsure: false, // it may have been carried out by an earlier attempt
+        isRepeat: false, // it was under way when a connection was lost
+        firstSentAt: undefined, // by the wall clock
+        expiresAt: this.#environment.now() + timeoutMs,
+      };
+      request.timer = this.#environment.setTimeout(() => this.#expire(request), timeoutMs);
+      this.#requests.set(id, request);
+      this.#transmit(request);
+    });
+  }
+
+  // Code and text of the error with which a new request is refused, if it is.
+  #whyRefused(text, bytes) {
+    if (bytes > this.#connection.messageBytesMax) return ['too_large', this.#tooLargeText(bytes)];
+    // An edge answers what it cannot read without the id, so nobody would learn of it.
+    if (HALF_CHARACTER.test(text)) {
+      const why = 'it has half of a character, a lone surrogate';
+      return ['bad_request', `the server could not read the message: ${why}`];
     }
+    const { size } = this.#requests;
+    if (size >= this.#messagesMax || this.#bytes + bytes > this.#bytesMax) {
+      return ['queue_full', `${size} messages of ${this.#bytes} bytes wait already`];
+    }
+    return undefined;
+  }
+
+  #transmit(request) {
+    if (!this.#maySend(request)) return;
+    if (this.#isTooOld(request)) {
+      this.#expire(request);
+    } else if (request.bytes > this.#connection.messageBytesMax) {
+      this.#fail(request, 'too_large', this.#tooLargeText(request.bytes));
+    } else {
+      request.state = 'sent';
+      request.firstSentAt ??= this.#environment.wallNow();
+      this.#connection.transmit(request.id, request.text);
+    }
+  }
+
+  #maySend(request) {
+    const { state, membership, group } = request;
+    const connection = this.#connection;
+    if (state === 'sent' || !connection.isOpen) return false;
+    if (this.#holds.has(this.#laneOf(request))) return false;
+    const isReady = membership ? membership.state === 'joined' : connection.state === 'open';
+    return isReady && this.#isJoinSent(group);
   }
 
   // The timer may be late (a tab that slept), and sending late could publish twice. While a laptop
-  // sleeps, performance.now() stands still in some browsers. So before anything is sent again on
-  // another connection the wall clock is asked, too: if it was only set forward, a send is given up
-  // that could have been tried once more, which is the lesser harm.
-  #isTooOld({ expires, isRepeat, firstSentAt }) {
-    const { now, wallNow } = this.#core.env;
-    return now() >= expires || (isRepeat && wallNow() - firstSentAt >= SEND_TIMEOUT_MAX_MS);
+  // sleeps, performance.now() stands still in some browsers. So the wall clock counts, too, before
+  // a message is sent again on another connection. If somebody only set that clock forward, a send
+  // is given up that could have been tried once more, which is the lesser harm.
+  #isTooOld({ expiresAt, isRepeat, firstSentAt }) {
+    const { now, wallNow } = this.#environment;
+    return now() >= expiresAt || (isRepeat && wallNow() - firstSentAt >= SEND_TIMEOUT_MAX_MS);
   }
 
-  // What waits together: the sends of a group keep their order, a history has none.
-  #lane({ needs, id, group }) {
-    return needs ? id : group;
+  // Requests that wait together: the sends of a group keep their order, histories have none.
+  #laneOf({ membership, id, group }) {
+    return membership ? id : group;
   }
 
   #hold(lane, ms) {
-    const due = this.#core.env.now() + ms;
+    const due = this.#environment.now() + ms;
     const held = this.#holds.get(lane);
     if (held?.due >= due) return;
-    this.#core.env.clearTimeout(held?.timer);
-    const timer = this.#core.env.setTimeout(() => {
+    this.#environment.clearTimeout(held?.timer);
+    const timer = this.#environment.setTimeout(() => {
       this.#holds.delete(lane);
       this.pump();
     }, ms);
     this.#holds.set(lane, { timer, due });
   }
 
-  #expire(entry) {
-    const unsure = entry.sent || entry.unsure;
-    const what = unsure ? 'it may have been published all the same' : 'it was not sent';
-    this.#fail(entry, 'timeout', `no answer in ${entry.timeoutMs / 1000} s; ${what}`);
+  #expire(request) {
+    const maybe = request.state === 'sent' || request.isUnsure;
+    const what = maybe ? 'it may have been published all the same' : 'it was not sent';
+    this.#fail(request, 'timeout', `no answer in ${request.timeoutMs / 1000} s; ${what}`);
   }
 
-  #fail(entry, code, message) {
-    this.#remove(entry);
-    const maybePublished = entry.cmd === 'send_to_group' && (entry.sent || entry.unsure);
-    entry.reject(new ChannelError(code, message, { maybePublished, group: entry.group }));
+  #fail(request, code, message) {
+    this.#remove(request);
+    const { cmd, state, isUnsure, group } = request;
+    const maybePublished = cmd === 'send_to_group' && (state === 'sent' || isUnsure);
+    request.reject(new ChannelError(code, message, { maybePublished, group }));
   }
 
-  #remove(entry) {
-    this.#core.env.clearTimeout(entry.timer);
-    this.#requests.delete(entry.id);
-    this.#bytes -= entry.bytes;
+  #remove(request) {
+    this.#environment.clearTimeout(request.timer);
+    this.#requests.delete(request.id);
+    this.#bytes -= request.bytes;
   }
 
   #tooLargeText(bytes) {
-    const limit = this.#core.messageBytesMax;
+    const limit = this.#connection.messageBytesMax;
     return `the message is too large: ${bytes} bytes with its JSON, the server takes ${limit}`;
   }
 }

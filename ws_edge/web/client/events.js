@@ -11,6 +11,6 @@ export class ChannelError extends Error {
   }
 }
 
-export function tell(target, type, fields) {
+export function dispatch(target, type, fields) {
   target.dispatchEvent(Object.assign(new Event(type), fields));
 }
