@@ -8,7 +8,7 @@
 
 namespace edge {
 
-// By path: "/" is index.html, "/chat.js", "/client/chain.js" …
+// By path: "/" is index.html, "/channel.js", "/page/main.js" …
 std::map<std::string, WebFile> WebFiles();
 
 }  // namespace edge

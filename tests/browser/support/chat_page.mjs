@@ -116,7 +116,7 @@ export class ChatPage {
     });
   }
 
-  // What the client counted, and the gaps: see channelCounters in chat.js.
+  // What the client counted, and the gaps: see channelCounters in page/main.js.
   counters() {
     return this.page.evaluate(() => window.channelCounters);
   }

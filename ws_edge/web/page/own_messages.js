@@ -1,15 +1,15 @@
-// Which messages this tab has sent: so that they are shown as its own after a reload, too. A key
-// alone does not tell: the members see it, and anybody may use it again once the service has
-// forgotten it. So each key is bound to the first position that its message was seen at, or
-// acknowledged; before that nobody else can know it.
+// Remembers the messages that this tab has sent, so that they are shown as its own after a reload,
+// too. A key alone does not tell: the members see it, and anybody may use it again once the service
+// has forgotten it. So each key is bound to the first position at which its message came or was
+// acknowledged; before that nobody else can know the key.
 
-const KEPT_MAX = 500; // as many as a talk has lines
+const KEPT_MAX = 500; // as many as a log has lines
 const STORED_AS = 'own';
 
 export class OwnMessages {
   #sent = new Map(); // group and key → {epoch, offset}, or null until that is known; oldest first
 
-  // Storage may be forbidden, or hold what somebody else wrote; then this begins with nothing.
+  // Storage may be forbidden, or hold a text that somebody else wrote; then this begins empty.
   constructor() {
     try {
       this.#sent = new Map(JSON.parse(sessionStorage.getItem(STORED_AS) ?? '[]'));
@@ -27,7 +27,7 @@ export class OwnMessages {
     this.#store();
   }
 
-  // Whether the message with this key at this position is one of this tab.
+  // True if this tab has sent the message with this key at this position. Binds the key to it.
   isMine({ group, key, epoch, offset }) {
     const name = this.#name(group, key);
     const known = this.#sent.get(name);

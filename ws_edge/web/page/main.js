@@ -1,12 +1,12 @@
-// The chat page: several groups at a time over one connection (channel.js), each with its own log
-// (group.js). Here is what they share: the list, the fields, the address.
+// The chat page: several groups at a time over one connection (channel.js), each with a view of its
+// own (group_view.js). This file has the parts that they share: the list, the fields, the address.
 
-import { connect } from './channel.js';
-import { Group, STATE_TEXT } from './group.js';
-import { OwnMessages } from './own.js';
+import { connect } from '../channel.js';
+import { GroupView, STATE_TEXT } from './group_view.js';
+import { OwnMessages } from './own_messages.js';
 
 const GROUPS_MAX = 128; // an edge takes so many for one connection
-// What a person should know when nothing works, by the state of the connection.
+// Says why nothing works, by the state of the connection.
 const BANNER = {
   unavailable: () =>
     'The server has lost its message service. Nothing comes through at the moment; ' +
@@ -25,15 +25,15 @@ const ui = Object.fromEntries(
 );
 const sendButton = ui.send.querySelector('button');
 const channel = connect();
-const groups = new Map(); // id → Group, in the order joined
-let current = null; // the Group on show
+const groups = new Map(); // id → GroupView, in the order joined
+let current = null; // the GroupView on show
 let renderScheduled = false;
 
 const page = {
   show,
   edit,
-  isOnShow: (group) => group === current,
   changed,
+  isOnShow: (group) => group === current,
   ownMessages: new OwnMessages(),
 };
 
@@ -56,7 +56,7 @@ function joinAll(ids) {
       break;
     }
     if (!groups.has(id)) {
-      const group = new Group(id, channel, page);
+      const group = new GroupView(id, channel, page);
       groups.set(id, group);
       ui.groups.append(group.entry);
       ui.logs.append(group.log);
@@ -86,23 +86,23 @@ function show(group) {
     return;
   }
   group.entry.scrollIntoView({ block: 'nearest', inline: 'nearest' });
-  // On a phone the focus would open the keyboard, over half of the talk.
+  // On a phone the focus would open the keyboard, over half of the log.
   if (matchMedia('(pointer: fine)').matches) ui.text.focus();
 }
 
-// Gives a text back that could not be sent as it was.
+// Puts a text back into the field.
 function edit(text) {
   ui.text.value = text + ui.text.value;
   ui.text.focus();
 }
 
-// A burst of messages changes much, and all of it is rendered once.
+// Renders once, however much a burst of messages changes.
 function changed() {
   if (!renderScheduled) setTimeout(render, 0);
   renderScheduled = true;
 }
 
-// Brings all that depends on state up to date.
+// Brings everything that depends on state up to date.
 function render() {
   renderScheduled = false;
   let unread = 0;
@@ -175,7 +175,7 @@ channel.addEventListener('state', (event) => {
 });
 document.addEventListener('visibilitychange', render);
 
-// For tests, and for those who want to see that nothing was lost: type channelCounters.
+// channelCounters, typed on the console, shows that nothing was lost. Tests use it, too.
 Object.defineProperty(window, 'channelCounters', {
   get: () => ({ ...channel.counters, gapList: [...groups.values()].flatMap(({ gaps }) => gaps) }),
 });
