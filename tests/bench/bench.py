@@ -18,8 +18,7 @@ import textwrap
 import time
 
 import report
-from figure import Spread, plain
-from plots import number
+from figure import Spread, number, plain
 from processes import (PeerMissing, Processes, RunFailed, Skipped, Stopped,
                        allow_descriptors, bound_run)
 

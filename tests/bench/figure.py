@@ -43,6 +43,14 @@ def middle(value):
     return value.median if isinstance(value, Spread) else value
 
 
+def number(value):
+    """With three or four digits that count."""
+    size = abs(value)
+    if size >= 100 or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if size >= 10 else f"{value:.2f}" if size >= 0.095 else f"{value:.3f}"
+
+
 @dataclass
 class Column:
     """A column of the table; `format` is a format specification for a number, a Spread or text."""

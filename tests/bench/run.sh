@@ -4,7 +4,10 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
-bench() { python3 -B "$here/bench.py" "$@"; }  # in the caller's folder: --json FILE
+python=/usr/bin/python3 # Debian's own has Debian's matplotlib
+[[ -x $python ]] || python=python3
+
+bench() { "$python" -B "$here/bench.py" "$@"; }  # in the caller's folder: --json FILE
 
 for argument in "$@"; do
   case $argument in
@@ -28,4 +31,4 @@ if [[ $needs == *peers* ]]; then
     exit 69
   }
 fi
-exec python3 -B "$here/bench.py" "$@"
+exec "$python" -B "$here/bench.py" "$@"
