@@ -93,7 +93,7 @@ class Plot:
 @dataclass
 class Figure:
     name: str  # of its module, and of --only
-    number: str  # the row of the table of limits: "1, 2"
+    number: str  # of rows in the table of README.md: "1, 2"
     title: str
     text: str  # what is measured, in one to three sentences
     columns: list = field(default_factory=list)

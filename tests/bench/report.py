@@ -42,7 +42,7 @@ def checks_of(figure):
 
 
 def row_of(figure):
-    """In the table of limits (README.md)."""
+    """Of the table in README.md."""
     return f"row{'s' * (',' in figure.number)} {figure.number}"
 
 

@@ -12,8 +12,7 @@ WARM_MS = 100
 # What a socket costs depends on its place in memory, and stays so as long as it lives: by 10 % and
 # more with many sockets. So everything is set up several times.
 SETUPS = 3
-# At most so much of the CPU of one send(2) per delivery, by messages pending and bytes of each. The
-# table of limits has no word for 8 × 1 KiB: between its neighbours.
+# At most so much of the CPU of one send(2) per delivery, by messages pending and bytes of each.
 LIMITS = {1: {32: 1.15, 256: 1.15, 1024: 1.15, 4096: 1.15},
           8: {32: 0.20, 256: 0.20, 1024: 0.25, 4096: 0.30}}
 
