@@ -91,7 +91,7 @@ TEST_F(DefaultAccess, FilesAreNegotiated) {
     return support::HttpExchange(
         Port(), "GET " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\n" + headers + "\r\n");
   };
-  for (const char* path : {"/", "/channel.js", "/page/base.css"}) {
+  for (const char* path : {"/", "/client/outbox.js", "/page/base.css"}) {
     const HttpResponse whole = get(path, "");
     EXPECT_EQ(whole.Header("content-encoding"), "");
     EXPECT_EQ(whole.Header("access-control-allow-origin"), "*");
