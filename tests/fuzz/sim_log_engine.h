@@ -1,9 +1,9 @@
-// An engine for nodes that share one log, as engine/jetstream/jetstream_engine.cc with
-// engine/jetstream/log_reader.cc is, without NATS: **who changes what those say of heads, gaps and
-// previous offsets changes it here too**. What is different from the memory engine: each node
-// follows the log at its own pace, the log outlives the nodes, and what was dropped leaves no
-// trace: a gap ends at the oldest publication that is held, and a position is asked about whether
-// something is missing after it.
+// An engine for nodes that share one log, without NATS. It does what attached_group.cc and
+// log_read.cc of engine/jetstream do: **a change of what those say of heads, gaps and previous
+// offsets is made here, too**. It differs from the memory engine: each node follows the log at its
+// own pace, the log outlives the nodes, and what was dropped leaves no trace: a gap ends at the
+// oldest publication that is held, and a position is asked about whether something is missing after
+// it.
 #pragma once
 
 #include <cstdint>

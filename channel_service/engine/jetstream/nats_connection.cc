@@ -36,6 +36,30 @@ uint64_t NumberHeader(natsMsg* message, const char* name) {
 
 }  // namespace
 
+const char* NatsConnection::ToString(State state) {
+  switch (state) {
+    case State::kIdle:
+      return "idle";
+    case State::kUp:
+      return "up";
+    case State::kDown:
+      return "down";
+    case State::kStopping:
+      return "stopping";
+  }
+  return "?";
+}
+
+void NatsConnection::ChangeState(State to, const char* why) {
+  const std::lock_guard lock(state_mutex_);
+  const State from = state_;
+  CHANNEL_CHECK(to != State::kIdle);
+  // libnats may report a change that it had noticed before it was told to stop.
+  if (from == State::kStopping) return;
+  spdlog::debug("connection to NATS: {} -> {}: {}", ToString(from), ToString(to), why);
+  state_ = to;
+}
+
 NatsConnection::NatsConnection(NatsAccess access, std::string name)
     : access_(std::move(access)),
       name_(std::move(name)),
@@ -59,24 +83,21 @@ NatsConnection::~NatsConnection() {
 absl::Status NatsConnection::Connect(std::chrono::milliseconds patience) {
   if (auto status = SetNatsOptions(access_, name_, options_); !status.ok()) return status;
   natsOptions_SetEventLoop(options_, this, &Attach, &WatchRead, &WatchWrite, &Detach);
-  const auto lost = [](natsConnection*, void* link) {
-    auto* const self = static_cast<NatsConnection*>(link);
-    self->up_ = false;
-    if (!self->stopping_) spdlog::warn("link to NATS is down");
+  const auto lost = [](natsConnection*, void* self) {
+    static_cast<NatsConnection*>(self)->OnDisconnected();
   };
   natsOptions_SetDisconnectedCB(options_, lost, this);
-  const auto back = [](natsConnection*, void* link) {
-    spdlog::info("link to NATS is up again");
-    static_cast<NatsConnection*>(link)->SetReconnected();
+  const auto back = [](natsConnection*, void* self) {
+    static_cast<NatsConnection*>(self)->OnReconnected();
   };
   natsOptions_SetReconnectedCB(options_, back, this);
   const auto failed = [](natsConnection* connection, natsSubscription*, natsStatus status,
-                         void* link) {
-    static_cast<NatsConnection*>(link)->OnError(connection, status);
+                         void* user_data) {
+    static_cast<NatsConnection*>(user_data)->OnError(connection, status);
   };
   natsOptions_SetErrorHandler(options_, failed, this);
-  const auto closed = [](natsConnection*, void* link) {
-    static_cast<NatsConnection*>(link)->OnClosed();
+  const auto closed = [](natsConnection*, void* user_data) {
+    static_cast<NatsConnection*>(user_data)->OnClosed();
   };
   natsOptions_SetClosedCB(options_, closed, this);
 
@@ -92,7 +113,7 @@ absl::Status NatsConnection::Connect(std::chrono::milliseconds patience) {
     }
     std::this_thread::sleep_for(kConnectPause);
   }
-  up_ = true;
+  ChangeState(State::kUp, "connected");
   thread_ = std::thread([this] { Run(); });
   return absl::OkStatus();
 }
@@ -120,7 +141,7 @@ void NatsConnection::Stop() {
     const std::lock_guard lock(arrived_mutex_);
     wake_ = nullptr;
   }
-  stopping_ = true;
+  ChangeState(State::kStopping, "stopped");
   ::eventfd_write(doorbell_, 1);
   thread_.join();
   // First of all, or libnats waits 500 ms for answers to what the subscriptions say at their end.
@@ -141,8 +162,8 @@ void NatsConnection::OnClosed() {
   calls_ended_.notify_one();
 }
 
-void NatsConnection::OnComplete(void* link) {
-  auto* const self = static_cast<NatsConnection*>(link);
+void NatsConnection::OnComplete(void* user_data) {
+  auto* const self = static_cast<NatsConnection*>(user_data);
   const std::lock_guard lock(self->calls_mutex_);
   --self->subscriptions_open_;
   self->calls_ended_.notify_one();
@@ -175,8 +196,8 @@ NatsConnection::Arrived NatsConnection::TakeArrived() {
   return std::exchange(arrived_, {});
 }
 
-natsStatus NatsConnection::Attach(void** user, void* link, natsConnection*, natsSock socket) {
-  auto* const self = static_cast<NatsConnection*>(link);
+natsStatus NatsConnection::Attach(void** user, void* user_data, natsConnection*, natsSock socket) {
+  auto* const self = static_cast<NatsConnection*>(user_data);
   *user = self;
   const std::lock_guard lock(self->watch_mutex_);
   self->socket_ = socket;
@@ -186,24 +207,24 @@ natsStatus NatsConnection::Attach(void** user, void* link, natsConnection*, nats
   return ::epoll_ctl(self->poller_, EPOLL_CTL_ADD, socket, &event) == 0 ? NATS_OK : NATS_ERR;
 }
 
-natsStatus NatsConnection::WatchRead(void* link, bool add) {
-  auto* const self = static_cast<NatsConnection*>(link);
+natsStatus NatsConnection::WatchRead(void* user_data, bool add) {
+  auto* const self = static_cast<NatsConnection*>(user_data);
   const std::lock_guard lock(self->watch_mutex_);
   self->want_read_ = add;
   self->Watch();
   return NATS_OK;
 }
 
-natsStatus NatsConnection::WatchWrite(void* link, bool add) {
-  auto* const self = static_cast<NatsConnection*>(link);
+natsStatus NatsConnection::WatchWrite(void* user_data, bool add) {
+  auto* const self = static_cast<NatsConnection*>(user_data);
   const std::lock_guard lock(self->watch_mutex_);
   self->want_write_ = add;
   self->Watch();
   return NATS_OK;
 }
 
-natsStatus NatsConnection::Detach(void* link) {
-  auto* const self = static_cast<NatsConnection*>(link);
+natsStatus NatsConnection::Detach(void* user_data) {
+  auto* const self = static_cast<NatsConnection*>(user_data);
   const std::lock_guard lock(self->watch_mutex_);
   self->socket_ = -1;
   return NATS_OK;
@@ -219,7 +240,7 @@ void NatsConnection::Watch() {
 
 void NatsConnection::Run() {
   auto next_tick = std::chrono::steady_clock::now() + kTick;
-  while (!stopping_) {
+  while (state_ != State::kStopping) {
     std::array<epoll_event, 4> events;
     const int count = ::epoll_wait(poller_, events.data(), static_cast<int>(events.size()),
                                    static_cast<int>(kTick.count()));
@@ -298,7 +319,8 @@ void NatsConnection::Execute(const Command& command) {
   }
 }
 
-void NatsConnection::OnMessage(natsConnection*, natsSubscription*, natsMsg* message, void* link) {
+void NatsConnection::OnMessage(natsConnection*, natsSubscription*, natsMsg* message,
+                               void* user_data) {
   NatsMessage arrived;
   arrived.message.reset(message);
   arrived.sequence = NumberHeader(message, "Nats-Sequence");
@@ -307,7 +329,7 @@ void NatsConnection::OnMessage(natsConnection*, natsSubscription*, natsMsg* mess
   } else {
     arrived.status = static_cast<int>(NumberHeader(message, "Status"));
   }
-  static_cast<NatsConnection*>(link)->Push(std::move(arrived));
+  static_cast<NatsConnection*>(user_data)->Push(std::move(arrived));
 }
 
 void NatsConnection::Push(NatsMessage message) {
@@ -323,8 +345,15 @@ void NatsConnection::Push(NatsMessage message) {
   Wake();
 }
 
-void NatsConnection::SetReconnected() {
-  up_ = true;
+void NatsConnection::OnDisconnected() {
+  if (state_ == State::kStopping) return;
+  ChangeState(State::kDown, "disconnected");
+  spdlog::warn("link to NATS is down");
+}
+
+void NatsConnection::OnReconnected() {
+  spdlog::info("link to NATS is up again");
+  ChangeState(State::kUp, "reconnected");
   {
     const std::lock_guard lock(arrived_mutex_);
     arrived_.reconnected = true;

@@ -1,10 +1,10 @@
-// One connection to a NATS cluster, kept up for ever by libnats.
+// One connection to a NATS cluster, which libnats keeps up for ever.
 //
-// Owned by the engine. Publish, Subscribe and Unsubscribe may be called on one thread only (the
-// service's loop); they never wait: a thread of the link takes what was collected and writes it
-// with one system call. What comes is collected, too, and `wake` is called once for a burst, from
-// any thread; the owner then calls TakeArrived. Bounds: kArrivedBytesMax wait to be taken, beyond
-// that messages are dropped and `dropped` says so; the owner bounds what it gives.
+// The engine owns it. Publish, Subscribe and Unsubscribe may be called on one thread only (the
+// service's loop); they never wait: a thread of the connection takes what was collected and writes
+// it with one system call. What arrives is collected, too, and `wake` is called once for a burst,
+// on any thread; the owner then calls TakeArrived. Bounds: kArrivedBytesMax wait to be taken,
+// beyond that messages are dropped and `dropped` says so; the owner bounds what it publishes.
 #pragma once
 
 #include <nats/nats.h>
@@ -41,34 +41,41 @@ class NatsConnection {
   NatsConnection(const NatsConnection&) = delete;
   NatsConnection& operator=(const NatsConnection&) = delete;
 
-  // Tries the servers until one answers, at most so long; UNAVAILABLE if none did.
+  // Tries the servers until one answers, at most `patience`; UNAVAILABLE if none did.
   // FAILED_PRECONDITION: what `access` names cannot be used. Once.
   absl::Status Connect(std::chrono::milliseconds patience);
 
-  // After Connect. For what is asked while the process starts, with libnats' calls that wait.
-  natsConnection* connection() const { return connection_; }
+  // After Connect, for libnats' calls that wait: while the process starts only.
+  natsConnection* handle() const { return connection_; }
 
-  // From now on: `wake` when something has arrived, and each kTick.
+  // From now on calls `wake` when something has arrived, and each kTick.
   void Start(std::function<void()> wake);
   static constexpr std::chrono::milliseconds kTick{50};
   // Ends the connection; `wake` is not called any more. Once.
   void Stop();
 
-  // `message_id`: header Nats-Msg-Id, empty = none. An answer comes to `reply`, if that is not
-  // empty.
+  // `reply`: subject for the reply, empty = none. `message_id`: header Nats-Msg-Id, empty = none.
   void Publish(std::string subject, std::string reply, std::string message_id, std::string data);
-  // Messages to `subject` arrive from now on; before the answer to anything that is published
+  // Messages to `subject` arrive from now on; earlier than the reply to anything that is published
   // later. At most one subscription for a subject.
   void Subscribe(std::string subject);
   void Unsubscribe(std::string subject);
 
   Arrived TakeArrived();
-  // Connected, as far as libnats knows. Any thread.
-  bool up() const { return up_; }
   // NATS has refused something to this user since the last call. Any thread.
   bool TakeRefused() { return refused_.exchange(false); }
 
  private:
+  enum class State {
+    kIdle,      // before Connect has succeeded
+    kUp,        // connected, as far as libnats knows
+    kDown,      // libnats tries to connect again
+    kStopping,  // for ever
+  };
+  static const char* ToString(State state);
+  // Any thread. Nothing leaves kStopping, nor comes back to kIdle.
+  void ChangeState(State to, const char* why);
+
   struct Command {
     enum class Kind { kPublish, kSubscribe, kUnsubscribe } kind;
     std::string subject;
@@ -77,13 +84,15 @@ class NatsConnection {
     std::string data = {};
   };
 
-  // libnats' event loop interface; `link` is a NatsConnection. Called with the connection locked.
-  static natsStatus Attach(void** user, void* link, natsConnection* connection, natsSock socket);
-  static natsStatus WatchRead(void* link, bool add);
-  static natsStatus WatchWrite(void* link, bool add);
-  static natsStatus Detach(void* link);
-  static void OnMessage(natsConnection*, natsSubscription*, natsMsg* message, void* link);
-  static void OnComplete(void* link);  // no more messages of one subscription
+  // libnats' event loop interface; `user_data` is the NatsConnection. libnats holds its lock
+  // meanwhile.
+  static natsStatus Attach(void** user, void* user_data, natsConnection* connection,
+                           natsSock socket);
+  static natsStatus WatchRead(void* user_data, bool add);
+  static natsStatus WatchWrite(void* user_data, bool add);
+  static natsStatus Detach(void* user_data);
+  static void OnMessage(natsConnection*, natsSubscription*, natsMsg* message, void* user_data);
+  static void OnComplete(void* user_data);  // one subscription has no more messages
   void OnClosed();
 
   void Watch();
@@ -93,7 +102,8 @@ class NatsConnection {
   void Execute(const Command& command);
   void Push(NatsMessage message);
   void Wake();
-  void SetReconnected();
+  void OnDisconnected();
+  void OnReconnected();
   void SetDropped();
   void OnError(natsConnection* connection, natsStatus status);
 
@@ -103,12 +113,12 @@ class NatsConnection {
   const int doorbell_;  // eventfd(2): there are commands, or it is time to stop
   natsOptions* options_ = nullptr;
   natsConnection* connection_ = nullptr;
-  std::atomic<bool> up_ = false;
   std::atomic<bool> refused_ = false;
   SteadyTime next_error_log_ = {};  // libnats' callback thread only
-  std::atomic<bool> stopping_ = false;
+  std::mutex state_mutex_;          // ChangeState, one at a time
+  std::atomic<State> state_ = State::kIdle;
   std::thread thread_;
-  // Link's thread only.
+  // The connection's thread only.
   std::unordered_map<std::string, natsSubscription*> subscriptions_;
 
   std::mutex watch_mutex_;

@@ -5,29 +5,29 @@
 
 namespace channel {
 
-NatsRequests::NatsRequests(NatsConnection& link, const Clock& clock, std::string inbox)
-    : link_(link), clock_(clock), prefix_(std::move(inbox) + ".") {
-  link_.Subscribe(prefix_ + "*");
+NatsRequests::NatsRequests(NatsConnection& connection, const Clock& clock, std::string inbox)
+    : connection_(connection), clock_(clock), prefix_(std::move(inbox) + ".") {
+  connection_.Subscribe(prefix_ + "*");
 }
 
-void NatsRequests::Ask(std::string subject, std::string data, Done done, std::string message_id,
-                       SteadyTime::duration wait) {
-  const uint64_t token = ++last_token_;
-  asked_.emplace(token, std::move(done));
-  deadlines_.emplace(clock_.Now() + wait, token);
-  link_.Publish(std::move(subject), prefix_ + std::to_string(token), std::move(message_id),
-                std::move(data));
+void NatsRequests::Send(std::string subject, std::string data, Done done, std::string message_id,
+                        SteadyTime::duration wait) {
+  const uint64_t number = ++last_number_;
+  waiting_.emplace(number, std::move(done));
+  deadlines_.emplace(clock_.Now() + wait, number);
+  connection_.Publish(std::move(subject), prefix_ + std::to_string(number), std::move(message_id),
+                      std::move(data));
 }
 
 bool NatsRequests::OnMessage(const NatsMessage& message) {
   const std::string_view subject = message.subject();
   if (subject.substr(0, prefix_.size()) != prefix_) return false;
-  uint64_t token = 0;
-  std::from_chars(subject.data() + prefix_.size(), subject.data() + subject.size(), token);
-  const auto found = asked_.find(token);
-  if (found == asked_.end()) return true;
+  uint64_t number = 0;
+  std::from_chars(subject.data() + prefix_.size(), subject.data() + subject.size(), number);
+  const auto found = waiting_.find(number);
+  if (found == waiting_.end()) return true;
   Done done = std::move(found->second);
-  asked_.erase(found);
+  waiting_.erase(found);
   done(&message);
   return true;
 }
@@ -35,19 +35,19 @@ bool NatsRequests::OnMessage(const NatsMessage& message) {
 void NatsRequests::OnTick() {
   const SteadyTime now = clock_.Now();
   while (!deadlines_.empty() && deadlines_.top().first <= now) {
-    const auto found = asked_.find(deadlines_.top().second);
+    const auto found = waiting_.find(deadlines_.top().second);
     deadlines_.pop();
-    if (found == asked_.end()) continue;
+    if (found == waiting_.end()) continue;
     Done done = std::move(found->second);
-    asked_.erase(found);
+    waiting_.erase(found);
     done(nullptr);
   }
 }
 
 void NatsRequests::FailAll() {
   deadlines_ = {};
-  auto failed = std::exchange(asked_, {});
-  for (auto& [token, done] : failed) done(nullptr);
+  auto failed = std::exchange(waiting_, {});
+  for (auto& [number, done] : failed) done(nullptr);
 }
 
 }  // namespace channel

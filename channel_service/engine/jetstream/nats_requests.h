@@ -1,8 +1,8 @@
-// Questions to NATS: what is published with a reply subject, and waits for the one answer.
+// Requests to NATS: messages with a reply subject, each of which waits for its one reply.
 //
-// Owned by the engine; loop thread only. Every question gets exactly one call of `done`: with the
-// answer, or with null when none came within its time or the link was lost. Bounded by those
-// who ask.
+// The engine owns it; loop thread only. Every request gets exactly one call of `done`: with the
+// reply, or with null when none came in time or the connection was lost. The callers bound how many
+// requests wait.
 #pragma once
 
 #include <chrono>
@@ -22,33 +22,34 @@ namespace channel {
 
 class NatsRequests {
  public:
-  // `answer` is valid during the call only.
-  using Done = absl::AnyInvocable<void(const NatsMessage* answer)>;
-  static constexpr std::chrono::seconds kAnswerTimeout{2};
+  // `reply` is valid during the call only.
+  using Done = absl::AnyInvocable<void(const NatsMessage* reply)>;
+  static constexpr std::chrono::seconds kReplyTimeout{2};
 
-  // `inbox`: a subject that is nobody else's; answers come to one token below it.
-  NatsRequests(NatsConnection& link, const Clock& clock, std::string inbox);
+  // `inbox`: a subject that nobody else uses; replies come to one token below it.
+  NatsRequests(NatsConnection& connection, const Clock& clock, std::string inbox);
 
-  // `wait`: for the answer; what is over is found at a tick.
-  void Ask(std::string subject, std::string data, Done done, std::string message_id = {},
-           SteadyTime::duration wait = kAnswerTimeout);
+  // `wait`: for the reply; a tick finds out that it is over.
+  void Send(std::string subject, std::string data, Done done, std::string message_id = {},
+            SteadyTime::duration wait = kReplyTimeout);
 
-  // True: it was an answer to a question, asked now or long ago.
+  // Returns true if the message is a reply, to a request that waits or to one that is over.
   bool OnMessage(const NatsMessage& message);
   void OnTick();
-  // The link was lost, and with it the answers to what was asked before.
+  // The connection was lost, and with it the replies to what was sent before.
   void FailAll();
 
-  size_t size() const { return asked_.size(); }
+  // Requests that wait for their replies.
+  size_t size() const { return waiting_.size(); }
 
  private:
-  using Deadline = std::pair<SteadyTime, uint64_t>;  // of a token
+  using Deadline = std::pair<SteadyTime, uint64_t>;  // of the request with this number
 
-  NatsConnection& link_;
+  NatsConnection& connection_;
   const Clock& clock_;
-  const std::string prefix_;  // of the reply subjects
-  uint64_t last_token_ = 0;
-  absl::flat_hash_map<uint64_t, Done> asked_;  // by token
+  const std::string prefix_;  // of the reply subjects, which end in the request's number
+  uint64_t last_number_ = 0;
+  absl::flat_hash_map<uint64_t, Done> waiting_;  // by number
   std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>>
       deadlines_;  // earliest first
 };

@@ -1,4 +1,4 @@
-// What NATS answers to a publication for a stream.
+// PubAck: the reply of a stream to a message that was published for it.
 #pragma once
 
 #include <cstdint>
@@ -9,12 +9,13 @@
 namespace channel {
 
 struct PubAck {
-  bool stored = false;
-  uint64_t offset = 0;     // if it is stored
-  bool duplicate = false;  // by its message id; `offset` is that of the first
-  std::string error = {};  // why it is not stored, for a log
+  uint64_t sequence = 0;   // 0: the message is not stored
+  bool duplicate = false;  // another message with its Nats-Msg-Id is stored, at `sequence`
+  std::string error = {};  // for a log, why the message is not stored
+
+  bool stored() const { return sequence != 0; }
 };
 
-PubAck ParsePubAck(const NatsMessage& answer);
+PubAck ParsePubAck(const NatsMessage& reply);
 
 }  // namespace channel

@@ -46,42 +46,42 @@ void StreamPublisher::Publish(const PublishInput& input, PublishWaiter* waiter, 
   ++count_;
   bytes_ += publication.content.size();
   metrics_.pending.Set(static_cast<double>(count_));
-  const auto lane = lanes_.try_emplace(std::string(input.group_id)).first;
-  lane->second.waiting.push_back(std::move(publication));
-  if (lane->second.waiting.size() == 1) Send(lane->first);
+  const auto queue = queues_.try_emplace(std::string(input.group_id)).first;
+  queue->second.waiting.push_back(std::move(publication));
+  if (queue->second.waiting.size() == 1) Send(queue->first);
 }
 
 void StreamPublisher::Send(const std::string& group_id) {
-  Lane& lane = lanes_.find(group_id)->second;
-  Publication& front = lane.waiting.front();
+  Queue& queue = queues_.find(group_id)->second;
+  Publication& front = queue.waiting.front();
   if (++front.attempts > 1) metrics_.redeliveries.Increment();
-  lane.asked = true;
-  requests_.Ask(
+  queue.sent = true;
+  requests_.Send(
       LogSubject(stream_, group_id), front.content,
-      [this, group_id](const NatsMessage* answer) { OnAnswer(group_id, answer); }, front.message_id,
-      std::min<SteadyTime::duration>(NatsRequests::kAnswerTimeout,
+      [this, group_id](const NatsMessage* reply) { OnReply(group_id, reply); }, front.message_id,
+      std::min<SteadyTime::duration>(NatsRequests::kReplyTimeout,
                                      front.since + kPublishPatience - clock_.Now()));
 }
 
-void StreamPublisher::OnAnswer(const std::string& group_id, const NatsMessage* answer) {
-  Lane& lane = lanes_.find(group_id)->second;
-  lane.asked = false;
-  const Publication& front = lane.waiting.front();
-  const PubAck parsed = answer == nullptr ? PubAck{} : ParsePubAck(*answer);
-  if (parsed.stored) {
-    reader_.Saw(parsed.offset);
-    if (parsed.duplicate && (front.keyed || front.attempts == 1)) {
-      OnDuplicate(group_id, parsed.offset);
+void StreamPublisher::OnReply(const std::string& group_id, const NatsMessage* reply) {
+  Queue& queue = queues_.find(group_id)->second;
+  queue.sent = false;
+  const Publication& front = queue.waiting.front();
+  const PubAck ack = reply == nullptr ? PubAck{} : ParsePubAck(*reply);
+  if (ack.stored()) {
+    reader_.Saw(ack.sequence);
+    if (ack.duplicate && (front.keyed || front.attempts == 1)) {
+      OnDuplicate(group_id, ack.sequence);
     } else {
-      on_stored_(group_id, parsed.offset);
-      Answer(group_id, {PublishCode::kAccepted, parsed.offset});
+      on_stored_(group_id, ack.sequence);
+      Answer(group_id, {PublishCode::kAccepted, ack.sequence});
     }
     return;
   }
-  if (!parsed.error.empty() && front.attempts == 1) {
-    spdlog::debug("NATS did not store a publication: {}", parsed.error);
+  if (!ack.error.empty() && front.attempts == 1) {
+    spdlog::debug("NATS did not store a publication: {}", ack.error);
   }
-  if (stopped_ || clock_.Now() - front.since >= kPublishPatience) {
+  if (IsOver(front)) {
     Answer(group_id, {PublishCode::kUnavailable, 0});
   } else {
     failed_.push_back(group_id);
@@ -89,25 +89,25 @@ void StreamPublisher::OnAnswer(const std::string& group_id, const NatsMessage* a
 }
 
 void StreamPublisher::OnDuplicate(const std::string& group_id, uint64_t offset) {
-  Lane& lane = lanes_.find(group_id)->second;
-  const Publication& front = lane.waiting.front();
+  Queue& queue = queues_.find(group_id)->second;
+  const Publication& front = queue.waiting.front();
   // Stored by an attempt that was not answered, it is no duplicate of another one.
   const PublishCode same = front.attempts > 1 ? PublishCode::kAccepted : PublishCode::kDuplicate;
   if (!front.keyed) {
     Answer(group_id, {same, offset});
     return;
   }
-  lane.asked = true;
-  const auto compare = [this, group_id, offset, same](const LogReader::Content& stored) {
-    Lane& waiting = lanes_.find(group_id)->second;
-    waiting.asked = false;
+  queue.sent = true;
+  const auto compare = [this, group_id, offset, same](const MessageQuery::Result& stored) {
+    Queue& waiting = queues_.find(group_id)->second;
+    waiting.sent = false;
     if (!stored.available) {
       Answer(group_id, {PublishCode::kUnavailable, 0});
       return;
     }
     // What is not held any more cannot be compared.
-    const bool conflict =
-        stored.held.has_value() && !HaveSameBody(*stored.held, waiting.waiting.front().content);
+    const bool conflict = stored.content.has_value() &&
+                          !HaveSameBody(*stored.content, waiting.waiting.front().content);
     if (!conflict && same == PublishCode::kAccepted) on_stored_(group_id, offset);
     Answer(group_id, {conflict ? PublishCode::kKeyConflict : same, conflict ? 0 : offset});
   };
@@ -115,31 +115,30 @@ void StreamPublisher::OnDuplicate(const std::string& group_id, uint64_t offset) 
 }
 
 void StreamPublisher::Answer(const std::string& group_id, PublishOutcome outcome) {
-  const auto found = lanes_.find(group_id);
-  Lane& lane = found->second;
-  const Publication front = std::move(lane.waiting.front());
-  lane.waiting.pop_front();
+  const auto found = queues_.find(group_id);
+  Queue& queue = found->second;
+  const Publication front = std::move(queue.waiting.front());
+  queue.waiting.pop_front();
   --count_;
   bytes_ -= front.content.size();
   metrics_.pending.Set(static_cast<double>(count_));
   metrics_.publish_seconds.Observe(
       std::chrono::duration<double>(clock_.Now() - front.since).count());
-  if (lane.waiting.empty()) {
-    lanes_.erase(found);
+  if (queue.waiting.empty()) {
+    queues_.erase(found);
   } else {
-    again_.push_back(group_id);
+    next_.push_back(group_id);
   }
   front.waiter->OnPublished(front.ticket, outcome);
 }
 
 void StreamPublisher::GoOn() {
-  // When the time of a publication is over, the next one of its lane comes to the front: the loop
-  // goes on until each of these is answered.
-  while (!again_.empty()) {
-    for (const std::string& group_id : std::exchange(again_, {})) {
-      const auto found = lanes_.find(group_id);
-      if (found == lanes_.end() || found->second.asked) continue;
-      if (stopped_ || clock_.Now() - found->second.waiting.front().since >= kPublishPatience) {
+  // An answer brings the next publication of the group to the front, whose time may be over, too.
+  while (!next_.empty()) {
+    for (const std::string& group_id : std::exchange(next_, {})) {
+      const auto found = queues_.find(group_id);
+      if (found == queues_.end() || found->second.sent) continue;
+      if (IsOver(found->second.waiting.front())) {
         Answer(group_id, {PublishCode::kUnavailable, 0});
       } else {
         Send(group_id);
@@ -149,7 +148,7 @@ void StreamPublisher::GoOn() {
 }
 
 void StreamPublisher::OnTick() {
-  again_.insert(again_.end(), failed_.begin(), failed_.end());
+  next_.insert(next_.end(), failed_.begin(), failed_.end());
   failed_.clear();
   GoOn();
 }

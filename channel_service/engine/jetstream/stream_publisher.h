@@ -1,10 +1,11 @@
-// Publications on their way into the stream, in one lane for each group.
+// Publications on their way into the stream, in one queue for each group.
 //
-// Owned by the engine; loop thread only. One publication of a lane is on its way at a time: when a
+// The engine owns it; loop thread only. One publication of a group is on its way at a time: when a
 // leader dies, or NATS loses one, the next cannot overtake it, so what one sender sends keeps its
-// order. It is sent again, with the same message id, until NATS answers or kPublishPatience is over
-// since it was given; then the outcome is kUnavailable (it may have been stored all the same).
-// Bounds: kPublicationsMax and kBytesMax in all lanes; beyond them the outcome is kOverloaded.
+// order. A publication is sent again, with the same Nats-Msg-Id, until NATS acknowledges it or
+// kPublishPatience is over since it was given; then the outcome is kUnavailable (it may have been
+// stored all the same). Bounds: kPublicationsMax and kBytesMax in all queues; beyond them the
+// outcome is kOverloaded.
 #pragma once
 
 #include <chrono>
@@ -27,23 +28,23 @@ namespace channel {
 
 class StreamPublisher {
  public:
-  // The answer is there within 10 s, whatever NATS does.
+  // A caller has its outcome within 10 s, whatever NATS does: a tick is 50 ms.
   static constexpr std::chrono::milliseconds kPublishPatience{9'500};
   static constexpr size_t kPublicationsMax = 65'536;
   static constexpr size_t kBytesMax = 64 << 20;
 
   // `node`: unique over all nodes and starts, for the message ids of publications without a key.
-  // `on_stored` is told of each publication that was stored, before its waiter is.
+  // `on_stored` is called for each publication that was stored, before its waiter hears of it.
   StreamPublisher(NatsRequests& requests, LogReader& reader, const Clock& clock,
                   JetStreamMetrics& metrics, std::string stream, std::string node,
                   std::function<void(std::string_view group_id, uint64_t offset)> on_stored);
 
   void Publish(const PublishInput& input, PublishWaiter* waiter, uint64_t ticket);
-  // Sends what waited for the answer to the one before it.
+  // Sends the publications whose predecessors were answered.
   void GoOn();
-  // Tries again what failed.
+  // Sends again what failed.
   void OnTick();
-  // Answers everything that waits, and all that comes, with kUnavailable.
+  // The outcome of all that waits for its turn, and of all that comes, is kUnavailable.
   void Stop();
 
  private:
@@ -56,16 +57,19 @@ class StreamPublisher {
     SteadyTime since;
     int attempts = 0;
   };
-  struct Lane {
-    std::deque<Publication> waiting;  // the front is on its way
-    bool asked = false;               // the front was sent, and is not answered
+  struct Queue {
+    std::deque<Publication> waiting;  // only the front is on its way
+    bool sent = false;                // the front was sent, and its outcome is not known
   };
 
   void Send(const std::string& group_id);
-  void OnAnswer(const std::string& group_id, const NatsMessage* answer);
-  // The stream has an older publication with this message id.
+  void OnReply(const std::string& group_id, const NatsMessage* reply);
+  // The stream holds an older publication with this message id.
   void OnDuplicate(const std::string& group_id, uint64_t offset);
   void Answer(const std::string& group_id, PublishOutcome outcome);
+  bool IsOver(const Publication& publication) const {
+    return stopped_ || clock_.Now() - publication.since >= kPublishPatience;
+  }
 
   NatsRequests& requests_;
   LogReader& reader_;
@@ -78,10 +82,10 @@ class StreamPublisher {
   size_t count_ = 0;
   size_t bytes_ = 0;
   bool stopped_ = false;
-  absl::flat_hash_map<std::string, Lane, StringHash, StringEq>
-      lanes_;                        // by group id; none is empty
-  std::vector<std::string> again_;   // groups whose front can be sent
-  std::vector<std::string> failed_;  // … not before the next tick
+  absl::flat_hash_map<std::string, Queue, StringHash, StringEq>
+      queues_;                       // by group id; none is empty
+  std::vector<std::string> next_;    // groups whose front can be sent
+  std::vector<std::string> failed_;  // groups whose front is sent again at the next tick
 };
 
 }  // namespace channel

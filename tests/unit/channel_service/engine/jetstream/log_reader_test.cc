@@ -167,20 +167,22 @@ class TwoServers {
 class LogReaderTest : public ::testing::Test {
  protected:
   LogReaderTest()
-      : nats_(support::NatsServer::WithoutJetStream()), link_({.servers = {nats_->url()}}, "test") {
-    EXPECT_TRUE(link_.Connect(support::kPatience).ok());
-    requests_ = std::make_unique<NatsRequests>(link_, clock_, "_INBOX.test");
+      : nats_(support::NatsServer::WithoutJetStream()),
+        connection_({.servers = {nats_->url()}}, "test") {
+    EXPECT_TRUE(connection_.Connect(support::kPatience).ok());
+    requests_ = std::make_unique<NatsRequests>(connection_, clock_, "_INBOX.test");
     reader_ = std::make_unique<LogReader>(*requests_, clock_, "LOG", LogStream{"one", 100},
                                           [this] { ++other_streams_; });
-    link_.Start([this] { loop_.Post([this] { TakeAnswers(); }); });
+    connection_.Start([this] { loop_.Post([this] { TakeAnswers(); }); });
   }
   ~LogReaderTest() override {
-    link_.Stop();
+    connection_.Stop();
     EXPECT_EQ(other_streams_, 0);
   }
 
   void TakeAnswers() {
-    for (const NatsMessage& message : link_.TakeArrived().messages) requests_->OnMessage(message);
+    for (const NatsMessage& message : connection_.TakeArrived().messages)
+      requests_->OnMessage(message);
   }
 
   std::string url() const { return nats_->url(); }
@@ -191,7 +193,7 @@ class LogReaderTest : public ::testing::Test {
       if (!loop_.RunUntil([&] { return happened() || requests_->size() == 0; })) break;
       clock_.Step(NatsConnection::kTick);
       // Others publish, too.
-      if (i == kTicksUntilStored) reader_->Stored(clock_.Now(), kStoredMeanwhile);
+      if (i == kTicksUntilStored) reader_->OnStored(clock_.Now(), kStoredMeanwhile);
       reader_->OnTick();
     }
     ASSERT_TRUE(happened());
@@ -201,33 +203,36 @@ class LogReaderTest : public ::testing::Test {
     reader_->Saw(head);
     std::optional<ReadResult> read;
     reader_->StartRead({.group_id = "g", .since = StreamPosition{"one", since}},
-                       LogReader::Head{true, true, head},
+                       LogHead{.held = true, .offset = head},
                        [&](ReadResult result) { read = std::move(result); });
     Await([&] { return read.has_value(); });
     return std::move(read).value_or(ReadResult());
   }
 
-  LogReader::Head AskHead() {
-    std::optional<LogReader::Head> head;
-    reader_->StartHead("g", [&](LogReader::Head found) { head = found; });
+  LogHead AskHead() {
+    std::optional<LogHead> head;
+    reader_->StartHead("g", [&](std::optional<LogHead> found) {
+      ASSERT_TRUE(found.has_value());
+      head = found;
+    });
     Await([&] { return head.has_value(); });
-    return head.value_or(LogReader::Head());
+    return head.value_or(LogHead());
   }
 
   SteadyTime now() const { return clock_.Now(); }
 
-  LogReader::Content Get(uint64_t offset, SteadyTime until) {
-    std::optional<LogReader::Content> content;
-    reader_->StartGet(offset, until, [&](LogReader::Content got) { content = std::move(got); });
-    Await([&] { return content.has_value(); });
-    return std::move(content).value_or(LogReader::Content());
+  MessageQuery::Result Get(uint64_t offset, SteadyTime until) {
+    std::optional<MessageQuery::Result> result;
+    reader_->StartGet(offset, until, [&](MessageQuery::Result got) { result = std::move(got); });
+    Await([&] { return result.has_value(); });
+    return std::move(result).value_or(MessageQuery::Result());
   }
 
  private:
   test::FakeClock clock_;
   test::TaskLoop loop_;
   std::unique_ptr<support::NatsServer> nats_;
-  NatsConnection link_;
+  NatsConnection connection_;
   std::unique_ptr<NatsRequests> requests_;
   std::unique_ptr<LogReader> reader_;
   int other_streams_ = 0;
@@ -283,26 +288,25 @@ TEST_F(LogReaderTest, APositionBeyondTheEndOfTheLogIsOneThatItNeverGave) {
 TEST_F(LogReaderTest, AFirstPublicationBetweenTwoQuestionsIsNotTakenForNone) {
   TwoServers servers(url(), {.held = {}, .last = 11}, {.held = {12}, .last = 13});
   servers.Script(1, 0);
-  const LogReader::Head head = AskHead();
-  EXPECT_TRUE(head.own);
+  const LogHead head = AskHead();
+  EXPECT_TRUE(head.held);
   EXPECT_EQ(head.offset, 12u);
 }
 
 TEST_F(LogReaderTest, AGroupOfWhichNothingIsHeldHasTheNewestOffsetAsHead) {
   TwoServers servers(url(), {}, {.held = {}, .last = 13});
   servers.Script(0, 0);
-  const LogReader::Head head = AskHead();
-  EXPECT_TRUE(head.available);
-  EXPECT_FALSE(head.own);
+  const LogHead head = AskHead();
+  EXPECT_FALSE(head.held);
   EXPECT_EQ(head.offset, 13u);
 }
 
 TEST_F(LogReaderTest, AReplicaThatIsBehindIsNotAskedWhatStandsAtAnOffset) {
   TwoServers servers(url(), {.held = {3, 5}, .last = 6}, {.held = {3, 5, 8, 9, 12}, .last = 13});
   servers.Script(0, kReplicaPatterns - 1);
-  const LogReader::Content content = Get(12, now() + LogReader::kReadPatience);
-  ASSERT_TRUE(content.held.has_value());
-  EXPECT_TRUE(IsContentOf("g", *content.held));
+  const MessageQuery::Result stored = Get(12, now() + LogReader::kReadPatience);
+  ASSERT_TRUE(stored.content.has_value());
+  EXPECT_TRUE(IsContentOf("g", *stored.content));
 }
 
 TEST_F(LogReaderTest, WithoutALeaderWhatStandsAtAnOffsetIsAskedUntilTheTimeGiven) {
