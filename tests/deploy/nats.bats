@@ -69,7 +69,7 @@ prints_every_process() {
 @test 'a publication is acknowledged' {
   connect_session channel.v1.json
   send_command '{"id":1,"cmd":"send_to_group","group_id":"kept","message":"it stays"}'
-  hears '"event":"ok","id":1,[^}]*"epoch":"([^"]+)","offset":([0-9]+)'
+  hears '"event":"ok","id":1,[^}]*"epoch":"([^"]+)","offset":([0-9]+)[,}]'
   echo "${BASH_REMATCH[*]:1}" >"$scratch/position"
 }
 @test 'a dead nats-server or service is started again, and nobody else dies' {

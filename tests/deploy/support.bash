@@ -4,7 +4,7 @@
 # CHANNEL_BIN_DIR says which programs (default: build/release/bin).
 bats_require_minimum_version 1.5.0
 
-readonly root=${BATS_TEST_DIRNAME%/tests/deploy}
+readonly root=${BATS_TEST_DIRNAME%/tests/*}
 readonly ctl=$root/deploy/channelctl
 # Bounds for what is never to happen, and for busy machines; what is judged is the order of events.
 readonly COMMAND_S=240   # no command may take longer
@@ -125,7 +125,7 @@ probe() { run_for "$1" "$bin_dir/channel_probe" "${@:2}"; } # probe EXIT_CODE AR
 
 # --- a WebSocket client in bash -------------------------------------------------------------------
 
-# Opens a session; sets ws_fd. $1: its subprotocol, if any.
+# Opens a session; sets ws_fd, and edge to its edge. $1: its subprotocol, if any.
 connect_session() {
   local line
   exec {ws_fd}<>"/dev/tcp/127.0.0.1/$ws_port"
@@ -133,7 +133,9 @@ connect_session() {
     "${1:+Sec-WebSocket-Protocol: $1\\r\\n}" >&"$ws_fd"
   IFS= read -rt "$PATIENCE_S" line <&"$ws_fd"
   [[ $line == 'HTTP/1.1 101 '* ]]
-  while IFS= read -rt "$PATIENCE_S" line <&"$ws_fd" && [[ $line != $'\r' ]]; do :; done
+  while IFS=$'\r' read -rt "$PATIENCE_S" line <&"$ws_fd" && [[ -n $line ]]; do
+    if [[ ${line,,} == 'x-channel-edge: '* ]]; then edge=${line#*: }; fi
+  done
 }
 # Sends a command of at most 125 bytes; the mask of zeros leaves the text as it is.
 send_command() {
@@ -143,10 +145,10 @@ send_command() {
 open_session() { connect_session && send_command '{"cmd":"add_group","group_id":"'"$1"'"}'; }
 # Reads what the edge sends until $1, an expression, matches it; BASH_REMATCH has its parts.
 hears() {
-  local piece heard=''
+  local LC_ALL=C byte heard=''
   until [[ $heard =~ $1 ]]; do
-    IFS= read -rt "$PATIENCE_S" -d '}' piece <&"$ws_fd" || { echo "not heard: $1 in: $heard" && return 1; }
-    heard+=$piece'}'
+    IFS= read -rt "$PATIENCE_S" -N 1 byte <&"$ws_fd" || { echo "not heard: $1 in: $heard" && return 1; }
+    heard+=$byte
   done
 }
 close_session() { exec {ws_fd}<&-; }
