@@ -18,7 +18,7 @@
 #include "channel_service/base/clock.h"
 #include "ws_edge/limits.h"
 #include "ws_edge/metrics.h"
-#include "ws_edge/net/flush_list.h"
+#include "ws_edge/net/corked_stream.h"
 #include "ws_edge/net/http_upgrade.h"
 #include "ws_edge/net/listener.h"
 #include "ws_edge/router.h"
@@ -88,7 +88,7 @@ class EdgeServer final : private SessionObserver {
   const EdgeOptions options_;
   const channel::Clock& clock_;
   EdgeMetrics metrics_;
-  FlushList flush_list_;
+  LoopFlushList flush_list_;
   GrpcPoller poller_;
   Link link_;
   Router router_;

@@ -55,7 +55,7 @@ struct SessionContext {
   const std::string& acknowledged_in;  // see Link
   const EdgeLimits& limits;
   EdgeMetrics& metrics;
-  FlushList& flush_list;
+  LoopFlushList& flush_list;
   Router& router;
   SessionObserver& observer;
   const bool& service_away;  // see ServiceNotice

@@ -39,7 +39,7 @@ class SimEdge final : private edge::SessionObserver {
   const std::string name_;
   prometheus::Registry registry_;
   edge::EdgeMetrics metrics_{registry_};
-  edge::FlushList flush_list_;
+  edge::LoopFlushList flush_list_;
   SimWire wire_;
   edge::Router router_;
   const bool service_away_ = false;

@@ -1,11 +1,10 @@
-// "Write once a turn": the streams that got something to send since the loop last flushed.
+// "Write once a turn": the queues that got something to send since the loop last flushed.
 //
-// The first mark posts one handler, which runs after all that is ready in this turn; it flushes
-// every marked stream with one system call each. Loop thread only.
+// The first mark has FlushAll called after all that is ready in this turn; it flushes every marked
+// queue with one system call each. What queues need of the loop is asked of the derived class, one
+// for all of them, so that a queue has no virtual function of its own. Loop thread only.
 #pragma once
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -13,32 +12,42 @@
 
 namespace edge {
 
-class CorkedStream;
+class SendQueue;
 
 class FlushList {
  public:
-  explicit FlushList(boost::asio::io_context& loop) : loop_(loop) {}
+  FlushList() = default;
   FlushList(const FlushList&) = delete;
   FlushList& operator=(const FlushList&) = delete;
 
-  // Marks a stream that is not marked; returns its place, for Remove.
-  uint32_t Add(CorkedStream* stream) {
-    if (marked_.empty()) boost::asio::post(loop_, [this] { FlushAll(); });
-    marked_.push_back(stream);
+  // Marks a queue that is not marked; returns its place, for Remove.
+  uint32_t Add(SendQueue* queue) {
+    if (marked_.empty()) FlushAllLater();
+    marked_.push_back(queue);
     return static_cast<uint32_t>(marked_.size() - 1);
   }
-  // A marked stream that goes away.
+  // A marked queue that goes away.
   void Remove(size_t place) { marked_[place] = nullptr; }
 
   // Memory for gathering small frames; free between two sends.
   std::string& scratch() { return scratch_; }
 
- private:
-  void FlushAll();
+  // The queue's socket takes nothing now: OnWritable is to be called when it does.
+  virtual void WaitWritable(SendQueue* queue) = 0;
+  // The queue's socket is broken: its reader is to see it too.
+  virtual void OnBroken(SendQueue* queue) = 0;
 
-  boost::asio::io_context& loop_;
-  std::vector<CorkedStream*> marked_;
-  std::vector<CorkedStream*> turn_;
+ protected:
+  ~FlushList() = default;
+  // FlushAll is to be called at the end of this turn.
+  virtual void FlushAllLater() = 0;
+  void FlushAll();
+  // `broken`: the wait ended with an error.
+  static void OnWritable(SendQueue* queue, bool broken);
+
+ private:
+  std::vector<SendQueue*> marked_;
+  std::vector<SendQueue*> turn_;
   std::string scratch_;
 };
 

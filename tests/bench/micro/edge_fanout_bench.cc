@@ -126,7 +126,7 @@ class MicroEdge final : private SessionObserver {
   EdgeMetrics metrics_{registry_};
   EdgeLimits limits_;
   channel::SystemClock clock_;
-  FlushList flush_list_{loop_};
+  LoopFlushList flush_list_{loop_};
   test::FakeUpstream upstream_{clock_, metrics_};
   Router router_{limits_, metrics_, clock_, upstream_.link(), [](uint64_t) { return nullptr; }};
   const std::string name_ = "bench";

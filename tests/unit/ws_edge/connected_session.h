@@ -103,7 +103,7 @@ class ConnectedSessionTest : public ::testing::Test, public SessionObserver {
   EdgeMetrics metrics_{registry_};
   EdgeLimits limits_;
   channel::test::FakeClock clock_;
-  FlushList flush_list_{loop_};
+  LoopFlushList flush_list_{loop_};
   test::FakeUpstream upstream_{clock_, metrics_};
   Router router_{limits_, metrics_, clock_, upstream_.link(),
                  [this](uint64_t) { return session_.get(); }};

@@ -47,7 +47,7 @@ class CorkedStreamTest : public ::testing::Test {
   }
 
   boost::asio::io_context loop_{1};
-  FlushList flush_list_{loop_};
+  LoopFlushList flush_list_{loop_};
   std::optional<CorkedStream> stream_;
   int peer_ = -1;
 };

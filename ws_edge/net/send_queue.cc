@@ -1,0 +1,210 @@
+#include "ws_edge/net/send_queue.h"
+
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "ws_edge/limits.h"
+
+namespace edge {
+namespace {
+
+// Frames up to this size are copied together; larger ones are gathered by sendmsg
+// (tests/bench/README.md).
+constexpr size_t kCopyBytesMax = 512;
+// Frames of one system call; below IOV_MAX.
+constexpr size_t kFramesPerSendMax = 64;
+// Gathered for one system call; more gains nothing.
+constexpr size_t kScratchBytesMax = 64 << 10;
+// Capacity that an emptied queue keeps.
+constexpr size_t kKeptCapacity = 16;
+// Queues are prefetched so far ahead of the flush that their memory is there in time
+// (tests/bench/README.md).
+constexpr size_t kPrefetchAhead = 4;
+
+// A close frame with 1009 and without words: Beast's, for a length over read_message_max, which is
+// set so that only a length with the high bit is. RFC 6455 section 5.2 forbids that bit, so it is
+// no large message but an error of the protocol.
+constexpr std::string_view kBeastTooBig("\x88\x02\x03\xf1", 4);
+constexpr std::string_view kProtocolError("\x88\x02\x03\xea", 4);  // 1002
+
+// Not send(2) of libc: in a process with threads that is a cancellation point, which costs as much
+// again as the rest of the way through user space.
+ssize_t SendBytes(int descriptor, std::string_view bytes) {
+  return ::syscall(SYS_sendto, descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
+                   nullptr, 0);
+}
+
+}  // namespace
+
+void FlushList::FlushAll() {
+  turn_.swap(marked_);
+  for (size_t i = 0; i < turn_.size(); ++i) {
+    if (i + kPrefetchAhead < turn_.size() && turn_[i + kPrefetchAhead] != nullptr) {
+      turn_[i + kPrefetchAhead]->Prefetch();
+    }
+    SendQueue* const queue = turn_[i];
+    if (queue == nullptr) continue;
+    queue->place_ = SendQueue::kNotMarked;
+    queue->Flush();
+  }
+  turn_.clear();
+}
+
+void FlushList::OnWritable(SendQueue* queue, bool broken) { queue->OnWritable(broken); }
+
+SendQueue::~SendQueue() {
+  if (place_ != kNotMarked) flush_list_->Remove(place_);
+}
+
+void SendQueue::AppendPing(FramePtr ping) {
+  if (close_queued_ || broken_) return;
+  ping_unanswered_ = true;
+  Push(std::move(ping));
+  if (queued_bytes_ > kFlushEarlyBytes) Flush();
+}
+
+void SendQueue::AppendControl(std::string_view bytes) {
+  if (close_queued_ || broken_) return;
+  if (bytes == kBeastTooBig) bytes = kProtocolError;
+  close_queued_ = static_cast<uint8_t>(bytes.front()) == (0x80 | uint8_t{0x8});
+  if (close_queued_) data_allowed_ = false;
+  Push(Frame::Copy(bytes));
+}
+
+void SendQueue::DropQueue() {
+  if (front_sent_ == 0) {
+    ClearQueue();
+    return;
+  }
+  queue_.resize(head_ + 1);
+  queued_bytes_ = CostOf(queue_[head_]) - front_sent_;
+}
+
+void SendQueue::ClearQueue() {
+  if (queue_.capacity() > kKeptCapacity) {
+    queue_.clear();  // gives its memory back: most sessions are idle most of the time
+  } else {
+    queue_.erase(queue_.begin(), queue_.end());
+  }
+  head_ = 0;
+  front_sent_ = 0;
+  queued_bytes_ = 0;
+}
+
+void SendQueue::Flush() {
+  if (queue_.size() == 1 && front_sent_ == 0 && !waiting_) {
+    SendOnlyFrame();
+    return;
+  }
+  while (pending() > 0 && !waiting_) {
+    const size_t sent = Send();
+    if (sent == 0) return;
+    Sent(sent);
+  }
+}
+
+// The way of most flushes.
+void SendQueue::SendOnlyFrame() {
+  const std::string_view bytes = queue_.front()->bytes();
+  const ssize_t sent = SendBytes(descriptor_, bytes);
+  if (sent == static_cast<ssize_t>(bytes.size())) {
+    queue_.pop_back();
+    queued_bytes_ = 0;
+  } else if (sent > 0) {
+    Sent(static_cast<size_t>(sent));
+    Flush();
+  } else {
+    OnSendError();
+  }
+}
+
+// One system call. Returns 0 if the socket takes nothing now, or is broken.
+size_t SendQueue::Send() {
+  const std::string_view first = queue_[head_]->bytes().substr(front_sent_);
+  const size_t count = std::min(pending(), kFramesPerSendMax);
+  ssize_t sent = 0;
+  if (count == 1) {
+    sent = SendBytes(descriptor_, first);
+  } else if (queued_bytes_ <= pending() * kCopyBytesMax) {
+    std::string& scratch = flush_list_->scratch();
+    scratch.assign(first);
+    for (size_t i = head_ + 1; i < queue_.size() && scratch.size() < kScratchBytesMax; ++i) {
+      scratch.append(queue_[i]->bytes());
+    }
+    sent = SendBytes(descriptor_, scratch);
+  } else {
+    std::array<iovec, kFramesPerSendMax> parts;
+    parts[0] = {const_cast<char*>(first.data()), first.size()};
+    for (size_t i = 1; i < count; ++i) {
+      const std::string_view bytes = queue_[head_ + i]->bytes();
+      parts[i] = {const_cast<char*>(bytes.data()), bytes.size()};
+    }
+    msghdr message{};
+    message.msg_iov = parts.data();
+    message.msg_iovlen = count;
+    sent = ::sendmsg(descriptor_, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  }
+  if (sent > 0) return static_cast<size_t>(sent);
+  OnSendError();
+  return 0;
+}
+
+void SendQueue::OnSendError() {
+  const bool later = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ||
+                     errno == ENOBUFS || errno == ENOMEM;
+  if (later) {
+    waiting_ = true;
+    flush_list_->WaitWritable(this);
+  } else {
+    Break();
+    flush_list_->OnBroken(this);
+  }
+}
+
+void SendQueue::Sent(size_t bytes) {
+  bytes += front_sent_;
+  queued_bytes_ += front_sent_;
+  for (; head_ < queue_.size() && bytes >= queue_[head_]->size(); ++head_) {
+    bytes -= queue_[head_]->size();
+    queued_bytes_ -= CostOf(queue_[head_]);
+    queue_[head_].reset();
+  }
+  if (head_ == queue_.size()) {
+    ClearQueue();
+    return;
+  }
+  front_sent_ = static_cast<uint32_t>(bytes);
+  queued_bytes_ -= bytes;
+  // Moving the rest to the front costs as much as sending it did at least half as often.
+  if (head_ > kKeptCapacity && head_ > queue_.size() / 2) {
+    queue_.erase(queue_.begin(), queue_.begin() + head_);
+    head_ = 0;
+    // SendOnlyFrame empties a queue of one as it is.
+    if (queue_.size() <= kKeptCapacity) queue_.shrink_to_fit();
+  }
+}
+
+void SendQueue::Break() {
+  broken_ = true;
+  data_allowed_ = false;
+  ClearQueue();
+}
+
+void SendQueue::OnWritable(bool broken) {
+  waiting_ = false;
+  if (broken) {
+    Break();
+    flush_list_->OnBroken(this);
+    return;
+  }
+  ping_unanswered_ = false;  // the peer takes what waits
+  Flush();
+}
+
+}  // namespace edge

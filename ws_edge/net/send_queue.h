@@ -1,0 +1,120 @@
+// The frames that wait for one connection, sent with one system call at the end of a turn.
+//
+// Frames are encoded once and appended by reference; everything queued in a turn leaves in one
+// send. Whole frames only are appended, so no frame lands inside another. After the close frame no
+// data is taken. Loop thread only. Who offers data bounds it. When the socket is broken the queue
+// is dropped; the reader sees the error. Nothing here knows Asio or Beast: groups deliver into it,
+// and their tests have queues without sockets.
+#pragma once
+
+#include <absl/container/inlined_vector.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+#include "ws_edge/limits.h"
+#include "ws_edge/net/flush_list.h"
+#include "ws_edge/net/frame.h"
+
+namespace edge {
+
+class SendQueue {
+ public:
+  SendQueue(const SendQueue&) = delete;
+  SendQueue& operator=(const SendQueue&) = delete;
+
+  // What waits to be sent: the frames' bytes and their places in the queue.
+  size_t queued_bytes() const { return queued_bytes_; }
+
+  // Data frames are taken from now on (false: no longer). At first they are not.
+  void AllowData(bool allowed) { data_allowed_ = allowed && !close_queued_ && !broken_; }
+  // Queues a data frame; the way of each delivery. Without AllowData it is dropped. False: the
+  // queue would hold more than `queued_bytes_max`, and the frame is not in it. An empty queue takes
+  // any frame: a message in its envelope may be longer than it was.
+  bool Offer(const FramePtr& frame, size_t queued_bytes_max) {
+    if (!data_allowed_) return true;
+    if (queued_bytes_ > 0 && queued_bytes_ + frame->size() > queued_bytes_max) return false;
+    ++offered_;
+    Push(frame);
+    if (queued_bytes_ > kFlushEarlyBytes) Flush();
+    return true;
+  }
+  // The same for a frame that is alone in its turn: written at once if nothing waits before it.
+  bool OfferAlone(const FramePtr& frame, size_t queued_bytes_max) {
+    if (!queue_.empty() || !data_allowed_) return Offer(frame, queued_bytes_max);
+    ++offered_;
+    queued_bytes_ = CostOf(frame);
+    queue_.push_back(frame);
+    SendOnlyFrame();
+    return true;
+  }
+  // Data frames that were taken, ever, modulo 2^32.
+  uint32_t offered() const { return offered_; }
+  // What Offer and Flush touch of this object, brought near before they do.
+  void Prefetch() const { __builtin_prefetch(&descriptor_, 1); }
+
+  // Queues a ping; nothing after the close frame.
+  void AppendPing(FramePtr ping);
+  // A ping was queued, and since then nothing was received (OnPeerHeard), and the peer did not take
+  // what had to wait: the ping may still be behind that.
+  bool ping_unanswered() const { return ping_unanswered_; }
+
+  // Drops what is queued, but for a frame that is on its way in part.
+  void DropQueue();
+  // Sends what the socket takes now; waits for it to be writable if something is left.
+  void Flush();
+
+ protected:
+  SendQueue(int descriptor, FlushList* flush_list)
+      : descriptor_(descriptor), flush_list_(flush_list) {}
+  ~SendQueue();
+
+  // Frames of Beast: a pong, or the close frame, after which nothing is taken.
+  void AppendControl(std::string_view bytes);
+  void OnPeerHeard() { ping_unanswered_ = false; }
+  size_t pending() const { return queue_.size() - head_; }
+  // Nothing is sent any more, and the descriptor is another connection's, soon.
+  void Detach() {
+    Break();
+    descriptor_ = -1;
+  }
+
+ private:
+  friend class FlushList;
+  // What a frame counts in a queue: small ones cost more for their place than for their bytes.
+  static size_t CostOf(const FramePtr& frame) { return frame->size() + sizeof(FramePtr); }
+  void Push(FramePtr frame) {
+    queued_bytes_ += CostOf(frame);
+    queue_.push_back(std::move(frame));
+    if (place_ == kNotMarked && !waiting_) place_ = flush_list_->Add(this);
+  }
+  void OnWritable(bool broken);
+  void SendOnlyFrame();
+  size_t Send();
+  void OnSendError();
+  void Sent(size_t bytes);
+  void ClearQueue();
+  void Break();
+
+  static constexpr uint32_t kNotMarked = UINT32_MAX;
+
+  // One cache line, up to the blank line: with 10,000 sessions it is memory that costs, not work.
+  alignas(64) int descriptor_;
+  uint32_t place_ = kNotMarked;  // in the flush list
+  FlushList* const flush_list_;
+  absl::InlinedVector<FramePtr, 2> queue_;
+  size_t queued_bytes_ = 0;
+  uint32_t head_ = 0;  // queue_[head_] is the first that is not sent; those before it are null
+  uint32_t front_sent_ = 0;  // bytes of it that are sent
+  bool data_allowed_ = false;
+  bool waiting_ = false;  // for the socket to be writable
+  uint32_t offered_ = 0;
+
+  bool ping_unanswered_ = false;
+  bool close_queued_ = false;
+  bool broken_ = false;
+};
+
+}  // namespace edge
