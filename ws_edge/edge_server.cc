@@ -17,8 +17,7 @@ EdgeServer::EdgeServer(boost::asio::io_context& loop, EdgeOptions options,
       flush_list_(loop),
       poller_(loop, options_.link.addresses),
       link_(options_.link, poller_, clock_, metrics_),
-      router_(options_.limits, metrics_, clock, link_,
-              [this](uint64_t id) { return FindSession(id); }),
+      groups_(options_.limits, metrics_, clock, link_),
       service_notice_(
           loop, clock,
           [this](int part) {
@@ -33,7 +32,6 @@ EdgeServer::EdgeServer(boost::asio::io_context& loop, EdgeOptions options,
                        options_.limits,
                        metrics_,
                        flush_list_,
-                       router_,
                        *this,
                        service_notice_.away()},
       refusal_log_(clock, [](std::string_view line) { spdlog::warn("{}", line); }),
@@ -58,7 +56,7 @@ absl::StatusOr<EdgeServer::Endpoint> EdgeServer::Start(const Endpoint& endpoint)
   auto bound = listener_.Listen(endpoint);
   if (!bound.ok()) return bound;
   http_context_.loopback_listener = bound->address().is_loopback();
-  link_.Start(&router_);
+  link_.Start(&groups_);
   poller_.Start(&link_);
   StartSweepTimer();
   StartPingTimer();
@@ -105,8 +103,12 @@ void EdgeServer::OnSessionOver(Session* session, const CloseReason& reason) {
   metrics_.SessionsClosed(reason.label).Increment();
   metrics_.sessions.Decrement();
   --session_count_;
-  router_.LeaveAll(session);
+  groups_.LeaveAll(*session);
   BucketOf(session->id()).erase(session->id());
+}
+
+void EdgeServer::OnCommand(Session* session, Command command) {
+  groups_.OnCommand(*session, std::move(command));
 }
 
 void EdgeServer::OnSessionClosing(Session* session) { deadlines_.OnClosing(session); }
@@ -128,7 +130,7 @@ void EdgeServer::StartSweepTimer() {
   sweep_timer_.expires_after(kSweepInterval);
   sweep_timer_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
-    router_.OnTick();
+    groups_.OnTick();
     deadlines_.Sweep();
     refusal_log_.OnTick();
     if (draining_) {
@@ -222,7 +224,7 @@ void EdgeServer::DrainSome() {
 void EdgeServer::FinishDrain(std::chrono::milliseconds patience) {
   if (on_drained_ == nullptr) return;  // finished already
   for (const auto& session : AllSessions()) {
-    router_.LeaveAll(session.get());  // sends on what waited for a join
+    groups_.LeaveAll(*session);  // sends on what waited for a join
     session->Abort();
   }
   sweep_timer_.cancel();
@@ -246,7 +248,9 @@ std::string_view EdgeServer::WhyNotReadyInBrief() const {
 
 std::string EdgeServer::DescribeSessions() const {
   std::string lines;
-  for (const auto& session : AllSessions()) lines += session->Describe();
+  for (const auto& session : AllSessions()) {
+    lines += session->Describe(groups_.GroupsOf(*session));
+  }
   return lines;
 }
 

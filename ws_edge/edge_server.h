@@ -1,4 +1,4 @@
-// An edge: wires listener, sessions, router and link, sweeps what is overdue, and drains.
+// An edge: wires listener, sessions, groups and link, sweeps what is overdue, and drains.
 //
 // Made by main on its loop, which owns all state. Sessions are kept in kPingBuckets parts by their
 // id; each turn of the ping timer pings one part and closes those of an earlier part that did not
@@ -16,15 +16,15 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "channel_service/base/clock.h"
+#include "ws_edge/groups/group_table.h"
 #include "ws_edge/limits.h"
 #include "ws_edge/metrics.h"
 #include "ws_edge/net/corked_stream.h"
 #include "ws_edge/net/http_upgrade.h"
 #include "ws_edge/net/listener.h"
-#include "ws_edge/router.h"
-#include "ws_edge/service_notice.h"
-#include "ws_edge/session.h"
-#include "ws_edge/session_deadlines.h"
+#include "ws_edge/session/service_notice.h"
+#include "ws_edge/session/session.h"
+#include "ws_edge/session/session_deadlines.h"
 #include "ws_edge/upstream/grpc_poller.h"
 #include "ws_edge/upstream/link.h"
 
@@ -81,6 +81,7 @@ class EdgeServer final : private SessionObserver {
   void FinishDrain(std::chrono::milliseconds patience);
 
   // SessionObserver
+  void OnCommand(Session* session, Command command) override;
   void OnSessionOver(Session* session, const CloseReason& reason) override;
   void OnSessionClosing(Session* session) override;
   void OnMessageIncomplete(Session* session, bool incomplete) override;
@@ -91,7 +92,7 @@ class EdgeServer final : private SessionObserver {
   LoopFlushList flush_list_;
   GrpcPoller poller_;
   Link link_;
-  Router router_;
+  GroupTable groups_;
   ServiceNotice service_notice_;
   SessionContext session_context_;
   RefusalLog refusal_log_;

@@ -35,18 +35,14 @@ SimEdge::SimEdge(boost::asio::io_context& loop, const std::string& name, SimServ
       name_(name),
       flush_list_(loop),
       wire_(service, clock, limits, metrics_, name, trace),
-      router_(limits, metrics_, clock, wire_.link(),
-              [this](uint64_t id) {
-                const auto found = sessions_.find(id);
-                return found == sessions_.end() ? nullptr : found->second.get();
-              }),
-      context_{name_, name_, name_, limits, metrics_, flush_list_, router_, *this, service_away_} {
-  wire_.link().Start(&router_);
+      groups_(limits, metrics_, clock, wire_.link()),
+      context_{name_, name_, name_, limits, metrics_, flush_list_, *this, service_away_} {
+  wire_.link().Start(&groups_);
 }
 
 SimEdge::~SimEdge() {
   for (const auto& [id, session] : sessions_) {
-    router_.LeaveAll(session.get());
+    groups_.LeaveAll(*session);
     session->Abort();
   }
   loop_.restart();
@@ -72,7 +68,7 @@ int SimEdge::Accept(bool enveloped, int send_buffer_bytes) {
 }
 
 void SimEdge::Tick() {
-  router_.OnTick();
+  groups_.OnTick();
   wire_.Tick();
   // Sessions whose close frame was not answered; here they had time enough.
   for (const auto& weak : std::exchange(closing_, {})) {
@@ -80,8 +76,12 @@ void SimEdge::Tick() {
   }
 }
 
+void SimEdge::OnCommand(edge::Session* session, edge::Command command) {
+  groups_.OnCommand(*session, std::move(command));
+}
+
 void SimEdge::OnSessionOver(edge::Session* session, const edge::CloseReason&) {
-  router_.LeaveAll(session);
+  groups_.LeaveAll(*session);
   sessions_.erase(session->id());
 }
 

@@ -1,4 +1,4 @@
-// One edge of the simulation: the real router and real sessions, on socket pairs instead of TCP.
+// One edge of the simulation: the real groups, link and sessions, on socket pairs instead of TCP.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -9,8 +9,8 @@
 
 #include "tests/fuzz/sim_service.h"
 #include "tests/fuzz/sim_wire.h"
-#include "ws_edge/router.h"
-#include "ws_edge/session.h"
+#include "ws_edge/groups/group_table.h"
+#include "ws_edge/session/session.h"
 
 namespace fuzz {
 
@@ -25,12 +25,12 @@ class SimEdge final : private edge::SessionObserver {
   int Accept(bool enveloped, int send_buffer_bytes);
 
   SimWire& wire() { return wire_; }
-  edge::Router& router() { return router_; }
   void Tick();
   // Holes that the edge itself knows to have let through.
   double unannounced_positions() const { return metrics_.unannounced_positions.Value(); }
 
  private:
+  void OnCommand(edge::Session* session, edge::Command command) override;
   void OnSessionOver(edge::Session* session, const edge::CloseReason& reason) override;
   void OnSessionClosing(edge::Session* session) override;
   void OnMessageIncomplete(edge::Session*, bool) override {}
@@ -41,7 +41,7 @@ class SimEdge final : private edge::SessionObserver {
   edge::EdgeMetrics metrics_{registry_};
   edge::LoopFlushList flush_list_;
   SimWire wire_;
-  edge::Router router_;
+  edge::GroupTable groups_;
   const bool service_away_ = false;
   edge::SessionContext context_;
   std::map<uint64_t, std::shared_ptr<edge::Session>> sessions_;

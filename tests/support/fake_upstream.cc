@@ -119,6 +119,7 @@ void FakeUpstream::Publish(const std::string& group_id, uint64_t offset, uint64_
   publication.set_offset(offset);
   publication.set_previous_offset(previous_offset);
   publication.set_message("m" + std::to_string(offset));
+  batch.add_events();  // of a newer service: so the publication is not alone in its turn
   Give(batch);
 }
 

@@ -86,6 +86,12 @@ void SendQueue::DropQueue() {
   queued_bytes_ = CostOf(queue_[head_]) - front_sent_;
 }
 
+std::vector<FramePtr> SendQueue::TakeQueued() {
+  std::vector<FramePtr> taken(queue_.begin() + head_, queue_.end());
+  ClearQueue();
+  return taken;
+}
+
 void SendQueue::ClearQueue() {
   if (queue_.capacity() > kKeptCapacity) {
     queue_.clear();  // gives its memory back: most sessions are idle most of the time

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "ws_edge/limits.h"
 #include "ws_edge/net/flush_list.h"
@@ -75,6 +76,8 @@ class SendQueue {
   void AppendControl(std::string_view bytes);
   void OnPeerHeard() { ping_unanswered_ = false; }
   size_t pending() const { return queue_.size() - head_; }
+  // Takes what waits, for a queue without a socket.
+  std::vector<FramePtr> TakeQueued();
   // Nothing is sent any more, and the descriptor is another connection's, soon.
   void Detach() {
     Break();

@@ -258,32 +258,6 @@ bool RefuseNameTwice(Dialect dialect, std::string_view frame, const json::object
 
 }  // namespace
 
-const char* ToString(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::kBadRequest:
-      return "bad_request";
-    case ErrorCode::kUnknownCommand:
-      return "unknown_command";
-    case ErrorCode::kLimitExceeded:
-      return "limit_exceeded";
-    case ErrorCode::kTooLarge:
-      return "too_large";
-    case ErrorCode::kNotJoined:
-      return "not_joined";
-    case ErrorCode::kKeyConflict:
-      return "key_conflict";
-    case ErrorCode::kUnavailable:
-      return "unavailable";
-    case ErrorCode::kInternal:
-      return "internal";
-  }
-  return "internal";
-}
-
-bool IsRetryable(ErrorCode code) {
-  return code == ErrorCode::kUnavailable || code == ErrorCode::kInternal;
-}
-
 bool ParseCommand(Dialect dialect, std::string_view frame, Command* command, CommandError* error) {
   std::array<unsigned char, kParseBufferBytes> buffer;
   json::monotonic_resource memory(buffer.data(), buffer.size());

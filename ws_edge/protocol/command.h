@@ -1,4 +1,4 @@
-// Commands: what a client's text frame asks for (PROTOCOL 2.1 and 2.2).
+// Commands: what a client's text frame asks for (proto/websocket.md).
 #pragma once
 
 #include <cstdint>
@@ -7,31 +7,13 @@
 #include <string_view>
 
 #include "channel_service/model/publication.h"
+#include "ws_edge/protocol/dialect.h"
+#include "ws_edge/protocol/error_code.h"
 
 namespace edge {
 
-// How a session speaks. Plain: the seed's, bare messages and no answers. Enveloped: the subprotocol
-// channel.v1.json, where all that is said is a JSON object.
-enum class Dialect : uint8_t { kPlain, kEnveloped };
-inline constexpr std::string_view kEnvelopedSubprotocol = "channel.v1.json";
-
 // History and ping are of the enveloped dialect only.
 enum class CommandKind : uint8_t { kAddGroup, kLeaveGroup, kSendToGroup, kHistory, kPing };
-
-// The codes of error frames.
-enum class ErrorCode : uint8_t {
-  kBadRequest,
-  kUnknownCommand,
-  kLimitExceeded,
-  kTooLarge,
-  kNotJoined,
-  kKeyConflict,
-  kUnavailable,
-  kInternal,
-};
-const char* ToString(ErrorCode code);
-// The client may send the same command again.
-bool IsRetryable(ErrorCode code);
 
 struct Command {
   CommandKind kind = CommandKind::kAddGroup;

@@ -1,8 +1,8 @@
 // What an edge says to its clients, encoded once as frames.
 //
-// Everything but EncodePlain and EncodePlainError is of the enveloped dialect (PROTOCOL 2.2). `id`
-// is JSON text as Command::id has it; where it is empty the member is left out. `epoch` needs no
-// escapes (channel.proto).
+// Everything but EncodePlain and EncodePlainError is of the enveloped dialect (proto/websocket.md).
+// `id` is JSON text as Command::id has it; where it is empty the member is left out. `epoch` needs
+// no escapes (channel.proto).
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 #include "channel/v1/channel.pb.h"
 #include "ws_edge/limits.h"
 #include "ws_edge/net/frame.h"
-#include "ws_edge/protocol/command.h"
+#include "ws_edge/protocol/error_code.h"
 
 namespace edge {
 
@@ -29,7 +29,7 @@ struct GapEvent {
   std::string_view epoch;
   uint64_t after;
   uint64_t before;
-  const char* reason;  // retention or epoch
+  const char* reason;  // retention, epoch or position
 };
 FramePtr EncodeGap(const GapEvent& gap);
 

@@ -20,9 +20,9 @@
 #include "channel/v1/channel.pb.h"
 #include "tests/bench/micro/allocations.h"
 #include "tests/support/fake_upstream.h"
-#include "ws_edge/recent_ring.h"
-#include "ws_edge/router.h"
-#include "ws_edge/session.h"
+#include "ws_edge/groups/group_table.h"
+#include "ws_edge/groups/recent_ring.h"
+#include "ws_edge/session/session.h"
 
 namespace edge {
 namespace {
@@ -37,11 +37,11 @@ class MicroEdge final : private SessionObserver {
  public:
   MicroEdge(int64_t members, bool enveloped) {
     AllowDescriptors();
-    upstream_.Start(&router_);
+    upstream_.Start(&groups_);
     for (int64_t i = 0; i < members; ++i) Accept(enveloped);
     loop_.poll();
     for (const auto& session : sessions_) {
-      router_.OnCommand(session.get(), Command{.group_id = kGroup});
+      groups_.OnCommand(*session, Command{.group_id = kGroup});
     }
     upstream_.Confirm(kGroup, 0, /*recovered=*/true, /*due=*/0, kEpoch);
     channel::v1::Publication& publication = *event_.mutable_publication();
@@ -52,7 +52,7 @@ class MicroEdge final : private SessionObserver {
   }
   ~MicroEdge() {
     for (const auto& session : sessions_) {
-      router_.LeaveAll(session.get());
+      groups_.LeaveAll(*session);
       session->Abort();
     }
     loop_.restart();
@@ -117,6 +117,9 @@ class MicroEdge final : private SessionObserver {
     sessions_.back()->Start(request);
   }
 
+  void OnCommand(Session* session, Command command) override {
+    groups_.OnCommand(*session, std::move(command));
+  }
   void OnSessionOver(Session*, const CloseReason&) override {}
   void OnSessionClosing(Session*) override {}
   void OnMessageIncomplete(Session*, bool) override {}
@@ -128,11 +131,11 @@ class MicroEdge final : private SessionObserver {
   channel::SystemClock clock_;
   LoopFlushList flush_list_{loop_};
   test::FakeUpstream upstream_{clock_, metrics_};
-  Router router_{limits_, metrics_, clock_, upstream_.link(), [](uint64_t) { return nullptr; }};
+  GroupTable groups_{limits_, metrics_, clock_, upstream_.link()};
   const std::string name_ = "bench";
   const bool service_away_ = false;
-  SessionContext context_{name_,       name_,   name_, limits_,      metrics_,
-                          flush_list_, router_, *this, service_away_};
+  SessionContext context_{name_,    name_,       name_, limits_,
+                          metrics_, flush_list_, *this, service_away_};
   std::vector<std::shared_ptr<Session>> sessions_;
   std::vector<int> peers_;
   std::vector<char> scratch_ = std::vector<char>(64 << 10);

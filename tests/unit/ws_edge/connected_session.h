@@ -1,4 +1,4 @@
-// A session on one end of a socket pair, everything around it real but the channel service.
+// A session on one end of a socket pair; the test is its owner and its client.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -10,17 +10,14 @@
 #include <string>
 
 #include "tests/support/fake_clock.h"
-#include "tests/support/fake_upstream.h"
 #include "ws_edge/edge_server.h"
-#include "ws_edge/router.h"
-#include "ws_edge/session.h"
+#include "ws_edge/session/session.h"
 
 namespace edge {
 
 class ConnectedSessionTest : public ::testing::Test, public SessionObserver {
  protected:
   ConnectedSessionTest() {
-    upstream_.Start(&router_);
     int ends[2];
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
     Socket socket(loop_.get_executor());
@@ -30,7 +27,6 @@ class ConnectedSessionTest : public ::testing::Test, public SessionObserver {
         std::make_shared<Session>(context_, 1, std::move(socket), boost::asio::ip::tcp::endpoint());
   }
   ~ConnectedSessionTest() override {
-    router_.LeaveAll(session_.get());
     session_->Abort();
     Turn();
     ::close(peer_);
@@ -92,6 +88,7 @@ class ConnectedSessionTest : public ::testing::Test, public SessionObserver {
     loop_.poll();
   }
 
+  void OnCommand(Session*, Command command) override { commands_.push_back(std::move(command)); }
   void OnSessionOver(Session*, const CloseReason&) override { over_ = true; }
   void OnSessionClosing(Session* session) override { deadlines_.OnClosing(session); }
   void OnMessageIncomplete(Session* session, bool incomplete) override {
@@ -104,17 +101,15 @@ class ConnectedSessionTest : public ::testing::Test, public SessionObserver {
   EdgeLimits limits_;
   channel::test::FakeClock clock_;
   LoopFlushList flush_list_{loop_};
-  test::FakeUpstream upstream_{clock_, metrics_};
-  Router router_{limits_, metrics_, clock_, upstream_.link(),
-                 [this](uint64_t) { return session_.get(); }};
   SessionDeadlines deadlines_{limits_, clock_};
   const std::string name_ = "edge";
   bool service_away_ = false;
-  SessionContext context_{name_,       name_,   name_, limits_,      metrics_,
-                          flush_list_, router_, *this, service_away_};
+  SessionContext context_{name_,    name_,       name_, limits_,
+                          metrics_, flush_list_, *this, service_away_};
   std::shared_ptr<Session> session_;
   int peer_ = -1;
   bool over_ = false;
+  std::vector<Command> commands_;  // that came
 };
 
 }  // namespace edge

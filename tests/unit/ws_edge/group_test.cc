@@ -2,14 +2,12 @@
 // less.
 #include <gtest/gtest.h>
 
-#include "tests/unit/ws_edge/edge_fixture.h"
+#include "tests/unit/ws_edge/groups_fixture.h"
 
 namespace edge {
 namespace {
 
-using Strings = std::vector<std::string>;
-
-class GroupTest : public EdgeFixture {
+class GroupTest : public GroupsFixture {
  protected:
   static std::string Join(int id, uint64_t since) {
     return R"({"id":)" + std::to_string(id) +
@@ -29,7 +27,7 @@ class GroupTest : public EdgeFixture {
     ASSERT_EQ(AskedLast(), "since 0");
   }
 
-  Client live_{*this, /*enveloped=*/true};
+  FakeClient live_{*this, /*enveloped=*/true};
 };
 
 TEST_F(GroupTest, AGapThatIsOlderThanAMembersPositionIsNotItsOwn) {
@@ -77,8 +75,8 @@ TEST_F(GroupTest, AResumptionFromTheMembersPositionProvesItsGapAtOnce) {
 }
 
 TEST_F(GroupTest, EachOfThoseWhoComeBackIsToldOfItsOwnGap) {
-  Client early(*this, true);
-  Client late(*this, true);
+  FakeClient early(*this, true);
+  FakeClient late(*this, true);
   early.Say(Join(1, 5));
   late.Say(Join(1, 10));
   ASSERT_EQ(AskedLast(), "since 5");
@@ -94,7 +92,7 @@ TEST_F(GroupTest, EachOfThoseWhoComeBackIsToldOfItsOwnGap) {
   Publish("g", 20, 10);
   EXPECT_EQ(late.Told(), (Strings{"ok 1 offset=20 recovered=true", "message m20 offset=20"}));
   // The edge remembers what it found out.
-  Client again(*this, true);
+  FakeClient again(*this, true);
   again.Say(Join(1, 5));
   again.Say(Join(2, 12));
   EXPECT_EQ(
@@ -117,7 +115,7 @@ TEST_F(GroupTest, AMemberThatJoinsBeginsWhereTheSubscriptionBegins) {
   subscribed.set_newest(20);
   subscribed.set_recovered(true);
   upstream_.Give(batch);
-  Client late(*this, true);
+  FakeClient late(*this, true);
   late.Say(kJoin);
   Publish("g", 21, 14);
   const Strings both = {"ok 1 offset=14 recovered=true", "message m21 offset=21"};
@@ -134,9 +132,9 @@ TEST_P(GroupTestWithHistory, ManyPositionsAreJudgedWithFewQuestions) {
   constexpr uint64_t kClients = 16;
   const auto held = static_cast<uint32_t>(GetParam());
   const uint64_t head = 40 + held - 1;
-  std::vector<std::unique_ptr<Client>> clients;
+  std::vector<std::unique_ptr<FakeClient>> clients;
   for (uint64_t i = 0; i < kClients; ++i) {
-    clients.push_back(std::make_unique<Client>(*this, true));
+    clients.push_back(std::make_unique<FakeClient>(*this, true));
     clients.back()->Say(Join(1, 5 + i));
   }
   // The last publication that is gone was at 12.
@@ -171,7 +169,7 @@ TEST_F(GroupTest, TheNewestPublicationsProveNothingAboutOlderPositions) {
   Confirm("g", 20, true, /*due=*/1);
   Publish("g", 20, 0);  // the one before it is not known
   (void)live_.Told();
-  Client back(*this, true);
+  FakeClient back(*this, true);
   back.Say(Join(1, 5));
   EXPECT_EQ(back.Told(), Strings{});
   ASSERT_EQ(AskedLast(), "since 5");

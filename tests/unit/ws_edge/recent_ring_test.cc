@@ -1,4 +1,4 @@
-#include "ws_edge/recent_ring.h"
+#include "ws_edge/groups/recent_ring.h"
 
 #include <gtest/gtest.h>
 

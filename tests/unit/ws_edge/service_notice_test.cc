@@ -1,4 +1,4 @@
-#include "ws_edge/service_notice.h"
+#include "ws_edge/session/service_notice.h"
 
 #include <gtest/gtest.h>
 

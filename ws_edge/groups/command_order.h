@@ -1,13 +1,13 @@
-// The commands of one session that are not answered yet, of each group in the order in which they
+// The commands of one client that are not answered yet, of each group in the order in which they
 // came: what makes "answers come in the order of the commands of their group" true.
 //
 // Sends are pipelined, and an answer that comes before its turn is held. A join, a leave and a
 // history begin when all before them are answered, and what follows one that has not begun waits
 // with it; so each finds what the commands before it have made, and publications that are delivered
-// never wait for an answer. Owned by its session, filled by the router; loop thread only. The
-// router bounds it: kWaitingRequestsMax joins, leaves and histories of a group; the commands that
-// wait by half of session_queue_bytes_max, and the sends among them, of all sessions, by
-// publish_queue_bytes_max and publish_timeout; the answers that are held, with the session's queue,
+// never wait for an answer. Owned by its participant; loop thread only. CommandTurns fills and
+// bounds it: kWaitingRequestsMax joins, leaves and histories of a group; the commands that wait by
+// half of session_queue_bytes_max, and the sends among them, of all clients, by
+// publish_queue_bytes_max and publish_timeout; the answers that are held, with the client's queue,
 // by session_queue_bytes_max.
 #pragma once
 
@@ -26,7 +26,7 @@
 
 namespace edge {
 
-// What the commands of a session take, of all groups.
+// What the commands of a client take, of all groups.
 struct CommandBytes {
   size_t waiting = 0;  // commands that have not begun
   size_t held = 0;     // answers whose turn has not come
@@ -45,7 +45,7 @@ class GroupCommands {
     bool begun() const { return command == nullptr; }
   };
 
-  // `bytes` are the session's; they must outlive this.
+  // `bytes` are the client's; they must outlive this.
   explicit GroupCommands(CommandBytes& bytes) : bytes_(bytes) {}
 
   bool empty() const { return first_ == entries_.size(); }
@@ -93,7 +93,7 @@ class CommandOrder {
  private:
   using Table = absl::flat_hash_map<std::string, std::unique_ptr<GroupCommands>,
                                     channel::StringHash, channel::StringEq>;
-  std::unique_ptr<Table> table_;  // null when it is empty: most sessions send seldom
+  std::unique_ptr<Table> table_;  // null when it is empty: most clients send seldom
   CommandBytes bytes_;
 };
 

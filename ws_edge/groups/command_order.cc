@@ -1,4 +1,4 @@
-#include "ws_edge/command_order.h"
+#include "ws_edge/groups/command_order.h"
 
 #include <algorithm>
 #include <utility>

@@ -1,6 +1,6 @@
-#include "ws_edge/session_deadlines.h"
+#include "ws_edge/session/session_deadlines.h"
 
-#include "ws_edge/session.h"
+#include "ws_edge/session/session.h"
 
 namespace edge {
 namespace {

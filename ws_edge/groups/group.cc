@@ -1,18 +1,14 @@
-// Members, and what comes from upstream. What sessions ask for is in group_requests.cc.
-#include "ws_edge/group.h"
+#include "ws_edge/groups/group.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "channel_service/base/check.h"
 #include "ws_edge/protocol/encode.h"
-#include "ws_edge/session.h"
 
 namespace edge {
 namespace {
 
-// Members are prefetched so far ahead of the fan-out that their memory is there in time (bench,
-// fan-out).
+// Prefetch distance of the fan-out, in members (measured: tests/bench/README.md).
 constexpr size_t kPrefetchAhead = 8;
 constexpr size_t kPrefetchAheadOfWrites = 2;
 
@@ -40,42 +36,26 @@ struct Group::Frames {
   }
 };
 
-Group::Group(GroupContext& context, std::string_view id)
-    : context_(context), id_(id), subscription_(context.subscriptions, id, this) {}
+Group::Group(GroupsContext& context, std::string_view id)
+    : context_(context),
+      subscription_(context.link.subscriptions(), id, this),
+      members_(context, this),
+      catch_up_(context, this, subscription_, members_, recent_) {}
 
 Group::~Group() {
   context_.changed.erase(this);
   DropRecent();
 }
 
-uint32_t Group::AddMember(Session* session) {
-  const bool enveloped = session->dialect() == Dialect::kEnveloped;
-  members_.push_back({session, &session->stream(), kNotBegun, 0, enveloped, true});
-  if (enveloped) ++enveloped_count_;
-  return static_cast<uint32_t>(members_.size() - 1);
-}
-
-Session* Group::RemoveMember(uint32_t place) {
-  Session* const session = members_[place].session;
-  if (members_[place].enveloped) --enveloped_count_;
-  members_[place] = members_.back();  // the last member takes the place of the one that goes
-  members_.pop_back();
-  std::erase_if(requests_,
-                [session](const Request& request) { return request.session == session; });
-  return place < members_.size() ? members_[place].session : nullptr;
-}
-
-Group::Member& Group::MemberOf(Session* session) {
-  for (const Session::Membership& membership : session->memberships()) {
-    if (membership.group == this) return members_[membership.place];
-  }
-  CHANNEL_CHECK(false);
+void Group::Remove(Participant& participant) {
+  catch_up_.Forget(participant);
+  members_.Remove(participant);
 }
 
 void Group::OnSubscribed(Subscription::Answer answer) {
   context_.changed.insert(this);
   StartRecent(answer);
-  ServeRequests();
+  catch_up_.Serve();
 }
 
 void Group::StartRecent(Subscription::Answer answer) {
@@ -110,12 +90,14 @@ bool Group::OnGap(const Subscription::Gap& gap) {
     if (member.waiting || (!gap.log_began_anew && member.position >= position)) continue;
     const bool proven = gap.log_began_anew || member.position < subscription_.lost_before();
     if (!proven && member.enveloped) {
-      Wait(member);
+      catch_up_.Wait(member);
       continue;
     }
     missed = missed || proven;
     const bool foreign = gap.reason == channel::v1::GAP_REASON_POSITION;
-    AnnounceGap(member, ToString(gap.reason), foreign ? gap.after : member.position, gap.before);
+    members_.AnnounceGap(
+        member, {id(), subscription_.epoch(), foreign ? gap.after : member.position, gap.before,
+                 ToString(gap.reason)});
     member.position = position;
   }
   ChangeRecent([&](RecentRing& recent) {
@@ -127,7 +109,7 @@ bool Group::OnGap(const Subscription::Gap& gap) {
       recent.Restart(position, true);
     }
   });
-  ServeRequests();
+  catch_up_.Serve();
   return missed;
 }
 
@@ -137,7 +119,7 @@ void Group::OnPublication(const channel::v1::Publication& publication, bool due,
   Remember(frames, due);
   const size_t deliveries = alone ? FanOut<true>(frames, due) : FanOut<false>(frames, due);
   context_.metrics.deliveries.Increment(static_cast<double>(deliveries));
-  if (due && subscription_.publications_due() == 0) ServeRequests();
+  if (due && subscription_.publications_due() == 0) catch_up_.Serve();
   if (has_requests()) context_.changed.insert(this);
   while (context_.recent_bytes > context_.limits.recent_bytes_max && !context_.by_use.empty()) {
     context_.by_use.front()->DropRecent();
@@ -153,43 +135,28 @@ size_t Group::FanOut(Frames& frames, bool due) {
   constexpr size_t ahead = kAlone ? kPrefetchAheadOfWrites : kPrefetchAhead;
   size_t deliveries = 0;
   for (size_t i = 0; i < members_.size(); ++i) {
-    if (i + ahead < members_.size()) members_[i + ahead].stream->Prefetch();
+    if (i + ahead < members_.size()) members_[i + ahead].queue->Prefetch();
     Member& member = members_[i];
     if (member.waiting || member.position >= offset) continue;
-    if (due && member.enveloped && QueueIsLong(member.session)) {
-      Wait(member);
+    if (due && member.enveloped && members_.QueueIsLong(member)) {
+      catch_up_.Wait(member);
     } else {
-      Deliver<kAlone>(member, offset, previous_offset, frames.Of(member.enveloped));
+      members_.Deliver<kAlone>(member, offset, previous_offset, frames.Of(member.enveloped));
       ++deliveries;
     }
   }
   return deliveries;
 }
 
-template <bool kAlone>
-void Group::Deliver(Member& member, uint64_t offset, uint64_t previous_offset,
-                    const FramePtr& frame) {
-  if (member.position < previous_offset) context_.metrics.unannounced_positions.Increment();
-  member.position = offset;
-  const size_t queue_bytes_max = context_.limits.session_queue_bytes_max;
-  const bool taken = kAlone ? member.stream->OfferAlone(frame, queue_bytes_max)
-                            : member.stream->Offer(frame, queue_bytes_max);
-  if (!taken) member.session->CloseAsSlow();
-}
-template void Group::Deliver<false>(Member&, uint64_t, uint64_t, const FramePtr&);
-
 void Group::Remember(Frames& frames, bool due) {
   const uint64_t offset = frames.publication.offset();
   if (recent_.anchored() && offset <= recent_.last()) return;  // came again for somebody else
   ChangeRecent([&](RecentRing& recent) {
-    if (enveloped_count_ == 0) {
+    if (!members_.any_enveloped()) {
       recent.Restart(offset, false);  // nobody here could come back for it
       return;
     }
-    const auto wants_whole = [](const Request& request) {
-      return request.all_held() || request.kind == RequestKind::kHistory;
-    };
-    const bool keep_all = due && std::any_of(requests_.begin(), requests_.end(), wants_whole);
+    const bool keep_all = due && catch_up_.wants_whole();
     recent.Append({offset, frames.publication.previous_offset(), frames.Of(/*with_envelope=*/true)},
                   keep_all);
   });
@@ -215,23 +182,6 @@ void Group::ChangeRecent(Change change) {
   } else if (held) {
     by_use.erase(by_use_);
   }
-}
-
-void Group::AnnounceGap(Member& member, const char* reason, uint64_t after, uint64_t before) {
-  if (!member.enveloped) return;  // the plain dialect has no word for it
-  context_.metrics.gaps_announced.Increment();
-  member.session->Deliver(EncodeGap({id_, subscription_.epoch(), after, before, reason}));
-}
-
-bool Group::QueueIsLong(const Session* session) const {
-  return session->queued_bytes() > context_.limits.session_queue_bytes_max / 2;
-}
-
-void Group::Wait(Member& member) {
-  member.waiting = true;
-  requests_.push_back({.kind = RequestKind::kCatchUp,
-                       .session = member.session,
-                       .since = channel::StreamPosition{subscription_.epoch(), member.position}});
 }
 
 }  // namespace edge

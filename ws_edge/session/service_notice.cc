@@ -1,9 +1,9 @@
-#include "ws_edge/service_notice.h"
+#include "ws_edge/session/service_notice.h"
 
 #include <boost/asio/post.hpp>
 #include <utility>
 
-#include "ws_edge/session.h"
+#include "ws_edge/session/session.h"
 
 namespace edge {
 

@@ -1,94 +1,62 @@
-// The router with real sessions that are not connected: memberships and the way upstream. What
-// members receive is tested with real sockets in tests/integration.
-#include "ws_edge/router.h"
-
-#include <gtest/gtest.h>
+// Memberships, and the way of sends upstream.
+#include "ws_edge/groups/group_table.h"
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <random>
 #include <set>
 
-#include "tests/support/fake_clock.h"
-#include "tests/support/fake_upstream.h"
-#include "ws_edge/session.h"
+#include "tests/unit/ws_edge/groups_fixture.h"
 
 namespace edge {
 namespace {
 
-class RouterTest : public ::testing::Test, public SessionObserver {
+class GroupTableTest : public GroupsFixture {
  protected:
-  void OnSessionOver(Session*, const CloseReason&) override {}
-  void OnSessionClosing(Session*) override {}
-  void OnMessageIncomplete(Session*, bool) override {}
+  ~GroupTableTest() override { plain_.clear(); }
 
-  RouterTest() { upstream_.Start(&router_); }
-  ~RouterTest() override {
-    for (auto& session : sessions_) router_.LeaveAll(session.get());
+  FakeClient* NewClient() {
+    plain_.push_back(std::make_unique<FakeClient>(*this, /*enveloped=*/false));
+    return plain_.back().get();
   }
-
-  Session* NewSession() {
-    sessions_.push_back(
-        std::make_shared<Session>(context_, sessions_.size() + 1, Socket(loop_.get_executor())));
-    return sessions_.back().get();
+  // False if it is refused.
+  bool Join(FakeClient* client, const std::string& group_id) {
+    client->OnCommand(Command{.group_id = group_id});
+    return client->Told().empty();
   }
-
-  // True if the session is in the group afterwards.
-  bool Join(Session* session, const std::string& group_id) {
-    router_.OnCommand(session, Command{.group_id = group_id});
-    return std::any_of(session->memberships().begin(), session->memberships().end(),
-                       [&](const auto& m) { return m.group->id() == group_id; });
+  void Leave(FakeClient* client, const std::string& group_id) {
+    client->OnCommand(Command{.kind = CommandKind::kLeaveGroup, .group_id = group_id});
   }
-  void Leave(Session* session, const std::string& group_id) {
-    router_.OnCommand(session, Command{.kind = CommandKind::kLeaveGroup, .group_id = group_id});
-  }
-  void Send(Session* session, const std::string& group_id, const std::string& message) {
-    router_.OnCommand(
-        session,
+  void Send(FakeClient* client, const std::string& group_id, const std::string& message) {
+    client->OnCommand(
         Command{.kind = CommandKind::kSendToGroup, .group_id = group_id, .message = message});
   }
-
   double Refused() { return metrics_.publications_refused.Value(); }
 
-  using Strings = std::vector<std::string>;
-
-  boost::asio::io_context loop_{1};
-  prometheus::Registry registry_;
-  EdgeMetrics metrics_{registry_};
-  EdgeLimits limits_;
-  channel::test::FakeClock clock_;
-  LoopFlushList flush_list_{loop_};
-  test::FakeUpstream upstream_{clock_, metrics_};
-  Router router_{limits_, metrics_, clock_, upstream_.link(), [this](uint64_t id) {
-                   return id <= sessions_.size() ? sessions_[id - 1].get() : nullptr;
-                 }};
-  const std::string name_ = "edge";
-  const bool service_away_ = false;
-  SessionContext context_{name_,       name_,   name_, limits_,      metrics_,
-                          flush_list_, router_, *this, service_away_};
-  std::vector<std::shared_ptr<Session>> sessions_;
+  std::vector<std::unique_ptr<FakeClient>> plain_;
 };
 
-TEST_F(RouterTest, TheFirstMemberSubscribesAndTheLastUnsubscribes) {
-  Session* one = NewSession();
-  Session* two = NewSession();
+TEST_F(GroupTableTest, TheFirstMemberSubscribesAndTheLastUnsubscribes) {
+  FakeClient* one = NewClient();
+  FakeClient* two = NewClient();
   EXPECT_TRUE(Join(one, "g"));
   EXPECT_TRUE(Join(two, "g"));
   EXPECT_TRUE(Join(one, "g")) << "joining twice is joining once";
   EXPECT_EQ(metrics_.memberships.Value(), 2);
   Leave(one, "g");
   EXPECT_EQ(upstream_.held().size(), 1u);
-  router_.LeaveAll(two);
+  groups_.LeaveAll(*two);
   EXPECT_TRUE(upstream_.held().empty());
   EXPECT_EQ(metrics_.groups.Value(), 0);
 }
 
-TEST_F(RouterTest, ASendWaitsUntilTheJoinHasTakenEffect) {
-  Session* member = NewSession();
+TEST_F(GroupTableTest, ASendWaitsUntilTheJoinHasTakenEffect) {
+  FakeClient* member = NewClient();
   Send(member, "g", "before the join");
   ASSERT_TRUE(Join(member, "g"));
   Send(member, "g", "1");
-  Send(NewSession(), "g", "2");
+  Send(NewClient(), "g", "2");
   Send(member, "other", "not held");
   EXPECT_EQ(upstream_.published(), (Strings{"g:before the join", "other:not held"}));
   upstream_.Confirm("g", 0);
@@ -97,16 +65,16 @@ TEST_F(RouterTest, ASendWaitsUntilTheJoinHasTakenEffect) {
             (Strings{"g:before the join", "other:not held", "g:1", "g:2", "g:3"}));
 }
 
-TEST_F(RouterTest, WhatWaitsIsSentWhenTheLastMemberLeaves) {
-  Session* member = NewSession();
+TEST_F(GroupTableTest, WhatWaitsIsSentWhenTheLastMemberLeaves) {
+  FakeClient* member = NewClient();
   ASSERT_TRUE(Join(member, "g"));
   Send(member, "g", "1");
-  router_.LeaveAll(member);
+  groups_.LeaveAll(*member);
   EXPECT_EQ(upstream_.published(), (Strings{"g:1"}));
 }
 
-TEST_F(RouterTest, AnOldConfirmationDoesNotConfirmANewSubscription) {
-  Session* member = NewSession();
+TEST_F(GroupTableTest, AnOldConfirmationDoesNotConfirmANewSubscription) {
+  FakeClient* member = NewClient();
   ASSERT_TRUE(Join(member, "g"));
   channel::v1::SubscribeResponse batch;
   channel::v1::Subscribed& old = *batch.add_events()->mutable_subscribed();
@@ -122,15 +90,15 @@ TEST_F(RouterTest, AnOldConfirmationDoesNotConfirmANewSubscription) {
   EXPECT_EQ(upstream_.published(), (Strings{"g:1"}));
 }
 
-TEST_F(RouterTest, WhatWaitsTooLongOrIsTooMuchIsRefused) {
-  Session* member = NewSession();
+TEST_F(GroupTableTest, WhatWaitsTooLongOrIsTooMuchIsRefused) {
+  FakeClient* member = NewClient();
   ASSERT_TRUE(Join(member, "g"));
   Send(member, "g", "1");
   clock_.Step(limits_.publish_timeout);
-  router_.OnTick();
+  groups_.OnTick();
   EXPECT_EQ(Refused(), 0);
   clock_.Step(std::chrono::milliseconds(1));
-  router_.OnTick();
+  groups_.OnTick();
   EXPECT_EQ(Refused(), 1);
   const std::string big(1 << 20, 'x');
   for (int i = 0; i < 8; ++i) Send(member, "g", big);
@@ -140,9 +108,9 @@ TEST_F(RouterTest, WhatWaitsTooLongOrIsTooMuchIsRefused) {
   EXPECT_EQ(Refused(), 9);
 }
 
-TEST_F(RouterTest, AConnectionMayBeInSoManyGroups) {
+TEST_F(GroupTableTest, AConnectionMayBeInSoManyGroups) {
   limits_.groups_per_connection_max = 2;
-  Session* session = NewSession();
+  FakeClient* session = NewClient();
   EXPECT_TRUE(Join(session, "1"));
   EXPECT_TRUE(Join(session, "2"));
   EXPECT_FALSE(Join(session, "3"));
@@ -151,18 +119,18 @@ TEST_F(RouterTest, AConnectionMayBeInSoManyGroups) {
   EXPECT_TRUE(Join(session, "3"));
 }
 
-TEST_F(RouterTest, RandomJoinsAndLeavesAgreeWithAModel) {
+TEST_F(GroupTableTest, RandomJoinsAndLeavesAgreeWithAModel) {
   const uint64_t seed = std::random_device{}();
   SCOPED_TRACE(seed);
   std::mt19937_64 random(seed);
-  for (int i = 0; i < 20; ++i) NewSession();
-  std::map<std::string, std::set<Session*>> model;
+  for (int i = 0; i < 20; ++i) NewClient();
+  std::map<std::string, std::set<FakeClient*>> model;
   for (int i = 0; i < 20'000; ++i) {
-    Session* session = sessions_[random() % sessions_.size()].get();
+    FakeClient* session = plain_[random() % plain_.size()].get();
     const std::string group = std::to_string(random() % 10);
     switch (random() % 8) {
       case 0:
-        router_.LeaveAll(session);
+        groups_.LeaveAll(*session);
         for (auto& [id, members] : model) members.erase(session);
         break;
       case 1:
@@ -183,6 +151,10 @@ TEST_F(RouterTest, RandomJoinsAndLeavesAgreeWithAModel) {
     }
     ASSERT_EQ(upstream_.held().size(), model.size());
     ASSERT_EQ(static_cast<size_t>(metrics_.memberships.Value()), memberships);
+    const auto in = std::count_if(model.begin(), model.end(), [session](const auto& entry) {
+      return entry.second.contains(session);
+    });
+    ASSERT_EQ(groups_.GroupsOf(*session), static_cast<size_t>(in));
   }
   // What each group delivers is one frame for each member.
   for (const auto& [id, members] : model) {

@@ -1,14 +1,12 @@
 // Answers come in the order of the commands of their group, whatever is answered first.
 #include <gtest/gtest.h>
 
-#include "tests/unit/ws_edge/edge_fixture.h"
+#include "tests/unit/ws_edge/groups_fixture.h"
 
 namespace edge {
 namespace {
 
-using Strings = std::vector<std::string>;
-
-class RouterOrderTest : public EdgeFixture {
+class CommandTurnsTest : public GroupsFixture {
  protected:
   void Do(std::string_view command, std::string_view more = "") {
     client_.Say(R"({"id":)" + std::to_string(++last_id_) + R"(,"cmd":")" + std::string(command) +
@@ -21,11 +19,11 @@ class RouterOrderTest : public EdgeFixture {
   Strings Told() { return client_.Told(); }
   const Strings& Published() { return upstream_.published(); }
 
-  Client client_{*this, /*enveloped=*/true};
+  FakeClient client_{*this, /*enveloped=*/true};
   int last_id_ = 0;
 };
 
-TEST_F(RouterOrderTest, EachCommandFindsWhatTheOneBeforeItMade) {
+TEST_F(CommandTurnsTest, EachCommandFindsWhatTheOneBeforeItMade) {
   Join();   // 1
   Send();   // 2
   Leave();  // 3
@@ -45,7 +43,7 @@ TEST_F(RouterOrderTest, EachCommandFindsWhatTheOneBeforeItMade) {
   EXPECT_EQ(Published(), (Strings{"g:m2", "g:m5"}));
 }
 
-TEST_F(RouterOrderTest, WhileTheServiceIsAwayAllIsAnsweredInTimeAndInOrder) {
+TEST_F(CommandTurnsTest, WhileTheServiceIsAwayAllIsAnsweredInTimeAndInOrder) {
   Join();   // 1
   Send();   // 2
   Leave();  // 3
@@ -61,7 +59,7 @@ TEST_F(RouterOrderTest, WhileTheServiceIsAwayAllIsAnsweredInTimeAndInOrder) {
   EXPECT_EQ(metrics_.memberships.Value(), 0);
 }
 
-TEST_F(RouterOrderTest, AHistoryIsNotOvertaken) {
+TEST_F(CommandTurnsTest, AHistoryIsNotOvertaken) {
   Join();  // 1
   Confirm("g", 10);
   LookBack();                     // 2: asked of the service
@@ -81,7 +79,7 @@ TEST_F(RouterOrderTest, AHistoryIsNotOvertaken) {
   EXPECT_EQ(Told(), (Strings{"ok 5 offset=11", "ok 6", "error 7 not_joined"}));
 }
 
-TEST_F(RouterOrderTest, SendsAreNotHeldUpByAHistoryButTheirAnswersAre) {
+TEST_F(CommandTurnsTest, SendsAreNotHeldUpByAHistoryButTheirAnswersAre) {
   Join();  // 1
   Confirm("g", 10);
   LookBack();  // 2
@@ -95,7 +93,7 @@ TEST_F(RouterOrderTest, SendsAreNotHeldUpByAHistoryButTheirAnswersAre) {
                              "ok 2 offset=11 recovered=true publications=1", "ok 3 offset=11"}));
 }
 
-TEST_F(RouterOrderTest, ARefusalWaitsForItsTurnAndLiveMessagesDoNot) {
+TEST_F(CommandTurnsTest, ARefusalWaitsForItsTurnAndLiveMessagesDoNot) {
   Join();  // 1
   Confirm("g", 10);
   Send();  // 2
@@ -108,16 +106,15 @@ TEST_F(RouterOrderTest, ARefusalWaitsForItsTurnAndLiveMessagesDoNot) {
   EXPECT_EQ(Told(), (Strings{"error 2 unavailable", "error 3 unavailable", "ok 4"}));
 }
 
-TEST_F(RouterOrderTest, OtherGroupsDoNotWait) {
+TEST_F(CommandTurnsTest, OtherGroupsDoNotWait) {
   Join();  // 1, of g
   client_.Say(R"({"id":"a","cmd":"send_to_group","group_id":"h","message":"x"})");
   client_.Say(R"({"id":"b","cmd":"leave_group","group_id":"i"})");
-  client_.Say(R"({"id":"c","cmd":"ping"})");
   AnswerSend(5);
-  EXPECT_EQ(Told(), (Strings{"error b not_joined", "pong c", "ok a offset=5"}));
+  EXPECT_EQ(Told(), (Strings{"error b not_joined", "ok a offset=5"}));
 }
 
-TEST_F(RouterOrderTest, CommandsWithoutAnIdKeepTheirPlace) {
+TEST_F(CommandTurnsTest, CommandsWithoutAnIdKeepTheirPlace) {
   client_.Say(R"({"cmd":"add_group","group_id":"g"})");
   client_.Say(R"({"cmd":"send_to_group","group_id":"g","message":"1"})");
   Leave();  // 1
@@ -128,7 +125,7 @@ TEST_F(RouterOrderTest, CommandsWithoutAnIdKeepTheirPlace) {
   EXPECT_EQ(Published(), (Strings{"g:1", "g:2"}));
 }
 
-TEST_F(RouterOrderTest, SoManyCommandsMayWait) {
+TEST_F(CommandTurnsTest, SoManyCommandsMayWait) {
   for (int i = 0; i < kWaitingRequestsMax + 1; ++i) Join();
   EXPECT_EQ(Told(), Strings{});
   Confirm("g", 10);
@@ -140,7 +137,7 @@ TEST_F(RouterOrderTest, SoManyCommandsMayWait) {
   EXPECT_EQ(Told(), expected);
 }
 
-TEST_F(RouterOrderTest, WhatWaitsIsBoundedInBytes) {
+TEST_F(CommandTurnsTest, WhatWaitsIsBoundedInBytes) {
   limits_.publish_queue_bytes_max = 2'000;
   Join();   // 1
   Leave();  // 2: from here on all waits
@@ -152,7 +149,7 @@ TEST_F(RouterOrderTest, WhatWaitsIsBoundedInBytes) {
                              "error 4 unavailable"}));
 }
 
-TEST_F(RouterOrderTest, WhatOneClientMayLetWaitIsBounded) {
+TEST_F(CommandTurnsTest, WhatOneClientMayLetWaitIsBounded) {
   limits_.session_queue_bytes_max = 6'000;
   Join();   // 1
   Leave();  // 2: from here on all waits
@@ -166,14 +163,13 @@ TEST_F(RouterOrderTest, WhatOneClientMayLetWaitIsBounded) {
                      "error 5 unavailable", "error 6 unavailable", "error 7 not_joined"}));
 }
 
-TEST_F(RouterOrderTest, ASendBehindAHistoryThatWaitsForItsReaderIsRefusedInTime) {
+TEST_F(CommandTurnsTest, ASendBehindAHistoryThatWaitsForItsReaderIsRefusedInTime) {
+  limits_.session_queue_bytes_max = 100'000;
   Join();  // 1
   Confirm("g", 10);
   const FramePtr frame = Frame::Encode(Opcode::kText, std::string(10'000, 'x'));
-  while (sessions_[0]->queued_bytes() < limits_.session_queue_bytes_max * 3 / 4) {
-    sessions_[0]->Deliver(frame);
-    Settle();
-  }
+  client_.SetReading(false);
+  while (client_.queued_bytes() < limits_.session_queue_bytes_max * 3 / 4) client_.Deliver(frame);
   LookBack();  // 2
   LookBack();  // 3
   Send();      // 4
@@ -183,29 +179,17 @@ TEST_F(RouterOrderTest, ASendBehindAHistoryThatWaitsForItsReaderIsRefusedInTime)
   EXPECT_EQ(metrics_.publications_refused.Value(), 1);
 }
 
-TEST_F(RouterOrderTest, AnswersThatAreHeldAreBoundedInBytes) {
+TEST_F(CommandTurnsTest, AnswersThatAreHeldAreBoundedInBytes) {
   limits_.session_queue_bytes_max = 2'000;
   Join();
   upstream_.FillQueue();
   Confirm("g", 10);
   LookBack();
   for (int i = 0; i < 30; ++i) Send();
-  client_.Vanish();
-  EXPECT_EQ(close_code_, 4008);
+  EXPECT_TRUE(client_.closed_as_slow());
 }
 
-TEST_F(RouterOrderTest, ACloseFrameIsNotThrownAwayByTheAnswersAfterIt) {
-  limits_.session_queue_bytes_max = 2'000;
-  Join();
-  Confirm("g", 10);
-  LookBack();
-  for (int i = 0; i < 60; ++i) Send();
-  (void)Told();
-  upstream_.Answer(11, /*count=*/60);
-  EXPECT_EQ(Told(), Strings{"not a text frame"});
-}
-
-TEST_F(RouterOrderTest, AnswersThatAreHeldAreBoundedOverAllGroups) {
+TEST_F(CommandTurnsTest, AnswersThatAreHeldAreBoundedOverAllGroups) {
   limits_.session_queue_bytes_max = 2'000;
   upstream_.FillQueue();
   for (int i = 0; i < 30; ++i) {  // one answer each
@@ -216,11 +200,10 @@ TEST_F(RouterOrderTest, AnswersThatAreHeldAreBoundedOverAllGroups) {
     client_.Say(R"({"id":3,"cmd":"history","since":{"epoch":"e","offset":3},)" + group + '}');
     client_.Say(R"({"id":4,"cmd":"send_to_group","message":"x",)" + group + '}');
   }
-  client_.Vanish();
-  EXPECT_EQ(close_code_, 4008);
+  EXPECT_TRUE(client_.closed_as_slow());
 }
 
-TEST_F(RouterOrderTest, WhatALostConnectionHadSentIsPublishedInOrder) {
+TEST_F(CommandTurnsTest, WhatALostConnectionHadSentIsPublishedInOrder) {
   Join();   // 1
   Send();   // 2
   Leave();  // 3
@@ -229,6 +212,29 @@ TEST_F(RouterOrderTest, WhatALostConnectionHadSentIsPublishedInOrder) {
   EXPECT_EQ(Published(), (Strings{"g:m2", "g:m4"}));
   AnswerSend(11);
   AnswerSend(12);
+}
+
+TEST_F(CommandTurnsTest, ARequestThatWaitsForItsReaderIsNotOverdue) {
+  limits_.session_queue_bytes_max = 2'000;
+  Join();  // 1
+  Confirm("g", 9);
+  (void)Told();
+  client_.SetReading(false);
+  for (uint64_t offset = 10; client_.queued_bytes() <= 1'000; ++offset) {
+    Publish("g", offset, offset - 1);
+  }
+  Do("history", R"(,"since":{"epoch":"e","offset":5})");  // 2
+  const size_t asked = upstream_.asked().size();
+  Tick(2 * limits_.publish_timeout);  // all this time the client does not read
+  client_.Read();
+  (void)Told();
+  Tick(std::chrono::milliseconds(0));
+  client_.Read();
+  EXPECT_EQ(Told(), Strings{}) << "refused, though it was asked for only now";
+  EXPECT_EQ(upstream_.asked().size(), asked + 1);
+  client_.SetReading(true);
+  Tick(limits_.publish_timeout + std::chrono::milliseconds(1));
+  EXPECT_EQ(Told(), Strings{"error 2 unavailable"});
 }
 
 }  // namespace

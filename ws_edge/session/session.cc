@@ -1,4 +1,4 @@
-#include "ws_edge/session.h"
+#include "ws_edge/session/session.h"
 
 #include <spdlog/spdlog.h>
 
@@ -10,7 +10,6 @@
 #include "ws_edge/net/access.h"
 #include "ws_edge/net/request_checks.h"
 #include "ws_edge/protocol/encode.h"
-#include "ws_edge/router.h"
 
 namespace edge {
 namespace {
@@ -22,10 +21,11 @@ namespace websocket = boost::beast::websocket;
 
 Session::Session(SessionContext& context, uint64_t id, Socket socket,
                  const net::ip::tcp::endpoint& client)
-    : context_(context),
-      id_(id),
+    : Client(id, context.limits, context.metrics),
+      context_(context),
       client_(client),
       web_socket_(std::move(socket), &context.flush_list) {
+  SetQueue(&stream());
   // Beast would end an oversize message without a word; OnRead does it with the limit in the
   // reason. Left to Beast is a length that no message may have; see CorkedStream::AppendControl.
   web_socket_.read_message_max(std::numeric_limits<int64_t>::max());
@@ -39,10 +39,10 @@ void Session::Start(const HttpRequest& request) {
   net::ip::tcp::no_delay no_delay(true);
   CorkedStream::Error ignored;
   stream().socket().set_option(no_delay, ignored);
-  if (OffersSubprotocol(request, kEnvelopedSubprotocol)) dialect_ = Dialect::kEnveloped;
+  if (OffersSubprotocol(request, kEnvelopedSubprotocol)) SetDialect(Dialect::kEnveloped);
   web_socket_.set_option(
       websocket::stream_base::decorator([this](websocket::response_type& response) {
-        if (dialect_ == Dialect::kEnveloped) {
+        if (dialect() == Dialect::kEnveloped) {
           response.set(boost::beast::http::field::sec_websocket_protocol,
                        {kEnvelopedSubprotocol.data(), kEnvelopedSubprotocol.size()});
         }
@@ -64,8 +64,8 @@ void Session::OnAccepted(CorkedStream::Error error) {
     const CloseReason& reason = *std::exchange(close_reason_, nullptr);
     Close(reason);
   }
-  if (dialect_ == Dialect::kEnveloped) {
-    Deliver(EncodeWelcome(fmt::format("{}-{}", context_.instance, id_), id_, context_.server_name,
+  if (dialect() == Dialect::kEnveloped) {
+    Deliver(EncodeWelcome(fmt::format("{}-{}", context_.instance, id()), id(), context_.server_name,
                           context_.acknowledged_in, context_.limits));
     TellService(!context_.service_away);
   }
@@ -124,14 +124,14 @@ void Session::OnMessage(std::string_view message) {
   context_.metrics.messages_received.Increment();
   Command command;
   CommandError error;
-  if (!ParseCommand(dialect_, message, &command, &error)) {
+  if (!ParseCommand(dialect(), message, &command, &error)) {
     SendError(error.code, error.message, command.id);
     return;
   }
   if (command.kind == CommandKind::kPing) {
     Deliver(EncodePong(command.id));
   } else {
-    context_.router.OnCommand(this, std::move(command));
+    context_.observer.OnCommand(this, std::move(command));
   }
 }
 
@@ -141,20 +141,8 @@ void Session::CloseAsSlow() {
   Close(kClosedAsSlow);
 }
 
-void Session::SendError(ErrorCode code, std::string_view message, std::string_view command_id,
-                        std::string_view group_id) {
-  Deliver(MakeError(code, message, command_id, group_id));
-}
-
-FramePtr Session::MakeError(ErrorCode code, std::string_view message, std::string_view command_id,
-                            std::string_view group_id) {
-  context_.metrics.Errors(ToString(code)).Increment();
-  return dialect_ == Dialect::kPlain ? EncodePlainError(code, message)
-                                     : EncodeError(command_id, group_id, code, message);
-}
-
 void Session::TellService(bool available) {
-  if (dialect_ == Dialect::kPlain || !accepted_ || told_away_ == !available) return;
+  if (dialect() == Dialect::kPlain || !accepted_ || told_away_ == !available) return;
   told_away_ = !available;
   static const FramePtr kAvailable = EncodeService(true);
   static const FramePtr kAway = EncodeService(false);
@@ -163,7 +151,7 @@ void Session::TellService(bool available) {
 
 void Session::SayBye(const CloseReason& reason, std::chrono::milliseconds reconnect_min,
                      std::chrono::milliseconds reconnect_max) {
-  if (dialect_ == Dialect::kEnveloped)
+  if (dialect() == Dialect::kEnveloped)
     Deliver(EncodeBye(reason.code, reconnect_min, reconnect_max));
 }
 
@@ -208,12 +196,12 @@ void Session::OnOver(CorkedStream::Error error) {
   context_.observer.OnSessionOver(this, *close_reason_);
 }
 
-std::string Session::Describe() const {
+std::string Session::Describe(size_t groups) const {
   const auto age = std::chrono::duration_cast<std::chrono::seconds>(
       std::chrono::steady_clock::now() - opened_at_);
-  return fmt::format("{} {} {} groups={} queued_bytes={} in={} out={} age={}s\n", id_,
-                     DescribeClient(client_), dialect_ == Dialect::kPlain ? "plain" : "enveloped",
-                     memberships_.size(), stream().queued_bytes(), messages_in_, stream().offered(),
+  return fmt::format("{} {} {} groups={} queued_bytes={} in={} out={} age={}s\n", id(),
+                     DescribeClient(client_), dialect() == Dialect::kPlain ? "plain" : "enveloped",
+                     groups, stream().queued_bytes(), messages_in_, stream().offered(),
                      age.count());
 }
 

@@ -2,7 +2,8 @@
 // clients that come back have missed is served from here and not asked of the channel service.
 //
 // Owned by its group; loop thread only. Holds everything with an offset in (after, last], in order;
-// at most kRecentPublicationsMax and kRecentBytesMax (the router bounds the sum of all groups).
+// at most kRecentPublicationsMax and kRecentBytesMax (the group table bounds the sum of all
+// groups).
 #pragma once
 
 #include <algorithm>

@@ -1,0 +1,102 @@
+#include "ws_edge/groups/sends.h"
+
+#include <utility>
+
+#include "channel_service/base/strings.h"
+#include "ws_edge/groups/group.h"
+#include "ws_edge/protocol/encode.h"
+
+namespace edge {
+namespace {
+
+ErrorCode ToErrorCode(const PublishAnswer& answer) {
+  if (answer.retryable) return ErrorCode::kUnavailable;
+  switch (answer.status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+      return ErrorCode::kBadRequest;
+    case absl::StatusCode::kResourceExhausted:
+      return ErrorCode::kTooLarge;  // the service's limit may be lower than the edge's
+    case absl::StatusCode::kAlreadyExists:
+      return ErrorCode::kKeyConflict;
+    default:
+      return ErrorCode::kInternal;
+  }
+}
+
+}  // namespace
+
+void Sends::Send(uint64_t client_id, Group* group, Command command, uint64_t number,
+                 channel::SteadyTime came_at) {
+  if (group == nullptr || group->confirmed()) {
+    Forward(client_id, std::move(command), number);
+    return;
+  }
+  if (context_.waiting_send_bytes + command.bytes() > context_.limits.publish_queue_bytes_max) {
+    Refuse({client_id, command.id, command.group_id, number}, ErrorCode::kUnavailable, kQueueFull);
+    return;
+  }
+  context_.waiting_send_bytes += command.bytes();
+  waiting_[group].push_back({client_id, std::move(command), number, came_at});
+}
+
+void Sends::Forward(uint64_t client_id, Command command, uint64_t number) {
+  Sender sender{client_id, std::move(command.id), std::move(command.group_id), number};
+  channel::PublishInput input;
+  input.group_id = sender.group_id;
+  input.kind = command.message_kind;
+  input.body = command.message;
+  input.key = command.key;
+  if (!context_.link.Publish(input, std::move(sender))) {
+    Refuse(sender, ErrorCode::kUnavailable, kQueueFull);
+  }
+}
+
+void Sends::ForwardWaiting(Group* group) {
+  auto waiting = waiting_.extract(group);
+  if (waiting.empty()) return;
+  for (Waiting& send : waiting.mapped()) {
+    context_.waiting_send_bytes -= send.command.bytes();
+    Forward(send.client_id, std::move(send.command), send.number);
+  }
+}
+
+void Sends::RefuseOverdue() {
+  const channel::SteadyTime oldest = context_.clock.Now() - context_.limits.publish_timeout;
+  for (auto& [group, sends] : waiting_) {
+    while (!sends.empty() && sends.front().since < oldest) {
+      const Waiting send = std::move(sends.front());
+      sends.pop_front();
+      context_.waiting_send_bytes -= send.command.bytes();
+      Refuse({send.client_id, send.command.id, send.command.group_id, send.number},
+             ErrorCode::kUnavailable, "the channel service could not be reached in time");
+    }
+  }
+}
+
+void Sends::Refuse(const Sender& sender, ErrorCode code, std::string_view why) {
+  context_.metrics.publications_refused.Increment();
+  Participant* const participant = context_.participants.Find(sender.session_id);
+  if (participant == nullptr) return;
+  Client& client = participant->client;
+  if (sender.number == 0) {
+    client.SendError(code, why, sender.command_id, sender.group_id);
+    return;
+  }
+  context_.answered.push_back({sender.session_id, sender.group_id, sender.number,
+                               client.MakeError(code, why, sender.command_id, sender.group_id)});
+}
+
+void Sends::OnAnswer(const Sender& sender, const PublishAnswer& answer) {
+  if (!answer.status.ok()) {
+    Refuse(sender, ToErrorCode(answer), channel::MessageOf(answer.status));
+    return;
+  }
+  context_.metrics.publications_accepted.Increment();
+  if (sender.number == 0) return;
+  const GroupAnswer sent{sender.command_id, sender.group_id, answer.position.epoch,
+                         answer.position.offset};
+  context_.answered.push_back(
+      {sender.session_id, sender.group_id, sender.number, EncodeSent(sent, answer.duplicate)});
+}
+
+}  // namespace edge

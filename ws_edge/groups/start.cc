@@ -1,0 +1,75 @@
+#include "ws_edge/groups/start.h"
+
+#include <algorithm>
+
+namespace edge {
+
+// Nothing: what the request asks for is not here (yet).
+std::optional<Start> StartFinder::Find(const Request& request) const {
+  if (!subscription_.confirmed()) return std::nullopt;
+  // The subscription may begin behind the head that a node told which is behind.
+  if (request.from_now_on()) {
+    return Start{std::max(subscription_.head(), recent_.anchored() ? recent_.last() : 0)};
+  }
+  if (!recent_.anchored()) return std::nullopt;
+  // A history is answered at once; what a member misses may still be under way.
+  if (request.wants_whole() && subscription_.publications_due() > 0) return std::nullopt;
+  if (request.since.has_value()) return FindSince(request);
+
+  const size_t count = request.last;
+  if (count != 0 && recent_.size() >= count) return Start{recent_.PositionBeforeLast(count)};
+  const bool asked =
+      request.fetched && subscription_.answered();  // there is no more, or no more than fits here
+  if (recent_.begins_with_oldest() || asked) return Start{recent_.after()};
+  return std::nullopt;
+}
+
+std::optional<Start> StartFinder::FindSince(const Request& request) const {
+  const uint64_t since = request.since->offset;
+  const bool of_this_life = IsOfThisLife(request);
+  const bool asked = request.fetched && subscription_.answered();
+  // The edge that a client comes from may have been ahead of this one, or in a newer epoch: the
+  // channel service is to be asked.
+  const bool doubtful = of_this_life ? since > subscription_.newest() : !asked;
+  if (doubtful) return std::nullopt;
+  if (of_this_life && since >= recent_.after()) return Start{since};
+  if (IsUndecided(request)) return std::nullopt;
+  if (recent_.begins_with_oldest()) {
+    if (of_this_life) return Start{recent_.after(), "retention", since};
+    // What a client has whose position this epoch never gave is not known.
+    if (request.since->epoch == subscription_.epoch()) return Start{recent_.after(), "position", 0};
+    return Start{recent_.after(), "epoch", since};
+  }
+  // It came, but there was no room to keep it until it was whole.
+  if (asked && request.kind == Request::Kind::kHistory) {
+    return Start{recent_.after(), "overload", since};
+  }
+  return std::nullopt;
+}
+
+// Nothing between the position and the oldest publication that is held can be had. Whether anything
+// was published there, only the channel service can tell. A loss at a later position implies a loss
+// here; no loss at an earlier one implies none here.
+bool StartFinder::IsUndecided(const Request& request) const {
+  if (!request.since.has_value() || !recent_.anchored()) return false;
+  const uint64_t since = request.since->offset;
+  // It is still held there.
+  if (!recent_.begins_with_oldest() && since >= subscription_.lost_until()) return false;
+  return IsOfThisLife(request) && since >= subscription_.lost_before() && since < recent_.after();
+}
+
+// A position may be newer than the group's last publication, but not than that of any group; once
+// the channel service was asked, such an offset can only be of another life.
+bool StartFinder::IsOfThisLife(const Request& request) const {
+  if (request.since->epoch != subscription_.epoch()) return false;
+  return request.since->offset <= subscription_.newest() ||
+         !(request.fetched && subscription_.answered());
+}
+
+// The head that an answer tells. An answer from what is held is whole up to the end of that: a node
+// that is behind may not have given yet what another one told of.
+uint64_t StartFinder::HeadFor(const Request& request, const Start& start) const {
+  return std::max(request.wants_whole() ? recent_.last() : subscription_.head(), start.position);
+}
+
+}  // namespace edge

@@ -1,0 +1,60 @@
+// One WebSocket client as groups see it: how it speaks, and where its frames go.
+//
+// A session is one; tests have others. Loop thread only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "ws_edge/limits.h"
+#include "ws_edge/metrics.h"
+#include "ws_edge/net/send_queue.h"
+#include "ws_edge/protocol/dialect.h"
+#include "ws_edge/protocol/error_code.h"
+
+namespace edge {
+
+class Client {
+ public:
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  uint64_t id() const { return id_; }
+  Dialect dialect() const { return dialect_; }
+  // For those who deliver to many: where to offer frames without touching the client.
+  SendQueue& queue() { return *queue_; }
+  size_t queued_bytes() const { return queue_->queued_bytes(); }
+
+  // Queues a frame; it leaves at the end of the turn.
+  void Deliver(const FramePtr& frame) {
+    if (!queue_->Offer(frame, limits_.session_queue_bytes_max)) CloseAsSlow();
+  }
+  // A frame that was offered did not fit.
+  virtual void CloseAsSlow() = 0;
+
+  // Tells the client what was wrong with a command (of this id, on this group).
+  void SendError(ErrorCode code, std::string_view message, std::string_view command_id = {},
+                 std::string_view group_id = {});
+  // The same frame, for who delivers it later.
+  FramePtr MakeError(ErrorCode code, std::string_view message, std::string_view command_id,
+                     std::string_view group_id);
+
+ protected:
+  Client(uint64_t id, const EdgeLimits& limits, EdgeMetrics& metrics)
+      : id_(id), limits_(limits), metrics_(metrics) {}
+  ~Client() = default;
+
+  // Once, before anything else.
+  void SetQueue(SendQueue* queue) { queue_ = queue; }
+  void SetDialect(Dialect dialect) { dialect_ = dialect; }
+
+ private:
+  const uint64_t id_;
+  SendQueue* queue_ = nullptr;
+  const EdgeLimits& limits_;
+  EdgeMetrics& metrics_;
+  Dialect dialect_ = Dialect::kPlain;
+};
+
+}  // namespace edge
