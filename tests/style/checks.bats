@@ -32,12 +32,16 @@ tidy() { if command -v clang-tidy; then check "$1" "$2" bash "$tree/tests/style/
   tidy 1 'found no *.h and no *.cc to check'
   style 1 'found no *.h and no *.cc to check' format
 }
-@test 'layering fails for a rule about a folder that is not there, and for an arrow that runs up' {
+@test 'layering fails for a part that is not there, an arrow that runs up, a circle, and sockets' {
   write_sources
-  style 1 'names channel_service/model, which does not exist' layering
-  echo '#include "ws_edge/'two.h'"' >"$one"
-  style 1 'channel_service must not use ws_edge' layering
-  [[ $output == *'one.cc:1:#include'* ]]
+  style 1 'channel_service/model is listed in layers.py and does not exist' layering
+  [[ $output == *'one.'"cc is of no part that layers.py lists"* ]]
+  mkdir -p "$tree/channel_service/model" "$tree/ws_edge/groups"
+  echo '#include "channel_service/base/'three.h'"' >"$tree/channel_service/model/four.h"
+  echo '#include "channel_service/model/'four.h'"' >"$tree/channel_service/base/three.h"
+  echo '#include <boost/asio/post.hpp>' >"$tree/ws_edge/groups/five.h"
+  style 1 'channel_service/base may not use channel_service/model' layering
+  [[ $output == *'a circle: '* && $output == *'groups/five.h reaches <boost/asio/post.hpp>'* ]]
 }
 @test 'tidy passes a clean source, and tells what is wrong with another' {
   write_sources
