@@ -42,7 +42,7 @@ usage() {
 Usage: install_deps.sh [--nats] [--tests]
 
 Installs what building Channel needs on Debian 12 or 13 and is not there yet, with apt-get (through
-sudo when not root). --nats adds nats-server. --tests adds what the tests need (compiler checks,
+sudo when not root). --nats adds nats-server. --tests adds what the tests need (compiler checks, bats,
 nats-server, Chromium, Valgrind, nginx, haproxy, Node.js; in build/tools: clang-format 14 where there is
 none, and where Go is present grpcurl, Caddy and a newer nats-server). The services that come with
 nats-server, nginx and haproxy are stopped and disabled when they are installed here; those that were there

@@ -86,7 +86,8 @@ teardown() {
 }
 # Ends the deployments, then whatever else was started: all of it has the path of our folder in its environment.
 teardown_file() {
-  local dir pids port crashes
+  local dir pids port
+  [[ -n ${scratch-} ]] || return 0 # nothing was set up
   for dir in "$run_dir" "$other_run_dir"; do
     if [[ -d $dir ]]; then timeout 60 "$ctl" stop --run_dir "$dir" >/dev/null 2>&1 || true; fi
   done
