@@ -1,6 +1,6 @@
 // The hub: one node's fan-out, group → subscribers.
 //
-// Owned by the service, loop thread only. It attaches a group to the engine while the group has at
+// The server owns it; loop thread only. It attaches a group to the engine while the group has at
 // least one subscription. A subscription first catches up (the engine's read may be asynchronous);
 // live publications wait behind what was missed, at most kCatchUpRecordsMax of them, beyond that
 // the read is repeated from where it ended. So a subscriber sees every group's publications in
@@ -10,13 +10,13 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <string>
 #include <string_view>
-#include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "channel_service/engine/engine.h"
+#include "channel_service/hub/hub_group.h"
 #include "channel_service/hub/hub_metrics.h"
 #include "channel_service/hub/subscriber.h"
 
@@ -34,26 +34,30 @@ class Hub {
   Hub(Engine& engine, HubMetrics& metrics);
   ~Hub();
 
+  // A stream begins; it ends with Remove, before the subscriber is destroyed.
+  void Add(Subscriber* subscriber);
+  void Remove(Subscriber* subscriber);
+
   // Answers with `subscribed` (and, if needed, a `gap` and what was missed) on the subscriber's
   // queue. RESOURCE_EXHAUSTED if the subscriber holds kSubscriptionsMax groups.
   absl::Status Subscribe(Subscriber* subscriber, const SubscribeInput& input);
   void Unsubscribe(Subscriber* subscriber, std::string_view group_id);
 
-  // A stream begins; it ends with Remove, before the subscriber is destroyed.
-  void Add(Subscriber* subscriber);
-  void Remove(Subscriber* subscriber);
-
  private:
-  friend class HubGroup;
+  using GroupSet = absl::flat_hash_set<HubGroup*>;
+
+  HubGroup* FindOrAttach(std::string_view group_id);
   // Reads what the subscription misses, then lets live publications through.
-  void StartCatchUp(HubGroup* group, uint64_t subscription_id, const ReadRequest& request);
-  void OnRead(HubGroup* group, uint64_t subscription_id, const ReadResult& result);
+  void StartCatchUp(const HubGroup* group, uint64_t subscription_id, const ReadRequest& request);
+  void OnRead(std::string_view group_id, uint64_t subscription_id, const ReadResult& result);
+  void CatchUp(HubGroup* group, HubGroup::Subscription* subscription, const ReadResult& result);
   void RemoveFrom(HubGroup* group, Subscriber* subscriber);
 
   Engine& engine_;
   HubMetrics& metrics_;
   uint64_t last_subscription_id_ = 0;
   absl::flat_hash_map<std::string_view, std::unique_ptr<HubGroup>> group_by_id_;
+  absl::flat_hash_map<Subscriber*, GroupSet> groups_by_subscriber_;
   // Reads of an asynchronous engine may end after the hub: they hold this weakly.
   std::shared_ptr<Hub*> self_ = std::make_shared<Hub*>(this);
 };

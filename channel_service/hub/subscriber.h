@@ -1,67 +1,61 @@
 // One Subscribe stream as the hub sees it: a queue of serialised records on their way to one
 // client.
 //
-// Owned by its rpc call; loop thread only. The queue is a list of blocks, each at most
-// kBlockBytesMax (a larger record has a block of its own); it is bounded by
-// ServiceLimits::subscriber_queue_bytes_max. Over the bound the queue is dropped and the stream
-// ends: the client comes back with its last positions, and "subscribe since" gives it what it
-// missed.
+// The stream's call owns it; loop thread only. The hub appends; the call takes blocks and writes
+// them. The queue is a list of blocks, each at most kBlockBytesMax (a larger record has a block of
+// its own); ServiceLimits::subscriber_queue_bytes_max bounds it. Over the bound the queue is
+// dropped and the stream ends: the client comes back with its last positions, and "subscribe since"
+// gives it what it missed.
 #pragma once
 
 #include <deque>
 #include <string>
 #include <string_view>
 
-#include "absl/container/flat_hash_set.h"
 #include "channel_service/hub/flush_list.h"
-#include "channel_service/hub/hub_metrics.h"
 
 namespace channel {
 
-class HubGroup;
-
-class Subscriber : public Flushable {
+class Subscriber {
  public:
-  Subscriber(FlushList& flush_list, HubMetrics& metrics, size_t queue_bytes_max)
-      : flush_list_(flush_list), metrics_(metrics), queue_bytes_max_(queue_bytes_max) {}
-  ~Subscriber() override = default;
+  enum class State {
+    kOpen,
+    kOverflowed,   // the client reads too slowly
+    kUnavailable,  // the engine cannot give what a subscription needs
+    kClosed,       // its call wants no more
+  };
 
-  // Copies a record to the end of the queue.
-  void Append(std::string_view record);
+  // `owner` is flushed at the end of each turn in which something was queued or the state changed.
+  Subscriber(FlushList& flush_list, Flushable* owner, size_t queue_bytes_max)
+      : flush_list_(flush_list), owner_(owner), queue_bytes_max_(queue_bytes_max) {}
+  Subscriber(const Subscriber&) = delete;
+  Subscriber& operator=(const Subscriber&) = delete;
 
+  State state() const { return state_; }
   size_t queued_bytes() const { return queued_bytes_; }
 
- protected:
-  // Writes the next block, if there is one and none is on its way; ends the stream after an
-  // overflow.
-  void Flush() override;
+  // For the hub. Copies a record to the end of the queue, which takes none after kOpen.
+  void Append(std::string_view record);
+  // For the hub: kUnavailable, if it is open. What is queued can still be taken.
+  void Fail();
 
-  // The block was taken by the transport, or the transport is gone.
-  void OnWritten();
-  bool write_outstanding() const { return write_outstanding_; }
-
-  // Drops the queue; nothing is queued or written any more.
+  // For the owner. The next block; empty if nothing is queued.
+  std::string TakeBlock();
+  // For the owner: kClosed. Drops the queue.
   void Close();
 
  private:
-  friend class Hub;
-  // Writes one block; answered by OnWritten. At most one is outstanding.
-  virtual void StartWrite(std::string block) = 0;
-  // The client reads too slowly. The subscriber is closed already.
-  virtual void OnOverflow() = 0;
-  // The engine cannot give what a subscription needs: the stream ends, and the client tries again.
-  virtual void OnUnavailable() = 0;
+  static const char* ToString(State state);
+  void ChangeState(State to, const char* why);
+  void DropQueue();
 
   FlushList& flush_list_;
-  HubMetrics& metrics_;
+  Flushable* const owner_;
   const size_t queue_bytes_max_;
+  State state_ = State::kOpen;
   std::deque<std::string> blocks_;
   size_t queued_bytes_ = 0;
-  size_t last_block_bytes_ = 0;  // of the block that was written last
-  bool write_outstanding_ = false;
-  bool overflowed_ = false;
-  bool closed_ = false;
-  absl::flat_hash_set<HubGroup*> groups_;  // kept by the hub
+  size_t last_block_bytes_ = 0;  // of the block that was taken last
 };
 
 }  // namespace channel

@@ -3,10 +3,13 @@
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/async_stream.h>
 #include <grpcpp/support/async_unary_call.h>
+#include <spdlog/spdlog.h>
 
 #include <string>
 
-#include "channel_service/rpc/completion_loop.h"
+#include "channel_service/base/check.h"
+#include "channel_service/base/completion_event.h"
+#include "channel_service/limits.h"
 #include "channel_service/rpc/status.h"
 
 namespace channel {
@@ -74,12 +77,26 @@ class HealthWatchCall final : public OpenStream {
   }
 
   void Drain() override {
-    drained_ = true;
+    if (state_ == State::kServing) ChangeState(State::kDraining, "the service drains");
     GoOn();
   }
 
  private:
+  enum class State {
+    kWaiting,    // for a client's call
+    kServing,    // the client waits for a change
+    kDraining,   // NOT_SERVING is told, or is to be told; then the stream ends
+    kFinishing,  // the status was given to gRPC
+  };
+
   ~HealthWatchCall() = default;
+
+  void ChangeState(State to, const char* why) {
+    CHANNEL_CHECK(to > state_);
+    spdlog::debug("health Watch: {} -> {}: {}", static_cast<int>(state_), static_cast<int>(to),
+                  why);
+    state_ = to;
+  }
 
   void OnAccepted(bool ok) {
     if (!ok) {
@@ -90,28 +107,29 @@ class HealthWatchCall final : public OpenStream {
     context_.open_streams.insert(this);
     done_outstanding_ = true;
     if (context_.open_streams.size() > kOpenStreamsMax) {
-      Finish(ToGrpc(TooManyStreamsError()));
+      Finish(ToGrpc(TooManyStreamsError()), "too many streams");
       return;
     }
+    ChangeState(context_.draining ? State::kDraining : State::kServing, "called");
     HealthCheckResponse response = ServingStatus(context_);
     if (!IsKnown(request_.service())) response.set_status(HealthCheckResponse::SERVICE_UNKNOWN);
-    drained_ = context_.draining;
     Write(response);
   }
 
   void Write(const HealthCheckResponse& response) {
     told_ = response.status();
-    outstanding_ = true;
+    writing_ = true;
     writer_.Write(response, &on_written_);
   }
 
-  void Finish(const grpc::Status& status) {
-    finish_started_ = outstanding_ = true;
+  void Finish(const grpc::Status& status, const char* why) {
+    ChangeState(State::kFinishing, why);
+    writing_ = true;
     writer_.Finish(status, &on_written_);
   }
 
   void OnWritten(bool) {
-    outstanding_ = false;
+    writing_ = false;
     GoOn();
   }
 
@@ -122,17 +140,19 @@ class HealthWatchCall final : public OpenStream {
 
   // After anything has happened: the next step, if one is due.
   void GoOn() {
-    if (outstanding_) return;
-    if (finish_started_) {
+    if (writing_) return;
+    if (state_ == State::kFinishing) {
       if (done_outstanding_) return;
       context_.open_streams.erase(this);
       delete this;
     } else if (!done_outstanding_) {
-      Finish(grpc::Status::CANCELLED);  // the client is gone
-    } else if (drained_ && told_ == HealthCheckResponse::SERVING) {
-      Write(ServingStatus(context_));
-    } else if (drained_) {
-      Finish(ToGrpc(DrainingError()));
+      Finish(grpc::Status::CANCELLED, "the client is gone");
+    } else if (state_ == State::kDraining) {
+      if (told_ == HealthCheckResponse::SERVING) {
+        Write(ServingStatus(context_));
+      } else {
+        Finish(ToGrpc(DrainingError()), "all is told");
+      }
     }
   }
 
@@ -141,11 +161,11 @@ class HealthWatchCall final : public OpenStream {
   grpc::ServerContext server_context_;
   HealthCheckRequest request_;
   grpc::ServerAsyncWriter<HealthCheckResponse> writer_{&server_context_};
+  State state_ = State::kWaiting;
   HealthCheckResponse::ServingStatus told_ = HealthCheckResponse::UNKNOWN;
-  bool drained_ = false;
-  bool outstanding_ = false;  // a write or the finish
-  bool done_outstanding_ = false;
-  bool finish_started_ = false;
+  // Outstanding in gRPC.
+  bool writing_ = false;           // a response, or the status
+  bool done_outstanding_ = false;  // it will say that the call is over
   MemberEvent<HealthWatchCall, &HealthWatchCall::OnAccepted> on_accepted_{this};
   MemberEvent<HealthWatchCall, &HealthWatchCall::OnWritten> on_written_{this};
   MemberEvent<HealthWatchCall, &HealthWatchCall::OnDone> on_done_{this};

@@ -30,6 +30,35 @@ absl::Status StatusOf(PublishCode code) {
   return absl::InternalError("unknown publish code");
 }
 
+v1::PublishResult ToPublishError(const absl::Status& error, PublishCode code) {
+  v1::PublishResult result;
+  v1::PublishError* const proto = result.mutable_error();
+  proto->set_code(static_cast<int32_t>(error.code()));
+  proto->set_message(std::string(MessageOf(error)));
+  proto->set_retryable(code == PublishCode::kOverloaded || absl::IsUnavailable(error));
+  return result;
+}
+
+absl::Status GapError(const ReadResult& read, const v1::StreamPosition& since,
+                      std::string_view epoch) {
+  switch (read.gap->reason) {
+    case GapReason::kRetention:
+      return absl::OutOfRangeError(
+          fmt::format("publications after since are no longer held; those that are begin at "
+                      "offset {} or later",
+                      read.gap->before));
+    case GapReason::kEpoch:
+      return absl::OutOfRangeError(
+          fmt::format("since is of another epoch; the current one is {}", epoch));
+    case GapReason::kPosition:
+      return absl::OutOfRangeError(
+          fmt::format("since has offset {}, which epoch {} has not reached: its newest is {}; "
+                      "this log never gave that position",
+                      since.offset(), epoch, read.newest));
+  }
+  return absl::InternalError("unknown gap reason");
+}
+
 absl::Status TooManyStreamsError() {
   return absl::ResourceExhaustedError(
       fmt::format("{} streams are open; more are not allowed", kOpenStreamsMax));

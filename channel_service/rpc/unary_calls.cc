@@ -3,11 +3,9 @@
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/async_unary_call.h>
 #include <grpcpp/support/byte_buffer.h>
-#include <spdlog/fmt/fmt.h>
 
-#include <algorithm>
-
-#include "channel_service/rpc/completion_loop.h"
+#include "channel_service/base/completion_event.h"
+#include "channel_service/rpc/convert.h"
 #include "channel_service/rpc/parse_request.h"
 #include "channel_service/rpc/status.h"
 #include "channel_service/rpc/validate.h"
@@ -93,19 +91,16 @@ class HistoryCall {
       responder_.FinishWithError(ToGrpc(status), &on_finished_);
       return;
     }
-    ReadRequest read{.group_id = request_.group_id(), .since = ToPosition(request_.since())};
-    const uint32_t wanted = request_.limit() == 0 ? kHistoryReplyCountDefault : request_.limit();
-    read.count_max = std::min(wanted, kHistoryReplyCountMax);
-    read.last = request_.last();
-    if (request_.last() != 0 && request_.limit() == 0) read.count_max = read.last;
-    read.bytes_max = kHistoryReplyBytesMax;
-    context_.engine.StartRead(read, [this](const ReadResult& result) { OnRead(result); });
+    context_.engine.StartRead(ToReadRequest(request_),
+                              [this](const ReadResult& result) { OnRead(result); });
   }
 
   void OnRead(const ReadResult& result) {
     absl::Status status = absl::OkStatus();
     if (!result.available) status = StatusOf(PublishCode::kUnavailable);
-    if (result.gap.has_value()) status = GapError(result);
+    if (result.gap.has_value()) {
+      status = GapError(result, request_.since(), context_.engine.epoch());
+    }
     v1::HistoryResponse response;
     for (const RecordPtr& record : result.records) {
       *response.add_publications() = ParseRecord(*record);
@@ -114,26 +109,6 @@ class HistoryCall {
     response.mutable_position()->set_offset(result.head);
     response.set_more(result.more);
     responder_.Finish(ToByteBuffer(response.SerializeAsString()), ToGrpc(status), &on_finished_);
-  }
-
-  absl::Status GapError(const ReadResult& result) const {
-    const std::string& epoch = context_.engine.epoch();
-    switch (result.gap->reason) {
-      case GapReason::kRetention:
-        return absl::OutOfRangeError(
-            fmt::format("publications after since are no longer held; those that are begin at "
-                        "offset {} or later",
-                        result.gap->before));
-      case GapReason::kEpoch:
-        return absl::OutOfRangeError(
-            fmt::format("since is of another epoch; the current one is {}", epoch));
-      case GapReason::kPosition:
-        return absl::OutOfRangeError(
-            fmt::format("since has offset {}, which epoch {} has not reached: its newest is {}; "
-                        "this log never gave that position",
-                        request_.since().offset(), epoch, result.newest));
-    }
-    return absl::InternalError("unknown gap reason");
   }
 
   void OnFinished(bool) { delete this; }

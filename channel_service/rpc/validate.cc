@@ -122,22 +122,4 @@ absl::Status ValidateHistory(const v1::HistoryRequest& request) {
   return status.ok() ? ValidateFrom(request.since(), request.last()) : status;
 }
 
-PublishInput ToPublishInput(const v1::PublishRequest& request, std::string_view publisher) {
-  PublishInput input;
-  input.group_id = request.group_id();
-  input.kind = !request.has_message() ? BodyKind::kData
-               : request.json()       ? BodyKind::kJson
-                                      : BodyKind::kText;
-  input.body = request.has_message() ? request.message() : request.data();
-  input.key = request.key();
-  input.publisher = publisher;
-  input.sequence = request.sequence();
-  return input;
-}
-
-std::optional<StreamPosition> ToPosition(const v1::StreamPosition& position) {
-  if (position.epoch().empty()) return std::nullopt;
-  return StreamPosition{position.epoch(), position.offset()};
-}
-
 }  // namespace channel

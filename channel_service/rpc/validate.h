@@ -5,12 +5,10 @@
 // (parse_request.h).
 #pragma once
 
-#include <optional>
 #include <string_view>
 
 #include "absl/status/status.h"
 #include "channel/v1/channel.pb.h"
-#include "channel_service/engine/engine.h"
 #include "channel_service/limits.h"
 
 namespace channel {
@@ -25,10 +23,5 @@ absl::Status ValidatePublishStream(const v1::PublishStreamRequest& request, bool
 absl::Status ValidateSubscribe(const v1::SubscribeRequest& request);
 absl::Status ValidateSubscription(const v1::Subscription& subscription);
 absl::Status ValidateHistory(const v1::HistoryRequest& request);
-
-// The validated publication, as the engine takes it. Views into `request` and `publisher`.
-PublishInput ToPublishInput(const v1::PublishRequest& request, std::string_view publisher);
-// One without an epoch is none.
-std::optional<StreamPosition> ToPosition(const v1::StreamPosition& position);
 
 }  // namespace channel

@@ -66,8 +66,15 @@ std::optional<std::string> SimSubscriber::TakeBlock() {
   if (!block_.has_value()) return std::nullopt;
   std::optional<std::string> taken;
   taken.swap(block_);
-  OnWritten();
+  Flush();
   return taken;
+}
+
+void SimSubscriber::Flush() {
+  if (queue_.state() == channel::Subscriber::State::kUnavailable) Fail("an engine was away");
+  if (block_.has_value()) return;
+  std::string block = queue_.TakeBlock();
+  if (!block.empty()) block_ = std::move(block);
 }
 
 SimService::SimService(const channel::ServiceLimits& limits, const channel::Clock& clock,
@@ -153,25 +160,25 @@ channel::PublishOutcome SimService::Publish(const channel::PublishInput& input) 
 std::unique_ptr<SimSubscriber> SimService::Open(size_t turn) {
   const size_t number = turn % nodes_.size();
   Node& node = *nodes_[number];
-  auto subscriber = std::make_unique<SimSubscriber>(number, node.flush_list, node.metrics,
-                                                    limits_.subscriber_queue_bytes_max);
-  node.hub.Add(subscriber.get());
+  auto subscriber =
+      std::make_unique<SimSubscriber>(number, node.flush_list, limits_.subscriber_queue_bytes_max);
+  node.hub.Add(subscriber->queue());
   return subscriber;
 }
 
 void SimService::Close(SimSubscriber* subscriber) {
   Flush();  // what is marked must stay alive until then
-  nodes_[subscriber->node()]->hub.Remove(subscriber);
+  nodes_[subscriber->node()]->hub.Remove(subscriber->queue());
 }
 
 void SimService::Subscribe(SimSubscriber* subscriber, const channel::SubscribeInput& input) {
-  if (!nodes_[subscriber->node()]->hub.Subscribe(subscriber, input).ok()) {
+  if (!nodes_[subscriber->node()]->hub.Subscribe(subscriber->queue(), input).ok()) {
     Fail("the hub refused a subscription");
   }
 }
 
 void SimService::Unsubscribe(SimSubscriber* subscriber, std::string_view group) {
-  nodes_[subscriber->node()]->hub.Unsubscribe(subscriber, group);
+  nodes_[subscriber->node()]->hub.Unsubscribe(subscriber->queue(), group);
 }
 
 }  // namespace fuzz

@@ -49,23 +49,22 @@ class Log {
 };
 
 // A Subscribe stream's end at the service: what is written waits here until the link takes it.
-class SimSubscriber final : public channel::Subscriber {
+class SimSubscriber final : public channel::Flushable {
  public:
-  SimSubscriber(size_t node, channel::FlushList& flush_list, channel::HubMetrics& metrics,
-                size_t queue_bytes_max)
-      : Subscriber(flush_list, metrics, queue_bytes_max), node_(node) {}
+  SimSubscriber(size_t node, channel::FlushList& flush_list, size_t queue_bytes_max)
+      : node_(node), queue_(flush_list, this, queue_bytes_max) {}
   size_t node() const { return node_; }
+  channel::Subscriber* queue() { return &queue_; }
+  // Nothing if none is there at the end of the last turn.
   std::optional<std::string> TakeBlock();
-  bool overflowed() const { return overflowed_; }
+  bool overflowed() const { return queue_.state() == channel::Subscriber::State::kOverflowed; }
 
  private:
-  void StartWrite(std::string block) override { block_ = std::move(block); }
-  void OnOverflow() override { overflowed_ = true; }
-  void OnUnavailable() override { std::abort(); }
+  void Flush() override;
 
   const size_t node_;
-  std::optional<std::string> block_;
-  bool overflowed_ = false;
+  channel::Subscriber queue_;
+  std::optional<std::string> block_;  // on its way to the client
 };
 
 class SimService final : private channel::PublishWaiter {

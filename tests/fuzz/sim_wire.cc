@@ -135,7 +135,8 @@ bool SimWire::Write(edge::test::FakeStream* stream) {
 // As rpc/subscribe_call.cc: further subscriptions are not begun while much waits for the client.
 bool SimWire::ServeSubscriptions() {
   if (requests_.empty()) return false;
-  if (subscriber_->queued_bytes() > service_.limits().subscriber_queue_bytes_max / 2) return false;
+  if (subscriber_->queue()->queued_bytes() > service_.limits().subscriber_queue_bytes_max / 2)
+    return false;
   channel::v1::SubscribeRequest& request = requests_.front();
   for (const std::string& group_id : request.unsubscribe()) {
     service_.Unsubscribe(subscriber_.get(), group_id);

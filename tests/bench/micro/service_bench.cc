@@ -145,19 +145,21 @@ class BareEngine final : public Engine {
 };
 
 // A transport that takes every block at once.
-class NullSubscriber final : public Subscriber {
+class NullStream final : public Flushable {
  public:
-  using Subscriber::Subscriber;
+  explicit NullStream(FlushList& list) : subscriber(list, this, size_t{64} << 20) {}
+
+  Subscriber subscriber;
   uint64_t blocks = 0;
 
  private:
-  void StartWrite(std::string block) override {
+  void Flush() override {
+    std::string block = subscriber.TakeBlock();
+    if (block.empty()) std::abort();
     benchmark::DoNotOptimize(block);
     ++blocks;
-    OnWritten();
+    if (subscriber.queued_bytes() > 0) std::abort();
   }
-  void OnOverflow() override { std::abort(); }
-  void OnUnavailable() override { std::abort(); }
 };
 
 // 64 publications of 64 B in a turn to as many subscribers as the argument; an operation is a
@@ -169,11 +171,12 @@ void HubFanOut(benchmark::State& state) {
   BareEngine engine;
   FlushList list;
   Hub hub(engine, metrics);
-  std::vector<std::unique_ptr<NullSubscriber>> subscribers;
+  std::vector<std::unique_ptr<NullStream>> streams;
   for (uint64_t i = 0; i < count; ++i) {
-    subscribers.push_back(std::make_unique<NullSubscriber>(list, metrics, size_t{64} << 20));
-    hub.Add(subscribers.back().get());
-    if (!hub.Subscribe(subscribers.back().get(), {.group_id = kGroup}).ok()) std::abort();
+    streams.push_back(std::make_unique<NullStream>(list));
+    Subscriber* const subscriber = &streams.back()->subscriber;
+    hub.Add(subscriber);
+    if (!hub.Subscribe(subscriber, {.group_id = kGroup}).ok()) std::abort();
   }
   list.FlushAll();
   const RecordPtr record =
@@ -182,9 +185,9 @@ void HubFanOut(benchmark::State& state) {
     for (int i = 0; i < kPerRequest; ++i) engine.sink->OnPublication(record);
     list.FlushAll();
   });
-  for (const auto& subscriber : subscribers) {
-    if (subscriber->blocks <= static_cast<uint64_t>(state.iterations())) std::abort();
-    hub.Remove(subscriber.get());
+  for (const auto& stream : streams) {
+    if (stream->blocks <= static_cast<uint64_t>(state.iterations())) std::abort();
+    hub.Remove(&stream->subscriber);
   }
 }
 BENCHMARK(HubFanOut)->Name("service/hub_fanout")->Arg(1)->Arg(4)->Arg(8);

@@ -9,36 +9,31 @@
 namespace channel {
 namespace {
 
-// A stream without a network: keeps what is written until the test takes it.
-class FakeSubscriber final : public Subscriber {
+// A stream without a network: its client takes what is queued when the test says so.
+class FakeStream final : public Flushable {
  public:
-  using Subscriber::Subscriber;
+  FakeStream(FlushList& list, size_t queue_bytes_max) : subscriber(list, this, queue_bytes_max) {}
 
-  // Everything written, as events; each block is answered as the transport would.
+  // Everything that was queued, as events.
   std::vector<v1::Event> Take(FlushList& list) {
     list.FlushAll();
-    while (!blocks.empty()) {
-      std::vector<std::string> taken;
-      taken.swap(blocks);
-      for (const std::string& block : taken) bytes += block;
-      OnWritten();
-      list.FlushAll();
+    std::string bytes;
+    for (std::string block = subscriber.TakeBlock(); !block.empty();
+         block = subscriber.TakeBlock()) {
+      bytes += block;
+      ++blocks;
     }
     v1::SubscribeResponse response;
     EXPECT_TRUE(response.ParseFromString(bytes));
-    bytes.clear();
     return {response.events().begin(), response.events().end()};
   }
 
-  std::vector<std::string> blocks;
-  std::string bytes;
-  int overflows = 0;
-  int unavailable = 0;
+  Subscriber subscriber;
+  int blocks = 0;
+  int flushes = 0;
 
  private:
-  void StartWrite(std::string block) override { blocks.push_back(std::move(block)); }
-  void OnOverflow() override { ++overflows; }
-  void OnUnavailable() override { ++unavailable; }
+  void Flush() override { ++flushes; }
 };
 
 // Answers reads only when the test says so, as an engine on a network would.
@@ -76,9 +71,12 @@ class HubTest : public ::testing::Test, public PublishWaiter {
   void OnPublished(uint64_t, const PublishOutcome& outcome) override { offset_ = outcome.offset; }
 
  protected:
+  HubTest() {
+    for (FakeStream* stream : {&one_, &two_}) hub_.Add(&stream->subscriber);
+  }
   ~HubTest() override {
-    for (FakeSubscriber* subscriber : {&one_, &two_}) {
-      if (!removed_.contains(subscriber)) hub_.Remove(subscriber);
+    for (FakeStream* stream : {&one_, &two_}) {
+      if (!removed_.contains(stream)) hub_.Remove(&stream->subscriber);
     }
   }
 
@@ -90,13 +88,13 @@ class HubTest : public ::testing::Test, public PublishWaiter {
     return offset_;
   }
 
-  void Subscribe(FakeSubscriber& subscriber, std::string_view group,
+  void Subscribe(FakeStream& stream, std::string_view group,
                  std::optional<StreamPosition> since = std::nullopt, uint64_t tag = 0) {
     SubscribeInput input;
     input.group_id = group;
     input.since = std::move(since);
     input.tag = tag;
-    ASSERT_TRUE(hub_.Subscribe(&subscriber, input).ok());
+    ASSERT_TRUE(hub_.Subscribe(&stream.subscriber, input).ok());
   }
 
   static std::vector<std::string> Messages(const std::vector<v1::Event>& events) {
@@ -119,9 +117,9 @@ class HubTest : public ::testing::Test, public PublishWaiter {
   HubMetrics metrics_{registry_};
   FlushList list_;
   Hub hub_{engine_, metrics_};
-  FakeSubscriber one_{list_, metrics_, 1 << 20};
-  FakeSubscriber two_{list_, metrics_, 1 << 20};
-  absl::flat_hash_set<FakeSubscriber*> removed_;
+  FakeStream one_{list_, 1 << 20};
+  FakeStream two_{list_, 1 << 20};
+  absl::flat_hash_set<FakeStream*> removed_;
   uint64_t offset_ = 0;
 };
 
@@ -183,8 +181,8 @@ TEST_F(HubTest, AfterUnsubscribeNothingComes) {
   Subscribe(one_, "g");
   Subscribe(two_, "g");
   engine_.AnswerReads();
-  hub_.Unsubscribe(&one_, "g");
-  hub_.Unsubscribe(&one_, "never subscribed");
+  hub_.Unsubscribe(&one_.subscriber, "g");
+  hub_.Unsubscribe(&one_.subscriber, "never subscribed");
   Publish("g", "x");
   EXPECT_EQ(Messages(one_.Take(list_)), (Strings{"subscribed"}));
   EXPECT_EQ(Messages(two_.Take(list_)), (Strings{"subscribed", "x"}));
@@ -192,7 +190,7 @@ TEST_F(HubTest, AfterUnsubscribeNothingComes) {
 
 TEST_F(HubTest, AReadThatEndsAfterTheSubscriberHasGoneIsIgnored) {
   Subscribe(one_, "g");
-  hub_.Remove(&one_);
+  hub_.Remove(&one_.subscriber);
   removed_.insert(&one_);
   engine_.AnswerReads();
   EXPECT_TRUE(one_.Take(list_).empty());
@@ -206,13 +204,20 @@ TEST_F(HubTest, ASubscriberThatReadsTooSlowlyIsEndedAndTheOtherGoesOn) {
   size_t received = 0;
   for (int i = 0; i < 30; ++i) {
     Publish("g", big);
-    received += two_.Take(list_).size();  // flushes one_ too, which never answers its write
+    received += two_.Take(list_).size();  // nobody takes what is queued for one_
   }
-  list_.FlushAll();
-  EXPECT_EQ(one_.overflows, 1);
-  EXPECT_EQ(one_.queued_bytes(), 0u);
-  EXPECT_EQ(two_.overflows, 0);
+  EXPECT_EQ(one_.subscriber.state(), Subscriber::State::kOverflowed);
+  EXPECT_EQ(one_.subscriber.queued_bytes(), 0u);
+  EXPECT_EQ(two_.subscriber.state(), Subscriber::State::kOpen);
   EXPECT_EQ(received, 31u);
+}
+
+TEST_F(HubTest, AnEngineThatIsAwayEndsTheSubscriberThatAsked) {
+  Subscribe(one_, "g");
+  engine_.reads[0].second = ReadResult{.available = false, .gap = {}, .records = {}};
+  engine_.AnswerReads();
+  EXPECT_EQ(one_.subscriber.state(), Subscriber::State::kUnavailable);
+  EXPECT_EQ(two_.subscriber.state(), Subscriber::State::kOpen);
 }
 
 TEST_F(HubTest, ATurnIsWrittenInOneBlock) {
@@ -220,8 +225,9 @@ TEST_F(HubTest, ATurnIsWrittenInOneBlock) {
   engine_.AnswerReads();
   for (int i = 0; i < 50; ++i) Publish("g", "x");
   list_.FlushAll();
-  EXPECT_EQ(one_.blocks.size(), 1u);
+  EXPECT_EQ(one_.flushes, 1);
   one_.Take(list_);
+  EXPECT_EQ(one_.blocks, 1);
 }
 
 }  // namespace

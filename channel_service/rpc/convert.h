@@ -1,0 +1,24 @@
+// Validated requests (validate.h), as the engine and the hub take them.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "channel/v1/channel.pb.h"
+#include "channel_service/engine/engine.h"
+#include "channel_service/hub/hub.h"
+
+namespace channel {
+
+// Holds views into `request` and `publisher`.
+PublishInput ToPublishInput(const v1::PublishRequest& request, std::string_view publisher);
+
+// Nothing, if the position has no epoch.
+std::optional<StreamPosition> ToPosition(const v1::StreamPosition& position);
+
+// These hold views into their arguments.
+SubscribeInput ToSubscribeInput(const v1::Subscription& subscription);
+// With the bounds of one answer.
+ReadRequest ToReadRequest(const v1::HistoryRequest& request);
+
+}  // namespace channel

@@ -1,0 +1,107 @@
+// What the streams of the service have in common: from the client's call to the status.
+//
+// A call owns itself: it is destroyed when it was finished, nothing of it is outstanding in gRPC,
+// and it is not marked for a flush. Loop thread only. At most one read and one write are on their
+// way. Requests are read one at a time while the stream is open; when it ends, what is still to be
+// written goes out before the status. The first status counts.
+#pragma once
+
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/async_stream.h>
+#include <grpcpp/support/byte_buffer.h>
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "channel_service/base/completion_event.h"
+#include "channel_service/hub/flush_list.h"
+#include "channel_service/rpc/context.h"
+
+namespace channel {
+
+class StreamCall : public OpenStream, public Flushable {
+ public:
+  // Ends with UNAVAILABLE.
+  void Drain() override;
+
+ protected:
+  using Stream = grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer>;
+  // Waits for the next call of the method.
+  using Accept = void (*)(RpcContext& context);
+
+  enum class State {
+    kWaiting,    // for a client's call
+    kOpen,       // requests are read
+    kEnding,     // no request is read; the status follows what is still to be written
+    kBroken,     // the client is gone: what is still to be written is dropped
+    kFinishing,  // the status was given to gRPC
+    kFinished,
+  };
+
+  // `name`: of the method, for the log. The constructor of the call itself then asks gRPC for a
+  // call of its method, with on_accepted() as the tag.
+  StreamCall(RpcContext& context, const char* name, Accept accept_next);
+  ~StreamCall() override = default;
+
+  RpcContext& context() { return context_; }
+  grpc::ServerContext& server_context() { return server_context_; }
+  Stream* stream() { return &stream_; }
+  void* on_accepted() { return &on_accepted_; }
+
+  State state() const { return state_; }
+  bool reading() const { return reading_; }
+  bool writing() const { return writing_; }
+  void StartRead();
+  void StartWrite(std::string block);
+  void End(absl::Status status);
+  // What follows is done at the end of the turn.
+  void MarkForFlush() { context_.flush_list.Mark(this); }
+
+ private:
+  static const char* ToString(State state);
+  void ChangeState(State to, const std::string& why);
+
+  // The stream is open; before its metadata are sent.
+  virtual void OnOpen() {}
+  virtual void OnRequest(grpc::ByteBuffer* request) = 0;
+  // The client sends no more requests; it may still receive.
+  virtual void OnHalfClose() {}
+  // The transport has taken the metadata, or a block.
+  virtual void OnWritten() {}
+  // It was open, and is ending or broken.
+  virtual void OnEnd() {}
+  // At the end of a turn, until the status is given: writes what is to be written, if no write is
+  // on its way.
+  virtual void OnFlush() = 0;
+  // Nothing is left to be written, now or later.
+  virtual bool WroteAll() const = 0;
+
+  void Break();
+  void OnAccepted(bool ok);
+  void OnRead(bool ok);
+  void OnWriteDone(bool ok);
+  void OnDone(bool ok);
+  void OnFinished(bool ok);
+  void Flush() final;
+
+  RpcContext& context_;
+  const LiveCall live_{context_.live_calls};
+  const char* const name_;
+  const Accept accept_next_;
+  State state_ = State::kWaiting;
+  // Outstanding in gRPC.
+  bool reading_ = false;
+  bool writing_ = false;
+  bool done_outstanding_ = false;  // it will say that the call is over
+  absl::Status final_status_;      // from kEnding, kBroken on
+  grpc::ServerContext server_context_;
+  grpc::ByteBuffer request_;
+  Stream stream_{&server_context_};
+  MemberEvent<StreamCall, &StreamCall::OnAccepted> on_accepted_{this};
+  MemberEvent<StreamCall, &StreamCall::OnRead> on_read_{this};
+  MemberEvent<StreamCall, &StreamCall::OnWriteDone> on_write_done_{this};
+  MemberEvent<StreamCall, &StreamCall::OnDone> on_done_{this};
+  MemberEvent<StreamCall, &StreamCall::OnFinished> on_finished_{this};
+};
+
+}  // namespace channel

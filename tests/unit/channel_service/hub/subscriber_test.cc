@@ -1,0 +1,84 @@
+#include "channel_service/hub/subscriber.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "channel_service/model/contract_limits.h"
+
+namespace channel {
+namespace {
+
+constexpr size_t kQueueBytesMax = 4 * kBlockBytesMax;
+
+class SubscriberTest : public ::testing::Test, public Flushable {
+ protected:
+  using State = Subscriber::State;
+
+  void Flush() override { ++flushes_; }
+
+  FlushList list_;
+  Subscriber subscriber_{list_, this, kQueueBytesMax};
+  int flushes_ = 0;
+};
+
+TEST_F(SubscriberTest, ItsOwnerIsFlushedOnceForATurn) {
+  subscriber_.Append("a");
+  subscriber_.Append("b");
+  list_.FlushAll();
+  EXPECT_EQ(flushes_, 1);
+  EXPECT_EQ(subscriber_.TakeBlock(), "ab");
+  EXPECT_EQ(subscriber_.TakeBlock(), "");
+}
+
+TEST_F(SubscriberTest, ABlockIsBoundedAndALargerRecordHasOneOfItsOwn) {
+  const std::string half(kBlockBytesMax / 2, 'h');
+  const std::string large(kBlockBytesMax + 1, 'l');
+  subscriber_.Append(half);
+  subscriber_.Append(half);
+  subscriber_.Append("x");
+  subscriber_.Append(large);
+  EXPECT_EQ(subscriber_.queued_bytes(), 2 * half.size() + 1 + large.size());
+  EXPECT_EQ(subscriber_.TakeBlock(), half + half);
+  EXPECT_EQ(subscriber_.TakeBlock(), "x");
+  EXPECT_EQ(subscriber_.TakeBlock(), large);
+  EXPECT_EQ(subscriber_.queued_bytes(), 0u);
+}
+
+TEST_F(SubscriberTest, OverItsBoundTheQueueIsDroppedAndTakesNoMore) {
+  subscriber_.Append(std::string(kQueueBytesMax, 'x'));
+  EXPECT_EQ(subscriber_.state(), State::kOpen);
+  subscriber_.Append("x");
+  EXPECT_EQ(subscriber_.state(), State::kOverflowed);
+  EXPECT_EQ(subscriber_.queued_bytes(), 0u);
+  subscriber_.Append("x");
+  EXPECT_EQ(subscriber_.queued_bytes(), 0u);
+  list_.FlushAll();
+  EXPECT_EQ(flushes_, 1) << "its owner has to end the stream";
+}
+
+TEST_F(SubscriberTest, WhatIsQueuedBeforeAFailureCanStillBeTaken) {
+  subscriber_.Append("before");
+  list_.FlushAll();
+  subscriber_.Fail();
+  subscriber_.Append("after");
+  list_.FlushAll();
+  EXPECT_EQ(flushes_, 2);
+  EXPECT_EQ(subscriber_.state(), State::kUnavailable);
+  EXPECT_EQ(subscriber_.TakeBlock(), "before");
+  EXPECT_EQ(subscriber_.TakeBlock(), "");
+}
+
+TEST_F(SubscriberTest, ClosedItHoldsNothing) {
+  subscriber_.Append("x");
+  subscriber_.Close();
+  subscriber_.Close();
+  subscriber_.Append("x");
+  subscriber_.Fail();
+  EXPECT_EQ(subscriber_.state(), State::kClosed);
+  EXPECT_EQ(subscriber_.TakeBlock(), "");
+  list_.FlushAll();
+}
+
+}  // namespace
+}  // namespace channel
