@@ -179,7 +179,7 @@ scenario('a reload keeps the groups, the name and what was said', {}, async ({ o
 });
 
 scenario(
-  'who comes later sees the last 50 messages with their times, and they are no news',
+  'a later page shows the last 50 messages with their times, and they are no news',
   {},
   async ({ open }) => {
     const first = await open('?group=123');

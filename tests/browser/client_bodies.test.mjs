@@ -3,7 +3,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FakeWorld, record } from './support/fake_edge.mjs';
+import { record } from './support/events.mjs';
+import { FakeWorld } from './support/fake_edge.mjs';
 
 const bodies = (frames) => frames.map(({ message, data }) => message ?? { data });
 
@@ -60,7 +61,7 @@ test('bytes over the limit of the server are refused as they are sent: in base64
   world.socket.take('send_to_group');
 });
 
-test('what JSON says as it is, is sent', () => {
+test('a value that JSON keeps as it is, is sent', () => {
   const world = new FakeWorld();
   world.open();
   class Chat {
@@ -96,7 +97,7 @@ test('what JSON says as it is, is sent', () => {
   assert.equal(world.socket.take('send_to_group').message, null);
 });
 
-test('what JSON would make something else of is refused, and it says where and why', async () => {
+test('a value that JSON would change is refused, and the error says where and why', async () => {
   const world = new FakeWorld();
   world.open();
   const circle = { list: [] };
@@ -144,7 +145,7 @@ test('what JSON would make something else of is refused, and it says where and w
   assert.equal(new FakeWorld().time.pending, world.time.pending, 'and nothing waits');
 });
 
-test('what no server could read is refused, not sent', async () => {
+test('a message that no server could read is refused, not sent', async () => {
   const world = new FakeWorld();
   world.open();
   const nested = (levels) => JSON.parse('['.repeat(levels) + ']'.repeat(levels));

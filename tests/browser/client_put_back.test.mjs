@@ -3,14 +3,15 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FakeWorld, publications, recordAll, settled } from './support/fake_edge.mjs';
+import { messageWords, recordAll } from './support/events.mjs';
+import { FakeWorld } from './support/fake_edge.mjs';
+import { settled } from './support/fake_time.mjs';
+import { publications } from './support/frames.mjs';
 
 const at = (offset, epoch = 'k1') => ({ epoch, offset });
-const told = (first, last) => publications(first, last).map(({ offset }) => `message ${offset}`);
 
 function putBack(world, before) {
-  const range = { epoch: 'k1', after: 0, before, reason: 'position' };
-  world.socket.deliver({ event: 'gap', group_id: '123', ...range });
+  world.socket.gap(0, before, { reason: 'position' });
 }
 
 for (const [held, gap] of [
@@ -30,7 +31,7 @@ for (const [held, gap] of [
     assert.deepEqual(second.position, at(5));
     world.socket.message(6);
     world.socket.message(7);
-    assert.deepEqual(events.slice(-2), told(6, 7));
+    assert.deepEqual(events.slice(-2), messageWords(6, 7));
     assert.deepEqual(world.socket.sent, []);
   });
 }
@@ -38,7 +39,7 @@ for (const [held, gap] of [
 test('a log that is put back meanwhile is told to all who hear it', async () => {
   const world = new FakeWorld();
   const first = world.joined({}, { offset: 40 });
-  for (let offset = 41; offset <= 50; offset++) world.socket.message(offset);
+  world.socket.messages(41, 50);
   const second = world.client.join('123');
   await settled();
   const [ofFirst, ofSecond] = [recordAll(first), recordAll(second)];
@@ -49,7 +50,8 @@ test('a log that is put back meanwhile is told to all who hear it', async () => 
   putBack(world, 20);
   world.socket.message(20);
   world.socket.message(21);
-  const again = ['state resuming', 'state joined, not all', 'gap 0-20 position', ...told(20, 21)];
+  const states = ['state resuming', 'state joined, not all'];
+  const again = [...states, 'gap 0-20 position', ...messageWords(20, 21)];
   assert.deepEqual([ofFirst, ofSecond], [again, again]);
   assert.deepEqual([first.position, second.position], [at(21), at(21)]);
   putBack(world, 1); // the connection need not be lost for it
@@ -59,7 +61,7 @@ test('a log that is put back meanwhile is told to all who hear it', async () => 
   }
 });
 
-test('a handle that begins at the head of a join has no part in the gap of that join', async () => {
+test('a subscription that begins at the head of a join has no part in its gap', async () => {
   const world = new FakeWorld();
   world.open();
   const first = world.client.join('123', { since: at(1000) });
@@ -72,11 +74,11 @@ test('a handle that begins at the head of a join has no part in the gap of that 
   };
   first.addEventListener('state', joinAgain, { once: true });
   const [ofFirst, ofSecond] = [recordAll(first), recordAll(second)];
-  world.socket.ok(world.socket.take('add_group'), { offset: 5, recovered: false });
+  world.socket.answer('add_group', { offset: 5, recovered: false });
   assert.deepEqual([second.position, room.position], [at(5), at(5)]);
   putBack(world, 1);
-  for (let offset = 1; offset <= 6; offset++) world.socket.message(offset);
-  assert.deepEqual(ofFirst, ['state joined, not all', 'gap 0-1 position', ...told(1, 6)]);
+  world.socket.messages(1, 6);
+  assert.deepEqual(ofFirst, ['state joined, not all', 'gap 0-1 position', ...messageWords(1, 6)]);
   assert.deepEqual(ofSecond, ['state joined', 'message 6']);
   assert.deepEqual(third, ['state joined', 'message 6']);
   putBack(world, 3);
@@ -86,7 +88,7 @@ test('a handle that begins at the head of a join has no part in the gap of that 
   }
 });
 
-test('what was fetched of the log before is told anew, and none of it is believed', async () => {
+test('messages fetched from the log before are told anew, and none is believed', async () => {
   const world = new FakeWorld();
   world.joined({}, { offset: 50 });
   const second = world.client.join('123', { since: at(0) });
@@ -95,15 +97,15 @@ test('what was fetched of the log before is told anew, and none of it is believe
   await world.answerHistory({ offset: 50, more: true, publications: publications(1, 30) });
   putBack(world, 1);
   assert.deepEqual(second.position, at(0));
-  for (let offset = 1; offset <= 35; offset++) world.socket.message(offset);
+  world.socket.messages(1, 35);
   // It was asked for before: after a 30 of the log that was.
   const asked = await world.answerHistory({ offset: 35, publications: publications(31, 35) });
   assert.deepEqual(asked.since, at(30));
   const { since } = await world.answerHistory({ offset: 35, publications: publications(1, 35) });
   assert.deepEqual(since, at(0));
   world.socket.message(36);
-  const anew = ['gap 0-1 position', ...told(1, 36)];
-  assert.deepEqual(events, ['state joined', ...told(1, 30), ...anew]);
+  const anew = ['gap 0-1 position', ...messageWords(1, 36)];
+  assert.deepEqual(events, ['state joined', ...messageWords(1, 30), ...anew]);
   assert.deepEqual(world.socket.sent, []);
 });
 
@@ -111,7 +113,7 @@ for (const [what, epoch] of [
   ['was put back', 'k1'],
   ['began anew', 'k2'],
 ]) {
-  test(`what came before a log ${what} is not waited for`, async () => {
+  test(`messages from before a log ${what} are not waited for`, async () => {
     const world = new FakeWorld();
     world.joined({}, { offset: 49 });
     world.socket.message(50);
@@ -137,14 +139,13 @@ test('a join begins at the head of the log as it is, not as it was', async () =>
   const ofSecond = recordAll(second);
   await settled();
   assert.deepEqual(await second.joined, at(5));
-  for (let offset = 1; offset <= 6; offset++) world.socket.message(offset);
+  world.socket.messages(1, 6);
   assert.deepEqual(ofSecond, ['state joined', 'message 6']);
   putBack(world, 2);
   const ofThird = recordAll(world.client.join('123'));
   world.socket.message(2);
   assert.deepEqual(ofThird, ['state joined', 'message 2']);
-  const range = { epoch: 'k2', after: 2, before: 1, reason: 'epoch' };
-  world.socket.deliver({ event: 'gap', group_id: '123', ...range });
+  world.socket.gap(2, 1, { epoch: 'k2', reason: 'epoch' });
   const ofFourth = recordAll(world.client.join('123'));
   world.socket.message(1, { epoch: 'k2' });
   assert.deepEqual(ofFourth, ['state joined', 'message 1']);

@@ -20,7 +20,7 @@ scenario(
 
     await system.nats.kill();
     for (const text of range('while NATS was dead', 1, 3)) await pages[1].send(text);
-    await until('them to wait for their place', async () => (await pages[1].pending()).length === 3);
+    await until('three pending messages', async () => (await pages[1].pending()).length === 3);
     await system.nats.start();
     for (const chat of pages) await chat.waitForMessages(6);
 
@@ -41,7 +41,7 @@ scenario(
       const { gapList, missed, holes } = await chat.counters();
       assert.deepEqual({ gapList, missed, holes }, { gapList: [], missed: 0, holes: 0 });
     }
-    // Who comes now finds it all, from before both deaths.
+    // A page that comes now finds all of them, from before both deaths, too.
     const late = await open('?group=123');
     assert.deepEqual(await late.waitForMessages(8), all);
   },

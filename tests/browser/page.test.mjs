@@ -1,4 +1,4 @@
-// What the chat page makes of an edge that a test plays, where a real one would need luck.
+// The chat page with an edge that a test plays, for cases in which a real edge would need luck.
 
 import assert from 'node:assert/strict';
 import { PlayedEdge } from './support/played_edge.mjs';
@@ -26,8 +26,7 @@ scenario(
 );
 
 scenario('"Try again" goes on where the group ended', { edges: 1 }, async ({ open }) => {
-  const { chat, edge } = await PlayedEdge.open(open);
-  edge.ok(await edge.take('add_group'), 2);
+  const { chat, edge } = await PlayedEdge.openJoined(open, 2);
   for (const offset of [1, 2, 9]) edge.message(offset); // 9 shows a hole
   const { id, since } = await edge.take('add_group');
   assert.deepEqual(since, { epoch: 'k1', offset: 2 });
@@ -54,8 +53,7 @@ scenario('after the end the page keeps what is typed', { edges: 1 }, async ({ op
 });
 
 scenario('Enter that ends a composition sends nothing', { edges: 1 }, async ({ open }) => {
-  const { chat, edge } = await PlayedEdge.open(open);
-  edge.ok(await edge.take('add_group'), 0);
+  const { chat, edge } = await PlayedEdge.openJoined(open, 0);
   const field = chat.page.getByLabel('Message', { exact: true });
   await field.fill('にほん');
   // As Safari tells it: the composition is over already, and the key code is the input method's.
@@ -70,8 +68,7 @@ scenario(
   'a message that is not confirmed is offered again when the log is seen to its end',
   { edges: 1 },
   async ({ open }) => {
-    const { chat, edge } = await PlayedEdge.open(open, { clock: true });
-    edge.ok(await edge.take('add_group'), 1);
+    const { chat, edge } = await PlayedEdge.openJoined(open, 1, { clock: true });
     edge.message(1);
     await chat.waitForMessages(1);
     await chat.send('mine');
@@ -108,8 +105,7 @@ for (const [what, gap] of [
   ['that was put back', { epoch: 'k1', reason: 'position', after: 0 }],
 ]) {
   scenario(`the end of a log ${what} is not where it was`, { edges: 1 }, async ({ open }) => {
-    const { chat, edge } = await PlayedEdge.open(open, { clock: true });
-    edge.ok(await edge.take('add_group'), 0);
+    const { chat, edge } = await PlayedEdge.openJoined(open, 0, { clock: true });
     await chat.connected();
     await chat.send('mine');
     await edge.take('send_to_group');
@@ -118,7 +114,7 @@ for (const [what, gap] of [
     await chat.page.clock.runFor(60_000);
     edge.isAway = false;
     await chat.page.getByRole('button', { name: 'Connect now' }).click();
-    edge.ok(await edge.take('add_group'), 3);
+    await edge.answer('add_group', 3);
     edge.message(1);
     await chat.waitForMessages(1);
     const again = chat.page.getByRole('button', { name: 'Send again' });
@@ -132,7 +128,7 @@ for (const [what, gap] of [
 scenario('history is not read aloud; leaving asks first', { edges: 1 }, async ({ open }) => {
   const { chat, edge } = await PlayedEdge.open(open);
   const log = chat.page.locator('.log');
-  edge.ok(await edge.take('add_group'), 2);
+  await edge.answer('add_group', 2);
   edge.message(1);
   await chat.waitForMessages(1);
   assert.equal(await log.getAttribute('aria-busy'), 'true');

@@ -9,9 +9,8 @@ import { PrefixProxy } from './support/prefix_proxy.mjs';
 import { scenario } from './support/scenario.mjs';
 import { until } from './support/wait.mjs';
 
-scenario('that the service is away is told in words', { edges: 1 }, async ({ open }) => {
-  const { chat, edge } = await PlayedEdge.open(open);
-  edge.ok(await edge.take('add_group'), 0);
+scenario('the page tells in words that the service is away', { edges: 1 }, async ({ open }) => {
+  const { chat, edge } = await PlayedEdge.openJoined(open, 0);
   await chat.connected();
   assert.equal(await chat.banner(), '');
   edge.tell({ event: 'service', available: false });
@@ -28,8 +27,7 @@ scenario('that the service is away is told in words', { edges: 1 }, async ({ ope
 });
 
 scenario('each reason of a gap is told in words', { edges: 1 }, async ({ open }) => {
-  const { chat, edge } = await PlayedEdge.open(open);
-  edge.ok(await edge.take('add_group'), 0);
+  const { chat, edge } = await PlayedEdge.openJoined(open, 0);
   await chat.connected();
   const url = new URL('../../ws_edge/web/client/events.d.ts', import.meta.url);
   const reasons = fs.readFileSync(url, 'utf8').match(/^  reason: (.*);$/m)[1].match(/\w+/g);
@@ -63,7 +61,7 @@ scenario('a page that never gets through says so', { edges: 1 }, async ({ open }
   await chat.waitForBanner(/^This page cannot reach its server\. It tries again in \d+ s\.$/);
   edge.isAway = false;
   await chat.page.getByRole('button', { name: 'Connect now' }).click({ noWaitAfter: true });
-  edge.ok(await edge.take('add_group'), 0);
+  await edge.answer('add_group', 0);
   await chat.connected();
   assert.equal(await chat.banner(), '');
   await edge.leave();

@@ -1,5 +1,5 @@
-// What the page keeps: drafts of groups, lines that are being read, which messages are its own. And
-// what it does not claim: who has sent a message.
+// The page keeps drafts of groups, lines that are being read, and the knowledge which messages are
+// its own. It does not claim to know who has sent a message.
 
 import assert from 'node:assert/strict';
 import { PlayedEdge } from './support/played_edge.mjs';
@@ -57,8 +57,7 @@ scenario('a draft belongs to its group', { edges: 1 }, async ({ open }) => {
 });
 
 scenario('no line that is being read is removed, nor its day', { edges: 1 }, async ({ open }) => {
-  const { chat, edge } = await PlayedEdge.open(open);
-  edge.ok(await edge.take('add_group'), 0);
+  const { chat, edge } = await PlayedEdge.openJoined(open, 0);
   await tellMany(chat, edge, 1, 600);
   assert.deepEqual(await chat.messages(), range(101, 600));
   assert.equal(await days(chat), 1);
@@ -81,8 +80,7 @@ scenario('no line that is being read is removed, nor its day', { edges: 1 }, asy
 });
 
 scenario('the page of a reader above does not grow on', { edges: 1 }, async ({ open }) => {
-  const { chat, edge } = await PlayedEdge.open(open);
-  edge.ok(await edge.take('add_group'), 0);
+  const { chat, edge } = await PlayedEdge.openJoined(open, 0);
   await tellMany(chat, edge, 1, 100);
   await scroll(chat, 'top');
   await tellMany(chat, edge, 101, 2600);
@@ -100,9 +98,8 @@ scenario('the page of a reader above does not grow on', { edges: 1 }, async ({ o
   await chat.page.getByText('m2602', { exact: true }).waitFor();
 });
 
-scenario('what waits for a reader above keeps its order', { edges: 1 }, async ({ open }) => {
-  const { chat, edge } = await PlayedEdge.open(open);
-  edge.ok(await edge.take('add_group'), 0);
+scenario('lines that wait for a reader above keep their order', { edges: 1 }, async ({ open }) => {
+  const { chat, edge } = await PlayedEdge.openJoined(open, 0);
   await tellMany(chat, edge, 1, 100);
   await chat.send('mine');
   const { key } = await edge.take('send_to_group');
@@ -118,10 +115,10 @@ scenario('what waits for a reader above keeps its order', { edges: 1 }, async ({
   assert.deepEqual(chat.problems, []);
 });
 
-scenario('what this tab sent is its own after a reload, too', { edges: 1 }, async ({ open }) => {
+scenario('a message of this tab is its own after a reload, too', { edges: 1 }, async ({ open }) => {
   const { chat, edge } = await PlayedEdge.open(open);
   const keys = {};
-  edge.ok(await edge.take('add_group'), 0);
+  await edge.answer('add_group', 0);
   for (const [i, text] of ['seen', 'acknowledged', 'on its way'].entries()) {
     await chat.send(text);
     const { id, key } = await edge.take('send_to_group');
@@ -131,7 +128,7 @@ scenario('what this tab sent is its own after a reload, too', { edges: 1 }, asyn
   }
   await chat.page.locator('.message time').getByText('sent', { exact: true }).waitFor();
   await chat.page.reload();
-  edge.ok(await edge.take('add_group'), 3);
+  await edge.answer('add_group', 3);
   for (const [i, [text, key]] of Object.entries(keys).entries()) {
     edge.message(i + 1, { key, message: text });
   }
@@ -148,8 +145,7 @@ scenario('what this tab sent is its own after a reload, too', { edges: 1 }, asyn
 });
 
 scenario('a name that is typed is text, and no sender', { edges: 1 }, async ({ open }) => {
-  const { chat, edge } = await PlayedEdge.open(open);
-  edge.ok(await edge.take('add_group'), 0);
+  const { chat, edge } = await PlayedEdge.openJoined(open, 0);
   await chat.page.getByLabel('Your name').fill('Ada');
   await chat.send('hello');
   const { message, key } = await edge.take('send_to_group');

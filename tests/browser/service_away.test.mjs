@@ -1,4 +1,4 @@
-// The channel service is killed or frozen behind a real edge: the pages say so, and that it is back.
+// The channel service is killed or frozen behind a real edge: the pages tell it, and its return.
 
 import assert from 'node:assert/strict';
 import { scenario } from './support/scenario.mjs';
@@ -17,7 +17,7 @@ for (const [word, lose, regain] of [
   ['frozen', (service) => service.freeze(), (service) => service.thaw()],
 ]) {
   scenario(
-    `that the service is ${word} is told to all pages, and that it is back`,
+    `all pages tell that the service is ${word}, and that it is back`,
     { edges: 1, edgeFlags: ['--upstream_timeout=10m'], timeoutMs: 120_000 },
     async ({ system, open }) => {
       const chat = await open('?group=123');

@@ -5,8 +5,8 @@ import fs from 'node:fs';
 import { scenario } from './support/scenario.mjs';
 import { until } from './support/wait.mjs';
 
-// Its address is ws://127.0.0.1:1234. The browser of this test takes that for the test's own system;
-// who has port 1234 of this machine does not matter.
+// Its address is ws://127.0.0.1:1234. The browser of this test goes to the test's own system instead,
+// so it does not matter which program has port 1234 of this machine.
 const SNIPPET = fs.readFileSync(new URL('seed_snippet.txt', import.meta.url), 'utf8');
 
 scenario(
@@ -27,7 +27,7 @@ scenario(
     };
     await type(SNIPPET);
     await until('the first line on the console', () => chat.consoleTexts.length > 0);
-    // What is sent after it arrives after it: nothing else came in between, nothing came twice.
+    // A second message arrives after the first: nothing else came between them, nothing came twice.
     await type(`ws.send('{"cmd":"send_to_group", "group_id":123, "message":"that was all"}')`);
     await until('the last line on the console', () => chat.consoleTexts.at(-1) === 'that was all');
     assert.deepEqual(chat.consoleTexts, ['Bu bir mesajdır', 'that was all']);

@@ -1,4 +1,4 @@
-// The chat page in a real Chromium, used as a person would: by its fields and buttons.
+// The chat page in a real Chromium. Tests use it as a person does: by its fields and buttons.
 
 import { chromium } from 'playwright-core';
 import { DEADLINE_MS, until } from './wait.mjs';
@@ -8,7 +8,7 @@ export function launchChromium(extraFlags = []) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
     timeout: 30_000,
-    chromiumSandbox: false, // it cannot be had as root
+    chromiumSandbox: false, // Chromium has none as root
     args: [
       '--disable-gpu',
       '--disable-quic',
@@ -16,7 +16,7 @@ export function launchChromium(extraFlags = []) {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
-      // Pages that a test plays as of another host may ask 127.0.0.1 without a prompt.
+      // A test's pages of another host may ask 127.0.0.1 without a prompt.
       '--disable-features=LocalNetworkAccessChecks',
       ...extraFlags,
     ],
@@ -25,7 +25,7 @@ export function launchChromium(extraFlags = []) {
 
 export class ChatPage {
   problems = []; // console errors, uncaught exceptions, violations of the security policy
-  consoleTexts = []; // all that was printed on the console
+  consoleTexts = []; // printed on the console
   handshakes = []; // names of the edges that answered this page's WebSockets, oldest first
   requests = []; // addresses asked for over HTTP
   sockets = []; // addresses of WebSockets
@@ -67,8 +67,8 @@ export class ChatPage {
     return this.handshakes.at(-1);
   }
 
-  // Stops the page's clock, which was installed (that alone lets it run on), 5 s from now: it goes
-  // only as runFor moves it. Nothing is rendered meanwhile, for that takes a timer.
+  // Stops the page's clock 5 s from now. It must be installed before, which alone lets it run on. Then
+  // only runFor moves it, and nothing is rendered before that, since rendering takes a timer.
   async pauseClock() {
     await this.page.clock.pauseAt(await this.page.evaluate(() => Date.now() + 5000));
   }
@@ -93,7 +93,7 @@ export class ChatPage {
     await this.page.locator('#chatState').getByText(text, { exact: true }).waitFor();
   }
 
-  // What is told about all groups; empty if nothing is.
+  // The text about all groups; empty if there is none.
   banner() {
     return this.page.locator('#banner').textContent();
   }
@@ -107,7 +107,7 @@ export class ChatPage {
     await this.waitForState('Connected');
   }
 
-  // Connected, without waiting for the next attempt: as a person who presses "Connect now".
+  // Waits until it is connected, and presses "Connect now" when that is offered.
   async reconnected() {
     const now = this.page.getByRole('button', { name: 'Connect now' });
     await until('the page to be connected', async () => {
@@ -116,17 +116,17 @@ export class ChatPage {
     });
   }
 
-  // What the client counted, and the gaps: see channelCounters in page/main.js.
+  // The counters and gaps of the client: see channelCounters in page/main.js.
   counters() {
     return this.page.evaluate(() => window.channelCounters);
   }
 
-  // The messages of the group on show that came from the server, oldest first: they have its time.
+  // The messages of the group on show that came from the server (they have its time), oldest first.
   messages() {
     return this.#texts('.message:has(time[datetime]) .text');
   }
 
-  // Messages of ours that did not come back yet, acknowledged or not.
+  // Messages of this page that did not come back yet, acknowledged or not.
   pending() {
     return this.#texts('.message:not(:has(time[datetime])) .text');
   }

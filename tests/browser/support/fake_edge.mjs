@@ -1,57 +1,14 @@
-// An edge that a test plays itself, word for word, and a clock that stands still until it is moved.
+// A client whose platform is faked: its sockets, on which a test plays the edge word for word, and
+// its clock.
 
 import assert from 'node:assert/strict';
 import { webcrypto } from 'node:crypto';
 import { connect } from '../../../ws_edge/web/channel.js';
+import { record } from './events.mjs';
+import { FakeTime, settled } from './fake_time.mjs';
+import * as frames from './frames.mjs';
 
 globalThis.crypto ??= webcrypto; // Node 18 has it only there
-
-class FakeTime {
-  now = 1_000_000; // as performance.now()
-  wallOffset = 1_800_000_000_000; // of Date.now() to it; a test that changes it sets the clock
-  #timers = new Map(); // id → {due, run}
-  #lastId = 0;
-
-  setTimeout = (run, ms) => {
-    this.#timers.set(++this.#lastId, { due: this.now + ms, run });
-    return this.#lastId;
-  };
-
-  clearTimeout = (id) => this.#timers.delete(id);
-
-  get pending() {
-    return this.#timers.size;
-  }
-
-  // Moves on, timer by timer, and lets promises settle in between.
-  async advance(ms) {
-    const end = this.now + ms;
-    await settled();
-    for (;;) {
-      const next = [...this.#timers].sort(([, a], [, b]) => a.due - b.due)[0];
-      if (!next || next[1].due > end) break;
-      this.now = Math.max(this.now, next[1].due);
-      this.#timers.delete(next[0]);
-      next[1].run();
-      await settled();
-    }
-    this.now = end;
-  }
-
-  get wall() {
-    return this.now + this.wallOffset;
-  }
-
-  // As a tab that sleeps: no timer runs on the way, what is due runs when it wakes up.
-  async sleep(ms) {
-    this.now += ms;
-    await this.advance(0);
-  }
-}
-
-export function settled() {
-  return new Promise((resolve) => setImmediate(resolve));
-}
 
 class FakeSocket {
   sent = []; // frames of the client that the test did not take yet
@@ -97,50 +54,55 @@ class FakeSocket {
     this.onclose?.({ code, reason });
   }
 
-  welcome(fields = {}) {
+  welcome(fields) {
     if (this.readyState === 0) this.readyState = 1;
-    this.deliver({
-      event: 'welcome',
-      connection_id: 'c-1',
-      session: '1',
-      server: 'edge-1',
-      ping_interval_ms: 25_000,
-      reconnect_ms: [200, 15_000],
-      limits: { message_bytes: 65_536 },
-      ...fields,
-    });
+    this.deliver(frames.welcome(fields));
   }
 
-  ok({ id, group_id }, fields = {}) {
-    this.deliver({ event: 'ok', id, group_id, epoch: 'k1', offset: 0, ...fields });
+  ok(command, fields) {
+    this.deliver(frames.ok(command, fields));
   }
 
-  error({ id }, code, fields = {}) {
-    this.deliver({ event: 'error', id, code, message: `it is ${code}`, ...fields });
+  error(command, code, fields) {
+    this.deliver(frames.error(command, code, fields));
   }
 
-  // Message `offset` of group 123 and epoch k1, which follows the one before unless it says other.
-  message(offset, fields = {}) {
-    this.deliver({
-      event: 'message',
-      group_id: '123',
-      epoch: 'k1',
-      offset,
-      previous_offset: offset - 1,
-      time_unix_ms: 1_800_000_000_000,
-      message: `m${offset}`,
-      ...fields,
-    });
+  // Takes the next frame, which must be this command, and answers it. Returns the frame.
+  answer(cmd, fields) {
+    const frame = this.take(cmd);
+    this.ok(frame, fields);
+    return frame;
+  }
+
+  refuse(cmd, code, fields) {
+    const frame = this.take(cmd);
+    this.error(frame, code, fields);
+    return frame;
+  }
+
+  message(offset, fields) {
+    this.deliver(frames.message(offset, fields));
+  }
+
+  messages(first, last, fields) {
+    for (let offset = first; offset <= last; offset++) this.message(offset, fields);
+  }
+
+  service(available) {
+    this.deliver({ event: 'service', available });
+  }
+
+  gap(after, before, fields) {
+    this.deliver(frames.gap(after, before, fields));
   }
 }
 
-// A client with all that it stands on faked, but for the clocks if they are to be the platform's.
-// random: what the client gets for random().
+// A client with its whole platform faked, but for the clocks if they are to be the platform's.
 export class FakeWorld {
   time = new FakeTime();
   sockets = [];
   page = Object.assign(new EventTarget(), { document: new EventTarget() });
-  random = 0.5;
+  random = 0.5; // the client gets it for random()
 
   constructor({ platformClocks = false, ...options } = {}) {
     const world = this;
@@ -188,56 +150,15 @@ export class FakeWorld {
   joined(options, ok = { offset: 0, recovered: true }) {
     const subscription = this.client.join('123', options);
     if (this.client.state === 'connecting') this.open();
-    this.socket.ok(this.socket.take('add_group'), ok);
+    this.socket.answer('add_group', ok);
     return subscription;
   }
 
   // Takes the history that was asked for, answers it, and returns it.
   async answerHistory(fields) {
-    const frame = this.socket.take('history');
-    this.socket.ok(frame, { recovered: true, more: false, publications: [], ...fields });
+    const held = { recovered: true, more: false, publications: [], ...fields };
+    const frame = this.socket.answer('history', held);
     await settled();
     return frame;
   }
-}
-
-// The events of a type as plain objects, as they come.
-export function record(target, type) {
-  const events = [];
-  target.addEventListener(type, (event) => {
-    events.push(Object.fromEntries(Object.entries(event).filter(([name]) => name !== 'isTrusted')));
-  });
-  return events;
-}
-
-// The events of a subscription in words, in one list.
-export function recordAll(room) {
-  const events = [];
-  const note = (type, what) =>
-    room.addEventListener(type, (event) => events.push(`${type} ${what(event)}`));
-  note('state', ({ state, recovered }) => (recovered === false ? `${state}, not all` : state));
-  note('message', ({ offset }) => offset);
-  note('gap', ({ after, before, reason }) => `${after}-${before} ${reason}`);
-  note('error', ({ code }) => code);
-  return events;
-}
-
-// Publications `first` to `last` of group 123, as the answer to a history has them.
-export function publications(first, last) {
-  return Array.from({ length: last - first + 1 }, (_, i) => ({
-    offset: first + i,
-    previous_offset: first + i - 1,
-    time_unix_ms: 1,
-    message: `m${first + i}`,
-  }));
-}
-
-// What became of a promise, once it is settled: {value} or {error}.
-export function outcome(promise) {
-  const result = {};
-  promise.then(
-    (value) => Object.assign(result, { value }),
-    (error) => Object.assign(result, { error }),
-  );
-  return result;
 }

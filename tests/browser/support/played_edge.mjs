@@ -1,13 +1,14 @@
-// An edge that a test plays for a real page: the page's WebSockets of here on end in the test,
-// which answers as the group "123" of epoch k1.
+// An edge that a test plays for a real page: it takes over the WebSockets that the page opens from
+// now on.
 
+import * as frames from './frames.mjs';
 import { until } from './wait.mjs';
 
 export class PlayedEdge {
   frames = []; // of the page that the test did not take yet
   socket = null; // the newest
   isAway = false;
-  refusal = { code: 1012 }; // how it closes what comes while it is away
+  refusal = { code: 1012 }; // closes sockets that come while it is away
   refused = 0;
 
   static async open(open, { clock = false, ...fields } = {}) {
@@ -16,6 +17,13 @@ export class PlayedEdge {
     await chat.page.routeWebSocket(/.*/, (socket) => edge.#opened(socket));
     if (clock) await chat.page.clock.install();
     await chat.page.goto(`${chat.page.url()}?group=123`);
+    return { chat, edge };
+  }
+
+  // The same, and the join of the page is answered with this head.
+  static async openJoined(open, head, options) {
+    const { chat, edge } = await PlayedEdge.open(open, options);
+    await edge.answer('add_group', head);
     return { chat, edge };
   }
 
@@ -29,7 +37,7 @@ export class PlayedEdge {
     this.frames = [];
     socket.onMessage((text) => this.frames.push(JSON.parse(text)));
     // The page need not ask whether the edge is there, however its clock is moved.
-    this.tell({ event: 'welcome', server: 'played', ping_interval_ms: 3_600_000 });
+    this.tell(frames.welcome({ server: 'played', ping_interval_ms: 3_600_000 }));
   }
 
   async leave() {
@@ -49,14 +57,18 @@ export class PlayedEdge {
     });
   }
 
-  ok({ id }, offset, fields) {
-    const head = { group_id: '123', epoch: 'k1', offset };
-    this.tell({ event: 'ok', id, ...head, recovered: true, ...fields });
+  // Takes the next frame with this command and answers it. Returns the frame.
+  async answer(cmd, offset, fields) {
+    const frame = await this.take(cmd);
+    this.ok(frame, offset, fields);
+    return frame;
+  }
+
+  ok(command, offset, fields) {
+    this.tell(frames.ok(command, { group_id: '123', offset, recovered: true, ...fields }));
   }
 
   message(offset, fields) {
-    const chain = { epoch: 'k1', offset, previous_offset: offset - 1 };
-    const rest = { time_unix_ms: 1_800_000_000_000, message: `m${offset}` };
-    this.tell({ event: 'message', group_id: '123', ...chain, ...rest, ...fields });
+    this.tell(frames.message(offset, fields));
   }
 }

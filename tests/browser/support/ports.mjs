@@ -17,8 +17,8 @@ async function isFree(port) {
   }
 }
 
-// Below those that the kernel takes for outgoing connections, and those of the other tests, which may run at the same
-// time: tests/support/reserved_port.cc and tests/deploy/support.bash.
+// Below the ports that the kernel takes for outgoing connections, and below those of the other tests,
+// which may run at the same time: tests/support/reserved_port.cc and tests/deploy/support.bash.
 export async function freePort() {
   for (let i = 0; i < 100; i++) {
     const port = 10_000 + Math.floor(Math.random() * 2_000);

@@ -1,9 +1,9 @@
 // One channel_service and some ws_edge processes that share a port, as real processes.
 
-import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { spawnChild } from './children.mjs';
 import { NatsServer } from './nats_server.mjs';
 import { freePort } from './ports.mjs';
 import { DEADLINE_MS, until } from './wait.mjs';
@@ -11,10 +11,6 @@ import { DEADLINE_MS, until } from './wait.mjs';
 export const BIN_DIR = path.resolve(
   process.env.BIN_DIR ?? fileURLToPath(new URL('../../../build/release/bin', import.meta.url)),
 );
-
-// Whatever ends the test run early must not leave processes behind.
-const running = new Set();
-process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 
 // A process that has said in its state file that it is ready.
 class Part {
@@ -31,32 +27,17 @@ class Part {
     fs.rmSync(this.stateFile, { force: true }); // one that was killed leaves it behind
     this.killed = false;
     const stderr = fs.openSync(this.stderrFile, 'a');
-    this.child = spawn(
-      this.binary,
-      [...this.flags, `--name=${this.name}`, `--state_file=${this.stateFile}`],
-      {
-        stdio: ['ignore', 'ignore', stderr],
-      },
-    );
+    const flags = [...this.flags, `--name=${this.name}`, `--state_file=${this.stateFile}`];
+    const { child, exited } = spawnChild(this.binary, flags, {
+      stdio: ['ignore', 'ignore', stderr],
+    });
     fs.closeSync(stderr);
-    running.add(this.child);
-    this.child.once('exit', () => running.delete(this.child));
-    let failure;
-    this.child.once('error', (error) => {
-      failure = error;
-    });
-    this.exited = new Promise((resolve) => {
-      this.child.once('exit', (code, signal) => resolve(code ?? signal));
-      this.child.once('error', () => resolve('did not start'));
-    });
-    await until(`${this.name} to be ready`, () => {
-      if (failure || this.child.exitCode !== null) return true;
-      return fs.existsSync(this.stateFile);
-    });
-    if (failure) throw failure;
-    if (this.child.exitCode !== null) {
-      throw new Error(`${this.name} ended with ${this.child.exitCode}`);
-    }
+    Object.assign(this, { child, exited });
+    let end;
+    exited.then((how) => (end = how));
+    const isStarted = () => fs.existsSync(this.stateFile);
+    await until(`${this.name} to be ready`, () => end !== undefined || isStarted());
+    if (end !== undefined) throw new Error(`${this.name} ended: ${end}`);
     this.state = JSON.parse(fs.readFileSync(this.stateFile, 'utf8'));
   }
 

@@ -1,15 +1,18 @@
-// Is compiled and never run: a program that uses each call and event of the browser client. Where
-// an error is expected, its absence is one.
+// A program that uses each call and event of the browser client. It is compiled and never run. Where
+// an error is expected, its absence is an error.
 
 import { ChannelClient, ChannelError, connect, randomKey } from '../../../ws_edge/web/channel.js';
 import type {
   ChannelErrorEvent,
+  ClientErrorCode,
   Counters,
+  ErrorCode,
   GapEvent,
   Position,
   Publication,
   PublicationEvent,
   Sent,
+  ServerErrorCode,
   Subscription,
 } from '../../../ws_edge/web/channel.js';
 
@@ -32,6 +35,12 @@ channel.addEventListener('message', () => {});
 // @ts-expect-error: no such state
 if (channel.state === 'closed') channel.close();
 if (channel.state === 'unavailable' || channel.state === 'unreachable') channel.retryNow();
+
+const codes: ErrorCode[] = ['too_large', 'queue_full', 'a code of a newer server'];
+const known: (ServerErrorCode | ClientErrorCode)[] = ['unavailable', 'hole'];
+// @ts-expect-error: no server has this code
+const unknown: ServerErrorCode = 'queue_full';
+console.log(codes, known, unknown);
 
 const kept: Position | null = JSON.parse('null');
 const room: Subscription<Chat> = channel.join<Chat>(123, { since: kept });

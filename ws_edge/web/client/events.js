@@ -1,4 +1,4 @@
-// What the application is told: errors and events.
+// Errors and events, as the application gets them.
 
 export class ChannelError extends Error {
   name = 'ChannelError';

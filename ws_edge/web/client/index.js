@@ -1,8 +1,12 @@
-// What the package exports. From the outside in: ChannelClient (client) owns the parts and passes
-// frames to them; Connection keeps one WebSocket open, with Heartbeat (is the edge alive?) and
-// Backoff (when to try again); Outbox keeps what was sent until it is answered; Membership is one
-// joined group, with Chain (is a message new, twice or behind a hole?); Subscription is the part
-// that one caller of `join` has in it, with CatchUp (what it asked for of the history).
+// The exports of the package. Its parts, each with the facts that it owns:
+//
+// ChannelClient  the other parts; passes frames to them
+// Connection     one WebSocket and its state, with Heartbeat (is the edge alive?) and Backoff (when
+//                to try again)
+// Outbox         sends and history requests, until they are answered
+// Membership     one joined group: its join and position, with Chain (is a message new, a duplicate
+//                or behind a hole?)
+// Subscription   what one caller of `join` was told, with CatchUp (fetches what it asked for)
 //
 // Each part brings its own state up to date first and tells listeners last: a listener may call
 // anything here, and one that throws stops nothing.

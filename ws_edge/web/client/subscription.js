@@ -121,7 +121,7 @@ export class Subscription extends EventTarget {
   #onGap(gap, isOfJoin) {
     const { epoch, before, reason } = gap;
     if (reason === 'position') {
-      // What begins at the head of this join has nothing of what was before.
+      // A subscription that begins at the head of this join was told nothing from before it.
       if (!(isOfJoin && this.#reach === 'fresh')) this.#putBack(gap);
       return;
     }

@@ -1,11 +1,11 @@
-// What the browser client sends: once, in order, again until it is answered, or a clear refusal.
+// The sends of the browser client: once, in order, again until answered, or a clear refusal.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FakeWorld, outcome, settled } from './support/fake_edge.mjs';
-
-const RETRY = { retryable: true, retry_ms: 1000 };
-const texts = (frames) => frames.map(({ message }) => message);
+import { outcome, pluck } from './support/events.mjs';
+import { FakeWorld } from './support/fake_edge.mjs';
+import { settled } from './support/fake_time.mjs';
+import { RETRY } from './support/frames.mjs';
 
 test('a send resolves with its position', async () => {
   const world = new FakeWorld();
@@ -38,7 +38,7 @@ test('without a key each send gets one of its own; a group need not be joined', 
   assert.equal(sending.value.duplicate, true);
 });
 
-test('what was not answered is sent again: same keys, same order, after the joins', async () => {
+test('sends without an answer are sent again: same keys, same order, after the joins', async () => {
   const world = new FakeWorld();
   const room = world.joined();
   const sendings = ['a', 'b', 'c'].map((text) => outcome(room.send(text)));
@@ -51,7 +51,7 @@ test('what was not answered is sent again: same keys, same order, after the join
   world.open();
   const [join, ...again] = world.socket.takeAll();
   assert.equal(join.cmd, 'add_group');
-  assert.deepEqual(texts(again), ['a', 'c', 'd']);
+  assert.deepEqual(pluck(again, 'message'), ['a', 'c', 'd']);
   assert.deepEqual([again[0].key, again[1].key], [before[0].key, before[2].key]);
   world.socket.ok(again[0], { offset: 9, duplicate: true });
   await settled();
@@ -76,14 +76,14 @@ test('a send that is tried again does not overtake the join that is', async () =
   await world.time.advance(1);
   const [again, ...sends] = world.socket.takeAll();
   assert.equal(again.cmd, 'add_group');
-  assert.deepEqual(texts(sends), ['a', 'b']);
+  assert.deepEqual(pluck(sends, 'message'), ['a', 'b']);
 });
 
-test('what waits for a join goes without it when the group is left', async () => {
+test('a send that waits for a join goes without it when the group is left', async () => {
   const world = new FakeWorld();
   const room = world.client.join('123');
   world.open();
-  world.socket.error(world.socket.take('add_group'), 'unavailable', RETRY);
+  world.socket.refuse('add_group', 'unavailable', RETRY);
   room.send('a');
   assert.deepEqual(world.socket.sent, []);
   room.leave();
@@ -91,12 +91,12 @@ test('what waits for a join goes without it when the group is left', async () =>
   world.socket.take('send_to_group');
 });
 
-test('what is sent before the first connection waits for it', () => {
+test('a send before the first connection waits for it', () => {
   const world = new FakeWorld();
   for (const text of ['a', 'b']) world.client.send('123', text);
   assert.deepEqual(world.socket.sent, []);
   world.open();
-  assert.deepEqual(texts(world.socket.sent), ['a', 'b']);
+  assert.deepEqual(pluck(world.socket.sent, 'message'), ['a', 'b']);
 });
 
 test('a queue that is full refuses at once, by count and by bytes', async () => {
@@ -138,7 +138,7 @@ test('a message over the server’s limit is refused and not sent', async () => 
   assert.deepEqual(world.socket.sent, []);
 });
 
-test('one that waits and is over the limit of the next server is refused then', async () => {
+test('a send that waits and is over the limit of the next server is refused then', async () => {
   const world = new FakeWorld();
   const [large, small] = ['x'.repeat(1000), 'y'].map((text) =>
     outcome(world.client.send('1', text)),
@@ -147,7 +147,7 @@ test('one that waits and is over the limit of the next server is refused then', 
   await settled();
   assert.equal(large.error.code, 'too_large');
   assert.equal(large.error.maybePublished, false);
-  assert.deepEqual(texts(world.socket.sent), ['y']);
+  assert.deepEqual(pluck(world.socket.sent, 'message'), ['y']);
   assert.deepEqual(small, {});
 });
 
@@ -159,12 +159,12 @@ test('after a retryable error it waits as the server says, and nothing overtakes
   world.socket.error(frame, 'unavailable', RETRY);
   world.client.send('123', 'b');
   world.client.send('456', 'other group');
-  assert.deepEqual(texts(world.socket.takeAll()), ['other group']);
+  assert.deepEqual(pluck(world.socket.takeAll(), 'message'), ['other group']);
   await world.time.advance(1249); // up to half as long again: not all clients at one moment
   assert.deepEqual(world.socket.sent, []);
   await world.time.advance(1);
   const again = world.socket.takeAll();
-  assert.deepEqual(texts(again), ['a', 'b']);
+  assert.deepEqual(pluck(again, 'message'), ['a', 'b']);
   assert.equal(again[0].key, frame.key);
   world.socket.ok(again[0], { offset: 3 });
   await settled();
@@ -182,14 +182,14 @@ test('several that failed are tried again in order, after the longest wait', asy
   await world.time.advance(3999);
   assert.deepEqual(world.socket.sent, []);
   await world.time.advance(2001);
-  assert.deepEqual(texts(world.socket.sent), ['a', 'c']);
+  assert.deepEqual(pluck(world.socket.sent, 'message'), ['a', 'c']);
 });
 
 test('a send that got only retryable errors may have been published', async () => {
   const world = new FakeWorld();
   world.open();
   const sending = outcome(world.client.send('123', 'a', { timeoutMs: 1000 }));
-  world.socket.error(world.socket.take('send_to_group'), 'unavailable', RETRY);
+  world.socket.refuse('send_to_group', 'unavailable', RETRY);
   await world.time.advance(1000);
   assert.deepEqual([sending.error.code, sending.error.maybePublished], ['timeout', true]);
 });
@@ -199,7 +199,7 @@ test('a new connection does not wait for the time that another server gave', asy
   world.open();
   world.client.send('123', 'a');
   const retry = { retryable: true, retry_ms: 30_000 };
-  world.socket.error(world.socket.take('send_to_group'), 'unavailable', retry);
+  world.socket.refuse('send_to_group', 'unavailable', retry);
   await world.reopen();
   world.socket.take('send_to_group');
   await world.time.advance(50_000);
@@ -210,10 +210,10 @@ test('an error for good rejects, and says whether an earlier try may have succee
   const world = new FakeWorld();
   world.open();
   const first = outcome(world.client.send('123', 'a'));
-  world.socket.error(world.socket.take('send_to_group'), 'key_conflict');
+  world.socket.refuse('send_to_group', 'key_conflict');
   const second = outcome(world.client.send('123', 'b'));
   await world.reopen();
-  world.socket.error(world.socket.take('send_to_group'), 'too_large');
+  world.socket.refuse('send_to_group', 'too_large');
   await settled();
   assert.deepEqual([first.error.code, first.error.maybePublished], ['key_conflict', false]);
   assert.deepEqual([second.error.code, second.error.maybePublished], ['too_large', true]);

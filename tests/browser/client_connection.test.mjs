@@ -1,10 +1,12 @@
-// The connection of the browser client: when it connects again, when not, and how it notices.
+// The connection of the browser client: when it connects again, when not, and how it ends.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import { connect, randomKey } from '../../ws_edge/web/channel.js';
-import { FakeWorld, outcome, record, settled } from './support/fake_edge.mjs';
+import { outcome, pluck, record } from './support/events.mjs';
+import { FakeWorld } from './support/fake_edge.mjs';
+import { settled } from './support/fake_time.mjs';
 
 test('it offers the subprotocol and is open when the server says welcome', () => {
   const world = new FakeWorld();
@@ -151,132 +153,6 @@ test('an attempt without a welcome in 10 s is given up and not heard any more', 
   assert.equal(world.client.state, 'open');
 });
 
-test('a command without an answer makes it ask, and then connect again', async () => {
-  const world = new FakeWorld();
-  const socket = world.open();
-  await world.time.advance(20_000);
-  world.client.send('123', 'x', { timeoutMs: 30_000 }).catch(() => {});
-  socket.take('send_to_group');
-  await world.time.advance(14_999);
-  assert.deepEqual(socket.sent, []);
-  await world.time.advance(1);
-  socket.take('ping');
-  socket.deliver({ event: 'pong' });
-  await world.time.advance(14_999);
-  assert.deepEqual(socket.sent, [], 'alive, though slow');
-  await world.time.advance(1);
-  socket.take('ping');
-  await world.time.advance(9999);
-  assert.equal(world.client.state, 'open');
-  await world.time.advance(1);
-  assert.equal(world.client.state, 'reconnecting');
-  assert.notEqual(socket.closedWith, null);
-  await world.time.advance(1000);
-  const next = world.open();
-  await world.time.advance(30_000);
-  assert.deepEqual(next.sent, [], 'of the new connection nothing is awaited');
-});
-
-test('without any sign of life it asks after two ping intervals', async () => {
-  const world = new FakeWorld();
-  world.joined();
-  for (let i = 1; i <= 5; i++) {
-    await world.time.advance(49_999);
-    world.socket.message(i);
-  }
-  assert.deepEqual(world.socket.sent, []);
-  await world.time.advance(50_000);
-  world.socket.take('ping');
-  await world.time.advance(9_000);
-  world.socket.message(6); // an answer as good as a pong
-  await world.time.advance(49_000);
-  assert.equal(world.sockets.length, 1);
-  assert.deepEqual(world.socket.sent, []);
-});
-
-test('timers of a throttled tab are late, and no connection is given up for that', async () => {
-  const world = new FakeWorld();
-  const socket = world.open();
-  world.client.send('123', 'x', { timeoutMs: 1 }).catch(() => {});
-  // Timers are late; what the server says is not.
-  const sleep = async (ms) => {
-    await world.time.sleep(ms);
-    const asked = socket.takeAll().filter(({ cmd }) => cmd === 'ping');
-    for (const _ of asked) socket.deliver({ event: 'pong' });
-    return asked.length;
-  };
-  let pings = 0;
-  for (let i = 0; i < 30; i++) pings += await sleep(60_000);
-  assert.ok(pings > 10, `${pings} times it asked`);
-  await sleep(8 * 3_600_000);
-  assert.equal(world.client.state, 'open');
-  assert.equal(socket.closedWith, null);
-  // Awake again, and now it is really gone.
-  await world.time.advance(100_000);
-  assert.equal(world.client.state, 'reconnecting');
-});
-
-test('a hidden tab gives up a connection that is dead, however late its timers are', async () => {
-  const world = new FakeWorld();
-  const socket = world.open();
-  world.page.document.hidden = true;
-  await world.time.sleep(60_000);
-  socket.take('ping');
-  await world.time.sleep(60_000); // perhaps it slept, and the pong is still on its way
-  assert.equal(world.client.state, 'open');
-  await world.time.sleep(60_000);
-  assert.equal(world.client.state, 'reconnecting');
-  await world.time.sleep(60_000);
-  const next = world.open();
-  await world.time.sleep(60_000);
-  next.take('ping');
-  await world.time.sleep(60_000);
-  assert.equal(world.client.state, 'open', 'each probe is waited for anew');
-});
-
-test('the network is back: that is heeded in a hidden tab, too', () => {
-  const world = new FakeWorld();
-  world.page.document.hidden = true;
-  world.open();
-  world.page.dispatchEvent(new Event('online'));
-  world.socket.take('ping');
-  world.socket.drop();
-  world.page.dispatchEvent(new Event('online'));
-  assert.equal(world.sockets.length, 2);
-});
-
-test('when the network is back or the tab is on show it does not wait on', async () => {
-  for (const wake of [
-    ({ page }) => page.dispatchEvent(new Event('online')),
-    ({ page }) => page.document.dispatchEvent(new Event('visibilitychange')),
-    ({ client }) => client.retryNow(),
-  ]) {
-    const world = new FakeWorld();
-    world.open().drop();
-    wake(world);
-    assert.equal(world.sockets.length, 2);
-    wake(world);
-    assert.equal(world.sockets.length, 2, 'one attempt at a time');
-    await world.time.advance(5000);
-    assert.equal(world.sockets.length, 2, 'the wait is over');
-  }
-});
-
-test('when the tab comes on show the open connection is asked, not when it is hidden', async () => {
-  const world = new FakeWorld();
-  const socket = world.open();
-  world.page.document.hidden = true;
-  world.page.document.dispatchEvent(new Event('visibilitychange'));
-  assert.deepEqual(socket.sent, []);
-  world.page.document.hidden = false;
-  world.page.document.dispatchEvent(new Event('visibilitychange'));
-  socket.take('ping');
-  world.page.document.dispatchEvent(new Event('visibilitychange'));
-  assert.deepEqual(socket.sent, [], 'once');
-  await world.time.advance(10_000);
-  assert.equal(world.client.state, 'reconnecting');
-});
-
 test('close ends everything: 1000, groups left, sends rejected, no timer stays', async () => {
   const world = new FakeWorld();
   const room = world.joined();
@@ -286,10 +162,7 @@ test('close ends everything: 1000, groups left, sends rejected, no timer stays',
   world.client.close();
   await settled();
   assert.equal(world.socket.closedWith, 1000);
-  assert.deepEqual(
-    states.map(({ state }) => state),
-    ['left'],
-  );
+  assert.deepEqual(pluck(states, 'state'), ['left']);
   assert.deepEqual([sending.error.code, sending.error.maybePublished], ['closed', true]);
   assert.equal(world.states.filter(({ state }) => state === 'stopped').length, 1);
   await assert.rejects(room.send('y'), { code: 'closed', maybePublished: false });
@@ -338,15 +211,15 @@ test('a listener that throws stops nothing', () => {
     for (const type of ['state', 'message', 'gap', 'error']) room.addEventListener(type, fail);
     room.addEventListener('message', ({ offset }) => seen.push(offset));
     world.open();
-    world.socket.ok(world.socket.take('add_group'));
+    world.socket.answer('add_group');
     world.socket.message(1);
     world.socket.message(3); // a hole
-    world.socket.ok(world.socket.take('add_group'));
+    world.socket.answer('add_group');
     world.socket.message(2);
-    world.socket.deliver({ event: 'gap', group_id: '123', epoch: 'k1', after: 2, before: 9 });
+    world.socket.gap(2, 9);
     world.socket.message(9, { previous_offset: 8 });
     await world.reopen();
-    world.socket.ok(world.socket.take('add_group'));
+    world.socket.answer('add_group');
     world.socket.message(10);
     setImmediate(() => console.log(JSON.stringify({ seen, thrown: thrown > 8 })));
   `;

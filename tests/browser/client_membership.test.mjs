@@ -1,11 +1,11 @@
-// A group in the browser client: joining, resuming, being refused, leaving, history.
+// A membership of the browser client: it joins, resumes, is refused, and leaves.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FakeWorld, outcome, record, settled } from './support/fake_edge.mjs';
+import { pluck, record } from './support/events.mjs';
+import { FakeWorld } from './support/fake_edge.mjs';
 
 const from = ({ since, last }) => ({ since, last });
-const offsets = (events) => events.map(({ offset }) => offset);
 
 test('a join says from where: now, after a position, or the newest few', () => {
   const world = new FakeWorld();
@@ -32,18 +32,18 @@ test('a confirmed join is told, and resolves with the position', async () => {
   assert.equal(room.state, 'joining');
   assert.equal(room.position, null);
   world.open();
-  world.socket.ok(world.socket.take('add_group'), { offset: 57, recovered: true });
+  world.socket.answer('add_group', { offset: 57, recovered: true });
   assert.deepEqual(await room.joined, { epoch: 'k1', offset: 57 });
   const head = { epoch: 'k1', offset: 57 };
   assert.deepEqual(states, [{ state: 'joined', recovered: true, head }]);
   await world.reopen();
   assert.equal(room.state, 'resuming');
-  world.socket.ok(world.socket.take('add_group'), { recovered: false });
+  world.socket.answer('add_group', { recovered: false });
   const again = { state: 'joined', recovered: false, head: { epoch: 'k1', offset: 0 } };
   assert.deepEqual(states.slice(1), [{ state: 'resuming' }, again]);
 });
 
-test('what is not of a joined group is not told to anyone', () => {
+test('a message of a group that is not joined is told to nobody', () => {
   const world = new FakeWorld();
   const messages = record(world.joined(), 'message');
   world.socket.message(1, { group_id: '456' });
@@ -62,7 +62,7 @@ test('it resumes from its position and takes nothing before the answer', async (
   world.socket.message(5);
   world.socket.ok(join, { offset: 5, recovered: true });
   for (const offset of [3, 4, 5, 6]) world.socket.message(offset);
-  assert.deepEqual(offsets(messages), [1, 2, 3, 4, 5, 6]);
+  assert.deepEqual(pluck(messages, 'offset'), [1, 2, 3, 4, 5, 6]);
   assert.deepEqual(world.client.counters, {
     messages: 6,
     duplicates: 0,
@@ -79,7 +79,7 @@ test('a join from now on resumes from the position that its answer gave', async 
   world.open().take('add_group');
   await world.reopen();
   assert.deepEqual(from(world.socket.sent[0]), { since: undefined, last: undefined }, 'no answer');
-  world.socket.ok(world.socket.take('add_group'), { offset: 57, recovered: true });
+  world.socket.answer('add_group', { offset: 57, recovered: true });
   assert.deepEqual(room.position, { epoch: 'k1', offset: 57 });
   await world.reopen();
   assert.deepEqual(from(world.socket.take('add_group')).since, { epoch: 'k1', offset: 57 });
@@ -91,18 +91,18 @@ test('with `last` the chain begins with the first message', async () => {
   world.socket.message(50, { previous_offset: 49 });
   world.socket.message(57, { previous_offset: 50 });
   world.socket.message(60, { previous_offset: 57 });
-  assert.deepEqual(offsets(messages), [50, 57, 60]);
+  assert.deepEqual(pluck(messages, 'offset'), [50, 57, 60]);
   await world.reopen();
   assert.deepEqual(from(world.socket.take('add_group')).since, { epoch: 'k1', offset: 60 });
 });
 
-test('with `last` and nothing there the first live message is taken', () => {
+test('with `last`, if nothing is held, the first live message is taken', () => {
   const world = new FakeWorld();
   const room = world.joined({ last: 2 }, { offset: 57, recovered: true });
   const messages = record(room, 'message');
   assert.equal(room.position, null, 'to resume after 57 would lose what is on its way');
   world.socket.message(58, { previous_offset: 0 });
-  assert.deepEqual(offsets(messages), [58]);
+  assert.deepEqual(pluck(messages, 'offset'), [58]);
 });
 
 test('a connection that is lost before the `last` messages came loses none', async () => {
@@ -121,14 +121,14 @@ test('a connection that is lost before the `last` messages came loses none', asy
   world.socket.ok(again, { offset: 66, recovered: true });
   world.socket.message(60, { previous_offset: 57 });
   world.socket.message(65, { previous_offset: 60 });
-  assert.deepEqual(offsets(messages), [60, 65]);
+  assert.deepEqual(pluck(messages, 'offset'), [60, 65]);
 });
 
-test('nor if the log is another one by then', async () => {
+test('a log that is lost before the `last` messages came is asked for the gap', async () => {
   const world = new FakeWorld();
   const room = world.joined({ last: 2 }, { offset: 57, recovered: true });
   await world.reopen();
-  world.socket.ok(world.socket.take('add_group'), { epoch: 'k2', offset: 3, recovered: true });
+  world.socket.answer('add_group', { epoch: 'k2', offset: 3, recovered: true });
   const again = world.socket.take('add_group');
   assert.deepEqual(from(again).since, { epoch: 'k1', offset: 57 });
   assert.equal(room.state, 'resuming');
@@ -139,7 +139,7 @@ test('a join that may be tried again is, no sooner than the server says', async 
   const room = world.client.join('123');
   const errors = record(room, 'error');
   world.open();
-  world.socket.error(world.socket.take('add_group'), 'unavailable', {
+  world.socket.refuse('add_group', 'unavailable', {
     retryable: true,
     retry_ms: 3000,
   });
@@ -148,7 +148,7 @@ test('a join that may be tried again is, no sooner than the server says', async 
   await world.time.advance(2999);
   assert.deepEqual(world.socket.sent, []);
   await world.time.advance(1501);
-  world.socket.ok(world.socket.take('add_group'));
+  world.socket.answer('add_group');
   assert.equal(room.state, 'joined');
 });
 
@@ -168,17 +168,11 @@ test('a join without an answer is tried again, and at last it fails', async () =
   }
   assert.equal(room.state, 'failed');
   assert.equal(states[0].error.code, 'timeout');
-  assert.deepEqual(
-    errors.map(({ code }) => code),
-    ['timeout'],
-  );
+  assert.deepEqual(pluck(errors, 'code'), ['timeout']);
   world.socket.take('leave_group'); // it may have come so far
   await assert.rejects(room.joined, { code: 'timeout' });
   await world.time.advance(60_000);
-  assert.deepEqual(
-    world.socket.sent.filter(({ cmd }) => cmd !== 'ping'),
-    [],
-  );
+  assert.deepEqual(world.socket.sent.filter(({ cmd }) => cmd !== 'ping'), []);
 });
 
 test('a join that is answered late is joined, by its newest try', async () => {
@@ -206,7 +200,7 @@ test('a repair that is refused leaves the group at the server, too', () => {
   const world = new FakeWorld();
   const room = world.joined();
   world.socket.message(3); // a hole
-  world.socket.error(world.socket.take('add_group'), 'limit_exceeded');
+  world.socket.refuse('add_group', 'limit_exceeded');
   assert.equal(room.state, 'failed');
   world.socket.take('leave_group');
 });
@@ -216,7 +210,7 @@ test('a join that is refused ends the subscription, and the group can be joined 
   const room = world.client.join('123');
   const [states, errors] = [record(room, 'state'), record(room, 'error')];
   world.open();
-  world.socket.error(world.socket.take('add_group'), 'limit_exceeded');
+  world.socket.refuse('add_group', 'limit_exceeded');
   await assert.rejects(room.joined, { name: 'ChannelError', code: 'limit_exceeded', group: '123' });
   assert.deepEqual(
     states.map(({ state, error }) => [state, error.code]),
@@ -247,7 +241,7 @@ test('leaving ends it: the server is told, and nothing more is heard', async () 
   world.socket.message(2);
   world.socket.ok(join, { offset: 2 });
   world.socket.message(3);
-  assert.deepEqual([messages, offsets(again)], [[], [3]]);
+  assert.deepEqual([messages, pluck(again, 'offset')], [[], [3]]);
   await assert.rejects(room.history(), { code: 'not_joined' });
 });
 
@@ -265,51 +259,4 @@ test('an error of a group without a command is an event of its subscription', ()
   const errors = record(world.joined(), 'error');
   world.socket.deliver({ event: 'error', group_id: '123', code: 'internal', message: 'm' });
   assert.deepEqual(errors, [{ code: 'internal', message: 'm', group: '123' }]);
-});
-
-test('a history waits for the join and is asked again after a loss', async () => {
-  const world = new FakeWorld();
-  const room = world.client.join('123');
-  const asked = outcome(room.history({ last: 2, limit: 10 }));
-  world.open();
-  const join = world.socket.take('add_group');
-  assert.deepEqual(world.socket.sent, []);
-  world.socket.ok(join);
-  const { id, ...fields } = world.socket.take('history');
-  assert.deepEqual(fields, { cmd: 'history', group_id: '123', last: 2, limit: 10 });
-  await world.reopen();
-  world.socket.ok(world.socket.take('add_group'));
-  const publication = { offset: 3, previous_offset: 2, time_unix_ms: 9, message: 'm' };
-  world.socket.ok(world.socket.take('history'), {
-    offset: 3,
-    recovered: true,
-    publications: [publication],
-    more: false,
-  });
-  await settled();
-  assert.deepEqual(asked.value, {
-    epoch: 'k1',
-    offset: 3,
-    recovered: true,
-    publications: [
-      { group: '123', epoch: 'k1', offset: 3, previousOffset: 2, time: 9, message: 'm' },
-    ],
-    more: false,
-  });
-  const later = outcome(room.history());
-  const retry = { retryable: true, retry_ms: 1000 };
-  world.socket.error(world.socket.take('history'), 'unavailable', retry);
-  room.send('x').catch(() => {});
-  world.socket.take('send_to_group'); // does not wait for a history
-  await world.time.advance(1500);
-  world.socket.ok(world.socket.take('history'), { publications: [], more: false });
-  await settled();
-  assert.deepEqual(later.value.publications, []);
-  const refused = outcome(room.history());
-  world.socket.error(world.socket.take('history'), 'bad_request');
-  const abandoned = outcome(room.history());
-  room.leave();
-  await settled();
-  assert.deepEqual([refused.error.code, abandoned.error.code], ['bad_request', 'not_joined']);
-  assert.equal(abandoned.error.maybePublished, false);
 });
