@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { scenario } from './support/scenario.mjs';
 import { until } from './support/wait.mjs';
 
-// Paths of what the page is made of.
+// Paths of the page's own files.
 function ownFiles() {
   const web = fileURLToPath(new URL('../../ws_edge/web/', import.meta.url));
   return fs

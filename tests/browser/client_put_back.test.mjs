@@ -1,5 +1,6 @@
-// A log that was put back to an older state goes on under its old name: a gap for `position` tells
-// it, and what follows has offsets that were told before. Each handle of the group must hear it.
+// A log that was put back to an older state goes on in its old epoch: a gap with the reason
+// `position` tells it, and later messages have offsets that were told before. Each subscription of
+// the group must hear it.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -86,6 +86,11 @@ test('Node finds the package by name', (t) => {
   assert.equal(said.trim(), `${Object.keys(client).sort().join()} channel-client`);
 });
 
+test('the package has the version of the servers', () => {
+  const [, version] = read('../../CMakeLists.txt').match(/^project\(channel VERSION (\S+)/m);
+  assert.equal(JSON.parse(read('../../ws_edge/web/package.json')).version, version);
+});
+
 // As in Node 18.
 test('where the platform has no crypto it says what to set, and then works', (t) => {
   const own = Object.getOwnPropertyDescriptor(globalThis, 'crypto');

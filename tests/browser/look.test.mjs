@@ -20,7 +20,7 @@ async function picture(chat, name) {
   });
 }
 
-// A talk with what strains a layout: long words, line breaks, right-to-left, many groups.
+// A talk that strains the layout: long words, line breaks, right-to-left text, many groups.
 async function talk(open, options) {
   const chat = await open(
     '?group=123,tea,İstanbul,a-group-with-a-rather-long-name-that-does-not-fit,coffee',

@@ -1,4 +1,4 @@
-// Ports for what the tests start.
+// Ports for the programs that the tests start.
 
 import { once } from 'node:events';
 import net from 'node:net';

@@ -1,4 +1,4 @@
-// Types of what a client tells its page: positions, messages, errors and events.
+// Types of positions, messages, errors and events, as a client gives them to its page.
 
 /** A place in the log. Offsets of different epochs cannot be compared. */
 export interface Position {

@@ -77,7 +77,7 @@ export class Outbox {
     return { epoch, offset, recovered, publications: whole, more };
   }
 
-  // Sends what may be sent.
+  // Sends all requests that may be sent now.
   pump() {
     for (const request of this.#requests.values()) this.#transmit(request);
   }

@@ -1,20 +1,20 @@
 import { CatchUp } from './catch_up.js';
 import { ChannelError, dispatch } from './events.js';
 
-// The part that one caller of `join` has in a membership: owns what this caller was told, and gives
-// it its events. The first subscription decides from where the group is joined. A later one begins
-// with what comes from now on, or with what its CatchUp fetches for it.
+// The part that one caller of `join` has in a membership: owns the state that this caller was told,
+// and gives it its events. The first subscription decides from where the group is joined. A later
+// one begins with the next message, or with the messages that its CatchUp fetches for it.
 export class Subscription extends EventTarget {
   #membership;
   #outbox;
   #counters;
   #listener;
   #state = 'joining'; // as it was told: joining → joined ⇄ resuming; left, failed
-  // How it takes what comes to the membership:
-  // pending: nothing yet; it begins at the head of the next join
-  // fresh: what is behind the head of the newest join, where it began
-  // behind: nothing; its CatchUp fetches it
-  // live: everything behind #floor
+  // Which messages of the membership it takes:
+  // pending: none yet; it begins at the head of the next join
+  // fresh: all behind #floor, which is the head of the newest join
+  // behind: none; its CatchUp fetches them
+  // live: all behind #floor
   #reach;
   #floor = null; // {epoch, offset}; null: no floor, since the membership began with it
   #catchUp;

@@ -1,5 +1,5 @@
 // One joined group in the page: its entry in the list of groups, its log, its pending messages, and
-// what of it is unread.
+// the number of unread ones.
 
 import { button, clockText, element, messageLine } from './elements.js';
 import { MessageLog } from './message_log.js';
