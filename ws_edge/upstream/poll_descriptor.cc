@@ -1,6 +1,7 @@
 #include "ws_edge/upstream/poll_descriptor.h"
 
 #include <grpc/grpc.h>
+#include <grpcpp/grpcpp.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -29,6 +30,12 @@ std::vector<int> EpollSets() {
 }
 
 int StartAndFind() {
+  const std::string version = grpc::Version();
+  if (!WaitsInOneEpollSet(version)) {
+    spdlog::warn("where gRPC {} waits is not known here (of 1.51 it is): it is polled on a timer",
+                 version);
+    return -1;
+  }
   const std::vector<int> before = EpollSets();
   grpc_init();
   const std::vector<int> after = EpollSets();
@@ -42,6 +49,8 @@ int StartAndFind() {
 }
 
 }  // namespace
+
+bool WaitsInOneEpollSet(std::string_view grpc_version) { return grpc_version.starts_with("1.51."); }
 
 int FindPollDescriptor() {
   static const int descriptor = StartAndFind();
