@@ -63,17 +63,17 @@ SendQueue::~SendQueue() {
 }
 
 void SendQueue::AppendPing(FramePtr ping) {
-  if (close_queued_ || broken_) return;
+  if (state_ >= State::kCloseQueued) return;
   ping_unanswered_ = true;
   Push(std::move(ping));
   if (queued_bytes_ > kFlushEarlyBytes) Flush();
 }
 
 void SendQueue::AppendControl(std::string_view bytes) {
-  if (close_queued_ || broken_) return;
+  if (state_ >= State::kCloseQueued) return;
   if (bytes == kBeastTooBig) bytes = kProtocolError;
-  close_queued_ = static_cast<uint8_t>(bytes.front()) == (0x80 | uint8_t{0x8});
-  if (close_queued_) data_allowed_ = false;
+  const bool close = static_cast<uint8_t>(bytes.front()) == (0x80 | uint8_t{0x8});
+  if (close) Advance(State::kCloseQueued);
   Push(Frame::Copy(bytes));
 }
 
@@ -197,8 +197,7 @@ void SendQueue::Sent(size_t bytes) {
 }
 
 void SendQueue::Break() {
-  broken_ = true;
-  data_allowed_ = false;
+  Advance(State::kBroken);
   ClearQueue();
 }
 

@@ -29,13 +29,14 @@ class SendQueue {
   // What waits to be sent: the frames' bytes and their places in the queue.
   size_t queued_bytes() const { return queued_bytes_; }
 
-  // Data frames are taken from now on (false: no longer). At first they are not.
-  void AllowData(bool allowed) { data_allowed_ = allowed && !close_queued_ && !broken_; }
-  // Queues a data frame; the way of each delivery. Without AllowData it is dropped. False: the
-  // queue would hold more than `queued_bytes_max`, and the frame is not in it. An empty queue takes
-  // any frame: a message in its envelope may be longer than it was.
+  // Data frames are taken from here on, until EndData, the close frame or a broken socket.
+  void BeginData() { Advance(State::kOpen); }
+  void EndData() { Advance(State::kNoData); }
+  // Queues a data frame; the way of each delivery. While data is not taken it is dropped. False:
+  // the queue would hold more than `queued_bytes_max`, and the frame is not in it. An empty queue
+  // takes any frame: a message in its envelope may be longer than it was.
   bool Offer(const FramePtr& frame, size_t queued_bytes_max) {
-    if (!data_allowed_) return true;
+    if (state_ != State::kOpen) return true;
     if (queued_bytes_ > 0 && queued_bytes_ + frame->size() > queued_bytes_max) return false;
     ++offered_;
     Push(frame);
@@ -44,7 +45,7 @@ class SendQueue {
   }
   // The same for a frame that is alone in its turn: written at once if nothing waits before it.
   bool OfferAlone(const FramePtr& frame, size_t queued_bytes_max) {
-    if (!queue_.empty() || !data_allowed_) return Offer(frame, queued_bytes_max);
+    if (!queue_.empty() || state_ != State::kOpen) return Offer(frame, queued_bytes_max);
     ++offered_;
     queued_bytes_ = CostOf(frame);
     queue_.push_back(frame);
@@ -101,6 +102,18 @@ class SendQueue {
   void ClearQueue();
   void Break();
 
+  enum class State : uint8_t {
+    kOpening,      // takes control frames only
+    kOpen,         // takes data
+    kNoData,       // takes control frames only
+    kCloseQueued,  // takes nothing; sends what is queued
+    kBroken,
+  };
+  // States are left for later ones only; a step back is ignored: the socket was faster.
+  void Advance(State to) {
+    if (to > state_) state_ = to;
+  }
+
   static constexpr uint32_t kNotMarked = UINT32_MAX;
 
   // One cache line, up to the blank line: with 10,000 sessions it is memory that costs, not work.
@@ -111,13 +124,11 @@ class SendQueue {
   size_t queued_bytes_ = 0;
   uint32_t head_ = 0;  // queue_[head_] is the first that is not sent; those before it are null
   uint32_t front_sent_ = 0;  // bytes of it that are sent
-  bool data_allowed_ = false;
+  State state_ = State::kOpening;
   bool waiting_ = false;  // for the socket to be writable
   uint32_t offered_ = 0;
 
   bool ping_unanswered_ = false;
-  bool close_queued_ = false;
-  bool broken_ = false;
 };
 
 }  // namespace edge

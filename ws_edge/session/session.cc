@@ -7,6 +7,7 @@
 #include <limits>
 #include <utility>
 
+#include "channel_service/base/check.h"
 #include "ws_edge/net/access.h"
 #include "ws_edge/net/request_checks.h"
 #include "ws_edge/protocol/encode.h"
@@ -53,13 +54,33 @@ void Session::Start(const HttpRequest& request) {
       request, [self = shared_from_this()](CorkedStream::Error error) { self->OnAccepted(error); });
 }
 
+void Session::ChangeState(State to, const char* why) {
+  CHANNEL_CHECK(to > state_);
+  spdlog::debug("session {}: {} -> {}: {}", id(), ToString(state_), ToString(to), why);
+  state_ = to;
+}
+
+const char* Session::ToString(State state) {
+  switch (state) {
+    case State::kUpgrading:
+      return "upgrading";
+    case State::kOpen:
+      return "open";
+    case State::kClosing:
+      return "closing";
+    case State::kOver:
+      return "over";
+  }
+  return "?";
+}
+
 void Session::OnAccepted(CorkedStream::Error error) {
   if (error) {
     OnOver(error);
     return;
   }
-  accepted_ = true;
-  stream().AllowData(true);
+  ChangeState(State::kOpen, "accepted");
+  stream().BeginData();
   if (close_reason_ != nullptr) {  // asked for while the handshake was on its way
     const CloseReason& reason = *std::exchange(close_reason_, nullptr);
     Close(reason);
@@ -88,7 +109,7 @@ void Session::OnRead(CorkedStream::Error error, size_t bytes) {
     OnOver(error);
     return;
   }
-  if (closing_) {  // what the client still sends is read only to reach its close frame
+  if (closing()) {  // what the client still sends is read only to reach its close frame
     EndAssembly();
     StartRead();
     return;
@@ -136,13 +157,14 @@ void Session::OnMessage(std::string_view message) {
 }
 
 void Session::CloseAsSlow() {
-  if (closing_) return;  // the queue holds the close frame
+  if (closing()) return;  // the queue holds the close frame
   stream().DropQueue();
   Close(kClosedAsSlow);
 }
 
 void Session::TellService(bool available) {
-  if (dialect() == Dialect::kPlain || !accepted_ || told_away_ == !available) return;
+  if (dialect() == Dialect::kPlain || state_ == State::kUpgrading || told_away_ == !available)
+    return;
   told_away_ = !available;
   static const FramePtr kAvailable = EncodeService(true);
   static const FramePtr kAway = EncodeService(false);
@@ -156,13 +178,13 @@ void Session::SayBye(const CloseReason& reason, std::chrono::milliseconds reconn
 }
 
 void Session::Close(const CloseReason& reason, std::string_view text) {
-  if (closing_) return;
-  if (!accepted_) {
+  if (closing()) return;
+  if (state_ == State::kUpgrading) {
     if (close_reason_ == nullptr) close_reason_ = &reason;
     return;
   }
-  closing_ = true;
-  stream().AllowData(false);
+  ChangeState(State::kClosing, reason.label);
+  stream().EndData();
   close_reason_ = &reason;
   context_.observer.OnSessionClosing(this);
   const std::string_view why = text.empty() ? std::string_view(reason.text) : text;
@@ -174,7 +196,7 @@ void Session::Close(const CloseReason& reason, std::string_view text) {
 void Session::Abort() { stream().Close(); }
 
 void Session::SendPing() {
-  if (closing_ || !accepted_) return;
+  if (state_ != State::kOpen) return;
   static const FramePtr kPing = Frame::Encode(Opcode::kPing, {});
   stream().AppendPing(kPing);
 }
@@ -190,8 +212,8 @@ void Session::OnOver(CorkedStream::Error error) {
       close_reason_ = &kConnectionLost;
     }
   }
-  closing_ = true;
-  stream().AllowData(false);
+  ChangeState(State::kOver, close_reason_->label);
+  stream().EndData();
   EndAssembly();
   context_.observer.OnSessionOver(this, *close_reason_);
 }

@@ -89,13 +89,22 @@ class Session final : public Client, public std::enable_shared_from_this<Session
   void SendPing();
   // A ping is unanswered: nothing was received since, and nothing that waited was taken.
   bool silent() const { return stream().ping_unanswered(); }
-  bool closing() const { return closing_; }
+  bool closing() const { return state_ >= State::kClosing; }
 
   channel::SteadyTime opened_at() const { return opened_at_; }
   // One line for an operator: client, the number of its groups, queue, counts, age.
   std::string Describe(size_t groups) const;
 
  private:
+  enum class State : uint8_t {
+    kUpgrading,
+    kOpen,
+    kClosing,  // the close frame is on its way; nothing is delivered any more
+    kOver,
+  };
+  static const char* ToString(State state);
+  void ChangeState(State to, const char* why);
+
   CorkedStream& stream() { return web_socket_.next_layer(); }
   const CorkedStream& stream() const { return web_socket_.next_layer(); }
   void OnAccepted(CorkedStream::Error error);
@@ -115,8 +124,7 @@ class Session final : public Client, public std::enable_shared_from_this<Session
   const CloseReason* close_reason_ = nullptr;
   const channel::SteadyTime opened_at_ = std::chrono::steady_clock::now();
   uint64_t messages_in_ = 0;
-  bool accepted_ = false;
-  bool closing_ = false;
+  State state_ = State::kUpgrading;
   bool told_away_ = false;  // what TellService told last
 };
 

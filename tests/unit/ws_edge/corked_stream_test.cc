@@ -146,9 +146,9 @@ TEST_F(CorkedStreamTest, NoDataFollowsTheCloseFrame) {
 
 TEST_F(CorkedStreamTest, DataIsTakenOnlyWhileItIsAllowed) {
   EXPECT_TRUE(stream_->Offer(Frame::Copy("early"), kQueueBytesMax));
-  stream_->AllowData(true);
+  stream_->BeginData();
   EXPECT_TRUE(stream_->Offer(Frame::Copy("data"), kQueueBytesMax));
-  stream_->AllowData(false);
+  stream_->EndData();
   EXPECT_TRUE(stream_->Offer(Frame::Copy("late"), kQueueBytesMax));
   Turn();
   EXPECT_EQ(Receive(), "data");
@@ -156,7 +156,7 @@ TEST_F(CorkedStreamTest, DataIsTakenOnlyWhileItIsAllowed) {
 }
 
 TEST_F(CorkedStreamTest, AFullQueueTakesNoMoreData) {
-  stream_->AllowData(true);
+  stream_->BeginData();
   const std::string large(kQueueBytesMax + 1, 'x');
   EXPECT_TRUE(stream_->Offer(Frame::Copy(large), kQueueBytesMax)) << "an empty queue takes any";
   EXPECT_FALSE(stream_->Offer(Frame::Copy("y"), kQueueBytesMax));
@@ -166,7 +166,7 @@ TEST_F(CorkedStreamTest, AFullQueueTakesNoMoreData) {
 
 TEST_F(CorkedStreamTest, AFrameAloneIsWrittenAtOnceButNotBeforeOthers) {
   EXPECT_TRUE(stream_->OfferAlone(Frame::Copy("early"), kQueueBytesMax));
-  stream_->AllowData(true);
+  stream_->BeginData();
   EXPECT_TRUE(stream_->OfferAlone(Frame::Copy("one"), kQueueBytesMax));
   EXPECT_EQ(Receive(), "one");
   EXPECT_EQ(stream_->queued_bytes(), 0u);
@@ -178,7 +178,7 @@ TEST_F(CorkedStreamTest, AFrameAloneIsWrittenAtOnceButNotBeforeOthers) {
 }
 
 TEST_F(CorkedStreamTest, OfAFrameAloneTheSocketMayTakeAPart) {
-  stream_->AllowData(true);
+  stream_->BeginData();
   const std::string large(4 << 20, 'x');
   EXPECT_TRUE(stream_->OfferAlone(Frame::Copy(large), kQueueBytesMax));
   EXPECT_GT(stream_->queued_bytes(), 0u);
@@ -194,7 +194,7 @@ TEST_F(CorkedStreamTest, OfAFrameAloneTheSocketMayTakeAPart) {
 }
 
 TEST_F(CorkedStreamTest, AClosedStreamWritesToNobodyElse) {
-  stream_->AllowData(true);
+  stream_->BeginData();
   EXPECT_TRUE(stream_->Offer(Frame::Copy("dropped"), kQueueBytesMax));
   const int descriptor = stream_->socket().native_handle();
   stream_->Close();

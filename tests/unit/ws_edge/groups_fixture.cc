@@ -63,7 +63,7 @@ void GroupsFixture::FakeClient::Vanish() {
 
 void GroupsFixture::FakeClient::CloseAsSlow() {
   closed_as_slow_ = true;
-  queue_.AllowData(false);
+  queue_.EndData();
 }
 
 size_t GroupsFixture::FakeClient::Read() {

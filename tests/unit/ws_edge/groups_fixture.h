@@ -50,7 +50,7 @@ class GroupsFixture : public ::testing::Test {
     friend class GroupsFixture;
     class Queue final : public SendQueue {
      public:
-      explicit Queue(FlushList* flush_list) : SendQueue(-1, flush_list) { AllowData(true); }
+      explicit Queue(FlushList* flush_list) : SendQueue(-1, flush_list) { BeginData(); }
       using SendQueue::TakeQueued;
     };
 
