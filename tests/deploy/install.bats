@@ -14,7 +14,7 @@ is_whole() {
   for file in bin/{channel_service,ws_edge,channel_probe,channelctl} lib/systemd/system/channel-service.service \
     lib/systemd/system/channel-edge@.service share/channel/web/{channel.js,channel.d.ts,package.json,client/{index.js,events.d.ts}} \
     share/channel/proto/channel/v1/channel.proto share/channel/three_machines/start.sh \
-    share/doc/channel/{README.md,LICENSE,channel.env.example,deploy/{README.md,proxies/nginx.conf}}; do
+    share/doc/channel/{README.md,LICENSE,channel.env.example,deploy/{README.md,LIMITS.md,proxies/nginx.conf}}; do
     [[ -r $1/$file ]] || { echo "$file is missing" && false; }
   done
   # Every module that a file below share/channel/web imports is there too.

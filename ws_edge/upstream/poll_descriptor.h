@@ -13,7 +13,7 @@ bool WaitsInOneEpollSet(std::string_view grpc_version);
 // unless a thread of gRPC waits for them just then (seldom: while a socket does not take a write).
 // So a loop that watches it, and looks from time to time in any case, and takes what a queue has
 // without waiting, needs no thread for gRPC (a thread of its own costs two changes of threads for
-// each message).
+// each message; ws_edge/README.md, "Threads").
 //
 // Starts gRPC, for good. Call it before anything else of gRPC is used. The descriptor belongs to
 // gRPC. -1: not found (another version, or another GRPC_POLL_STRATEGY); then a queue must be looked
