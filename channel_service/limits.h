@@ -11,7 +11,7 @@
 
 namespace channel {
 
-// Fixed by the contract (channel.proto, PROTOCOL).
+// Fixed by the contract (channel.proto, proto/websocket.md).
 inline constexpr size_t kGroupIdBytesMax = 255;
 inline constexpr size_t kKeyBytesMax = 128;
 inline constexpr size_t kPublisherBytesMax = 64;

@@ -90,7 +90,7 @@ void EdgeServer::OnUpgrade(Socket socket, const Upgrade& upgrade) {
   metrics_.sessions.Increment();
   metrics_.sessions_opened.Increment();
   session->Start(upgrade.request);
-  if (!upgrade.origin_allowed) session->Close(kClosedForOrigin);  // once it is accepted
+  if (!upgrade.origin_allowed) session->Close(kClosedForOrigin);  // once accepted
 }
 
 Session* EdgeServer::FindSession(uint64_t id) {
@@ -174,7 +174,7 @@ void EdgeServer::PingNextBucket() {
 // Looks at the bucket that was pinged pong_timeout ago, rounded up to whole turns.
 void EdgeServer::CloseSilentSessions() {
   const auto turn = options_.limits.ping_interval / kPingBuckets;
-  // The loop was held up: what has come meanwhile is read first.
+  // The loop was held up, so what has come meanwhile is read first.
   if (clock_.Now() >= next_ping_at_ + turn) return;
   const auto pong_turns =
       (options_.limits.pong_timeout + turn - std::chrono::milliseconds(1)) / turn;
@@ -197,7 +197,7 @@ void EdgeServer::Drain(std::function<void()> done) {
   listener_.Stop();
   to_drain_ = AllSessions();
   spdlog::info("draining {} sessions", to_drain_.size());
-  // Spread over the drain time if there are many, faster if there are few.
+  // Many sessions are spread over the drain time; few take less.
   const auto sweeps =
       static_cast<size_t>(std::max<int64_t>(1, options_.limits.drain_time / (2 * kSweepInterval)));
   drain_per_sweep_ = std::max(kDrainSessionsPerSweepMin, to_drain_.size() / sweeps + 1);

@@ -1,4 +1,4 @@
-// An edge: wires listener, sessions, groups and link, sweeps what is overdue, and drains.
+// The edge: wires listener, sessions, groups and link, closes overdue sessions, and drains.
 //
 // Made by main on its loop, which owns all state. Sessions are kept in kPingBuckets parts by their
 // id; each turn of the ping timer pings one part and closes those of an earlier part that did not
@@ -49,13 +49,13 @@ class EdgeServer final : private SessionObserver {
   // Binds, connects to the channel service and serves. UNAVAILABLE if the address cannot be bound.
   absl::StatusOr<Endpoint> Start(const Endpoint& endpoint);
 
-  // Takes no new sessions, closes those that are open, spread over at most drain_time, waits for
-  // the last publications, then calls `done`. Called again: at once.
+  // Takes no new sessions, closes the open ones, spread over at most drain_time, waits for the last
+  // publications, then calls `done`. A second call closes all at once.
   void Drain(std::function<void()> done);
 
-  // Empty if clients can be served, or why not.
+  // Says why clients cannot be served; empty if they can.
   std::string WhyNotReady() const;
-  // One line for each session.
+  // Returns one line for each session.
   std::string DescribeSessions() const;
 
  private:
@@ -64,7 +64,7 @@ class EdgeServer final : private SessionObserver {
   void OnConnection(Socket socket);
   void OnUpgrade(Socket socket, const Upgrade& upgrade);
   std::string WhyNoPlace() const;
-  // For everybody: without the addresses of the channel services.
+  // The same for the public port, without the addresses of the channel services.
   std::string_view WhyNotReadyInBrief() const;
   size_t connection_count() const {
     return session_count_ + static_cast<size_t>(http_count_.use_count());

@@ -1,5 +1,5 @@
-// Every bound of an edge, with its source. Those that an operator may want to change are flags
-// (main.cc).
+// Every bound of an edge, with its source. The bounds that an operator may want to change are flags
+// (main.cc; deploy/LIMITS.md lists them).
 #pragma once
 
 #include <chrono>
@@ -11,11 +11,11 @@
 
 namespace edge {
 
-// HTTP before the upgrade: a browser with cookies stays well below.
+// Header of an HTTP request. That of a browser with cookies stays well below.
 inline constexpr size_t kHttpHeaderBytesMax = 8 << 10;
 // The PROXY protocol's header, with its TLVs; 536 bytes hold all that haproxy adds by itself.
 inline constexpr size_t kProxyHeaderBytesMax = 4 << 10;
-// Fixed by the contract.
+// Fixed by the contract (proto/websocket.md, section 11).
 inline constexpr size_t kGroupIdBytesMax = 255;
 inline constexpr int kJsonDepthMax = 32;
 inline constexpr size_t kKeyBytesMax = 128;
@@ -24,13 +24,13 @@ inline constexpr size_t kEpochBytesMax = 32;
 // Publications in one answer to `history`, or asked for by `last`.
 inline constexpr int64_t kHistoryCountMax = 1000;
 inline constexpr uint32_t kHistoryCountDefault = 100;
-// What one answer to `history` holds at most (at least one publication).
+// Bytes of one answer to `history`, which holds at least one publication.
 inline constexpr size_t kHistoryReplyBytesMax = 256 << 10;
 // Joins, leaves and histories of one session that wait for publications of the group, or for each
 // other.
 inline constexpr int kWaitingRequestsMax = 16;
 // The newest publications of a group that an edge keeps for clients that come back. Half of them
-// would do for those that come back within seconds; what is older is asked of the service.
+// would do for those that come back within seconds; the edge asks the service for older ones.
 inline constexpr size_t kRecentPublicationsMax = 256;
 inline constexpr size_t kRecentBytesMax = 256 << 10;
 // How long a client is told to wait before it sends a retryable command again.
@@ -38,33 +38,32 @@ inline constexpr std::chrono::milliseconds kRetryAfter{1000};
 // The window in which clients come back after a lost connection (told in `welcome`).
 inline constexpr std::chrono::milliseconds kReconnectMin{200};
 inline constexpr std::chrono::milliseconds kReconnectMax{15'000};
-// In a drain: the window grows with the sessions, so that the other edges see about 1,000 upgrades
-// a second.
+// The same window in a drain. It grows with the number of sessions, so that the other edges see
+// about 1,000 upgrades a second.
 inline constexpr std::chrono::milliseconds kDrainReconnectMin{100};
 inline constexpr std::chrono::milliseconds kDrainReconnectLongestMin{500};
 // Groups with members on one edge: half of what the service lets one Subscribe stream hold
 // (kSubscriptionsMax), so that the stream never ends for it.
 inline constexpr size_t kGroupsMax = 500'000;
-// A session's queue beyond this is sent before the turn ends, so that a long turn does not make a
-// session look slow.
+// Queue of a session beyond which it is sent before the turn ends, so that a long turn does not
+// make a session look slow.
 inline constexpr size_t kFlushEarlyBytes = 128 << 10;
-// With more than this in its queue a client's pings are not answered, nor is it read, until it
-// reads.
+// Queue of a client beyond which the edge neither answers its pings nor reads from it, until the
+// client reads.
 inline constexpr size_t kControlHighWaterBytes = 64 << 10;
-// From the channel service, fanned out in one turn of the loop (its blocks have at most 64 KiB).
+// Bytes from the channel service that one turn of the loop fans out (a block has at most 64 KiB).
 inline constexpr size_t kUpstreamBytesPerTurnMax = 128 << 10;
-// Sessions are pinged in this many parts, one after the other, so that the pings are spread in
-// time.
+// Parts of the sessions, which are pinged one after the other, so that pings are spread in time.
 inline constexpr int kPingBuckets = 25;
 // How long a closed session waits for the peer's close frame, and a refused request for its reader.
 inline constexpr std::chrono::seconds kCloseTimeout{5};
-// The same for one that takes what is queued before its close frame, but slowly.
+// The same for a session that takes what is queued before its close frame, but slowly.
 inline constexpr std::chrono::seconds kCloseLongest{30};
-// Overdue sessions are looked for this often.
+// Interval at which overdue sessions are looked for.
 inline constexpr std::chrono::milliseconds kSweepInterval{100};
 // How long the channel service must be away, or be back, before clients are told.
 inline constexpr std::chrono::milliseconds kServiceNoticeDelay{500};
-// Sessions that are told in one turn of the loop: each notice is a send, about 8 us.
+// Sessions that are told in one turn of the loop. Each notice is a system call of about 8 us.
 inline constexpr size_t kNoticesPerTurnMax = 256;
 // Sessions closed in one sweep of a drain at least; more of them if the drain time asks for it.
 inline constexpr size_t kDrainSessionsPerSweepMin = 100;
@@ -74,17 +73,17 @@ inline constexpr std::chrono::seconds kDrainGrace{1};
 inline constexpr std::chrono::seconds kDrainPublishTimeout{2};
 // Connections beyond connections_max that are still read, to be told that the edge is full.
 inline constexpr size_t kRefusalsMax = 16;
-// Descriptors that sessions may not take: those of the process (17 once it runs; gRPC needs some
-// more while it connects), of its admin address, and of the refusals.
+// Descriptors that sessions may not take: the process's own (17 once it runs; gRPC needs some more
+// while it connects), those of its admin address, and those of the refusals.
 inline constexpr size_t kOwnDescriptors = 24;
 inline constexpr size_t kReservedDescriptors =
     kOwnDescriptors + channel::kAdminConnectionsMax + kRefusalsMax;
 static_assert(kReservedDescriptors < channel::kDescriptorsMin);
-// The last ones are for refusals only, whatever else is open (files that the process inherited): a
-// new connection has the lowest free number.
+// The last descriptors are for refusals only, whatever else is open (files that the process
+// inherited): a new connection gets the lowest free number.
 inline constexpr size_t kLastDescriptors = 4;
 
-// What flags set.
+// The bounds that flags set.
 struct EdgeLimits {
   size_t message_bytes_max = 64 << 10;
   size_t groups_per_connection_max = 128;
@@ -97,13 +96,13 @@ struct EdgeLimits {
   std::chrono::milliseconds ping_interval = std::chrono::seconds(25);
   std::chrono::milliseconds pong_timeout = std::chrono::seconds(10);
   std::chrono::milliseconds publish_timeout = std::chrono::seconds(10);
-  // Sessions with envelopes are then sent to look for another edge; 0: never.
+  // Sessions of channel.v1.json are then closed, to try another edge; 0: never.
   std::chrono::milliseconds upstream_timeout = std::chrono::seconds(30);
   size_t publish_queue_bytes_max = 8 << 20;
   std::chrono::milliseconds drain_time = std::chrono::seconds(5);
 
-  // INVALID_ARGUMENT names the flag, and what it must be. Fills connections_max and
-  // descriptors_max. `descriptors`: what the process may have open.
+  // Fills connections_max and descriptors_max. `descriptors`: how many the process may have open.
+  // INVALID_ARGUMENT names the flag, and what it must be.
   absl::Status CheckAndComplete(size_t descriptors);
 };
 

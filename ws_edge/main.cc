@@ -116,7 +116,8 @@ absl::StatusOr<AccessRules> AccessFromFlags() {
   return access;
 }
 
-// Edges with numbers in their names, as deploy scripts give them, take the addresses evenly.
+// Returns the number at the end of the name, from 0: edges with numbered names, as channelctl gives
+// them, then start with different services, evenly. A name without a number is hashed.
 size_t PlaceOf(std::string_view name) {
   size_t digits = 0;
   while (digits < name.size() &&
@@ -165,7 +166,7 @@ int Main(int argc, char** argv) {
   options.link.addresses = absl::GetFlag(FLAGS_channel);
   options.link.first_address = PlaceOf(options.name);
   options.instance = fmt::format("{:08x}{:08x}", random(), random());
-  options.link.publisher = options.instance;  // a part of the name might be no UTF-8
+  options.link.publisher = options.instance;  // the name need not be UTF-8
   options.link.publish_queue_bytes_max = options.limits.publish_queue_bytes_max;
   options.link.publish_timeout = options.limits.publish_timeout;
   options.link.seed = random();
@@ -185,7 +186,7 @@ int Main(int argc, char** argv) {
   }
   EdgeServer server(loop, options, clock, *registry);
   channel::AdminServer admin(loop);
-  // The admin server runs on the edge's loop: that it answers shows that the loop turns.
+  // The admin server runs on the edge's loop, so an answer shows that the loop turns.
   channel::AddStandardHandlers(
       admin, registry, [] { return true; }, [&] { return server.WhyNotReady(); });
   admin.Handle("/connections", [&] {
@@ -206,7 +207,7 @@ int Main(int argc, char** argv) {
   }
   signals.OnStop([&](int) { server.Drain([&] { loop.stop(); }); });
   loop.run();
-  // What was aborted at the end lets go of its session while the server is still there.
+  // Handlers of aborted operations release their sessions here, while the server still exists.
   loop.restart();
   loop.poll();
   spdlog::info("stopped");

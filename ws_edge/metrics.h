@@ -1,4 +1,4 @@
-// What an edge counts.
+// The metrics of an edge.
 #pragma once
 
 #include <string>

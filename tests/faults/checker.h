@@ -1,4 +1,5 @@
-// Judges a history: what the service promises (PROTOCOL: positions, resume, gaps) held, or not.
+// Judges a history: what the service promises (proto/websocket.md: positions, resuming, gaps) held,
+// or not.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Who may connect, by the flags --trusted_proxies, --proxy_protocol, --allowed_origins and
-// --server_names; and where a request really came from.
+// The rules of access, from the flags --trusted_proxies, --proxy_protocol, --allowed_origins and
+// --server_names, and the place that a request really came from.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
@@ -28,7 +28,7 @@ struct Peer {
   bool hidden = false;  // the PROXY protocol told no client: `endpoint` is the proxy's
 };
 
-// Where a request came from and whom it was sent to, as far as trusted proxies tell.
+// The origin of a request and the server that it was sent to, as far as trusted proxies tell.
 struct RequestSource {
   boost::asio::ip::tcp::endpoint client;  // port 0: not known
   Site site;                              // as the client's browser calls this server
@@ -36,19 +36,19 @@ struct RequestSource {
 };
 
 // `host` is what the request was sent to. Forwarded headers are believed if the peer is a trusted
-// proxy; not those of a hidden peer, as a proxy that passes bytes on removes no headers.
+// proxy and not hidden, because a proxy that passes bytes on removes no forged headers.
 // INVALID_ARGUMENT says what is wrong in them.
 absl::StatusOr<RequestSource> FindSource(const AccessRules& rules, const HttpRequest& request,
                                          const Peer& peer, const HostPort& host);
 
-// May WebSockets be opened under the name that the request was sent to?
+// Returns whether WebSockets may be opened under the name that the request was sent to.
 //
-// Against DNS rebinding: a page of http://evil.test whose name is then made to mean 127.0.0.1
+// This stops DNS rebinding: a page of http://evil.test, whose name is then made to mean 127.0.0.1,
 // would be of the same site. So where only this machine can connect, and no proxy in between has
 // added a header (a browser cannot), the name must be one of the machine itself or listed.
 bool NameAllowed(const AccessRules& rules, const RequestSource& source, bool loopback_listener);
 
-// "192.0.2.1:80", or without the port if it is not known.
+// Returns "192.0.2.1:80", or the address alone if the port is not known.
 std::string DescribeClient(const boost::asio::ip::tcp::endpoint& client);
 
 }  // namespace edge

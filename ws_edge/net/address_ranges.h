@@ -9,7 +9,8 @@
 
 namespace edge {
 
-// An IPv4 address that is written as IPv6 (::ffff:192.0.2.1) as IPv4: it is the same machine.
+// Turns an IPv4 address that is written as IPv6 (::ffff:192.0.2.1) into IPv4: both mean the same
+// machine.
 boost::asio::ip::address Unmapped(const boost::asio::ip::address& address);
 
 class AddressRanges {

@@ -6,7 +6,7 @@ namespace edge {
 
 namespace net = boost::asio;
 
-// All queues of a loop's list are streams.
+// Every queue in a loop's list is a stream.
 void LoopFlushList::WaitWritable(SendQueue* queue) {
   static_cast<CorkedStream*>(queue)->WaitWritable();
 }

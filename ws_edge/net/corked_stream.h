@@ -1,8 +1,8 @@
-// The socket under Beast's WebSocket stream: the only writer.
+// The socket under Beast's WebSocket stream, and the only writer to it.
 //
-// Beast does the handshake, reading, and control frames on top of it. Data frames come from below
-// Beast, into the send queue that this is. Beast's control frames come in one write each, so no
-// frame lands inside another. Owned by its session; loop thread only.
+// Beast does the handshake, reading, and control frames on top of it. Data frames do not pass
+// Beast: they are offered to the send queue, the base class. Beast writes each control frame whole,
+// so no frame lands inside another. Owned by its session; loop thread only.
 #pragma once
 
 #include <absl/functional/any_invocable.h>
@@ -25,7 +25,7 @@
 
 namespace edge {
 
-// Asio's executor of the loop itself, not the type-erased one: smaller and without virtual calls.
+// The executor of the loop itself: Asio's type-erased one is larger and has virtual calls.
 using LoopExecutor = boost::asio::io_context::executor_type;
 using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, LoopExecutor>;
 
@@ -82,9 +82,10 @@ class CorkedStream final : public SendQueue {
 
  private:
   friend class LoopFlushList;
-  // Completes a control write: at once (but never inside Beast's call), or, while much is queued,
-  // when the socket has taken it. Beast does not read meanwhile, so a client that floods us with
-  // pings and does not read is held up instead of filling the queue with pongs.
+  // Completes a control write: at once (but never inside Beast's call), or, while more than
+  // kControlHighWaterBytes are queued, when the socket has taken enough. Beast does not read
+  // meanwhile, so a client that sends many pings and does not read is held up instead of filling
+  // the queue with pongs.
   template <typename Handler>
   void CompleteControl(Handler handler, size_t bytes) {
     if (queued_bytes() <= kControlHighWaterBytes) {
@@ -104,7 +105,7 @@ class CorkedStream final : public SendQueue {
   void WaitWritable();
   void StartDiscard(std::shared_ptr<std::string> buffer, absl::AnyInvocable<void(Error)> done);
 
-  // Lets a handler that waits find out that this is gone.
+  // Tells a waiting handler that this object is gone: the pointer is then null.
   std::shared_ptr<CorkedStream*> writable_wait_;
   Socket socket_;
 };

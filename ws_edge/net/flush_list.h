@@ -1,8 +1,9 @@
 // "Write once a turn": the queues that got something to send since the loop last flushed.
 //
-// The first mark has FlushAll called after all that is ready in this turn; it flushes every marked
-// queue with one system call each. What queues need of the loop is asked of the derived class, one
-// for all of them, so that a queue has no virtual function of its own. Loop thread only.
+// The first mark of a turn schedules FlushAll behind everything that is ready in this turn;
+// FlushAll sends what each marked queue holds, with one system call each. The derived class does
+// for all queues what they need of the loop, so that a queue has no virtual function of its own.
+// Loop thread only.
 #pragma once
 
 #include <cstddef>
@@ -26,20 +27,20 @@ class FlushList {
     marked_.push_back(queue);
     return static_cast<uint32_t>(marked_.size() - 1);
   }
-  // A marked queue that goes away.
+  // Forgets the marked queue at this place, which is being destroyed.
   void Remove(size_t place) { marked_[place] = nullptr; }
 
   // Memory for gathering small frames; free between two sends.
   std::string& scratch() { return scratch_; }
 
-  // The queue's socket takes nothing now: OnWritable is to be called when it does.
+  // The queue's socket takes nothing now. The derived class calls OnWritable when it does.
   virtual void WaitWritable(SendQueue* queue) = 0;
-  // The queue's socket is broken: its reader is to see it too.
+  // The queue's socket is broken. The derived class makes the socket's reader see it, too.
   virtual void OnBroken(SendQueue* queue) = 0;
 
  protected:
   ~FlushList() = default;
-  // FlushAll is to be called at the end of this turn.
+  // Makes the loop call FlushAll at the end of this turn.
   virtual void FlushAllLater() = 0;
   void FlushAll();
   // `broken`: the wait ended with an error.

@@ -13,7 +13,7 @@ namespace {
 
 namespace ip = boost::asio::ip;
 
-// One hop, as it was told; empty: not told.
+// One hop, as a proxy tells it. A field that is not told is empty.
 struct Hop {
   std::string client;
   std::string host;
@@ -25,7 +25,7 @@ absl::Status Bad(std::string_view header, std::string_view what, std::string_vie
       fmt::format("the header {} is bad: {}: '{}'", header, what, Printable(value, 64)));
 }
 
-// RFC 9110 section 5.6.2.
+// The characters of a token (RFC 9110 section 5.6.2).
 bool IsTokenCharacter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
          std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
@@ -72,7 +72,7 @@ class ForwardedReader {
                                 : name == "host"  ? &hop->host
                                 : name == "proto" ? &hop->proto
                                                   : nullptr;
-    if (target == nullptr) return true;  // "by", and what others add
+    if (target == nullptr) return true;  // "by", and extensions
     if (!target->empty()) return false;  // at most once in an element
     *target = std::move(value);
     return true;
@@ -102,8 +102,8 @@ class ForwardedReader {
   size_t at_ = 0;
 };
 
-// "192.0.2.1", "192.0.2.1:80", "2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:80". The port is 0 if
-// it is none. Nothing if this is no address.
+// Parses "192.0.2.1", "192.0.2.1:80", "2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:80". The port
+// is 0 if none is there. Returns nothing if the text is no address.
 std::optional<std::pair<ip::address, uint16_t>> ParseNode(std::string_view text) {
   std::string_view port;
   if (!text.empty() && text.front() == '[') {
@@ -171,7 +171,7 @@ absl::StatusOr<Forwarded> ReadStandard(std::string_view text, const AddressRange
   clients.reserve(hops.size());
   for (const Hop& hop : hops) clients.push_back(hop.client);
   Forwarded result;
-  // Host and scheme are those that the client asked for: of the hop next to it that tells them.
+  // The client asked for the host and scheme that the hop nearest to it tells.
   for (size_t i = hops.size() - ReadClients(clients, trusted, &result); i < hops.size(); ++i) {
     if (!result.host.has_value() && !hops[i].host.empty()) {
       if (auto status = SetHost("Forwarded", hops[i].host, &result); !status.ok()) return status;
@@ -192,8 +192,8 @@ std::vector<std::string_view> Split(std::string_view list) {
   return elements;
 }
 
-// The element that the proxy next to the client has added: `read` from the right, or the first of a
-// shorter list (most proxies keep one value and do not add).
+// Returns the element that the proxy next to the client has added: `read` from the right, or the
+// first of a shorter list (most proxies keep one value and do not add).
 std::string_view ElementOf(const std::vector<std::string_view>& list, size_t read) {
   return list[list.size() - std::min(read, list.size())];
 }

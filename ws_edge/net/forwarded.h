@@ -1,4 +1,4 @@
-// What proxies in front say about the client: Forwarded (RFC 7239) and X-Forwarded-For, -Host and
+// The client as proxies in front describe it: Forwarded (RFC 7239) and X-Forwarded-For, -Host and
 // -Proto.
 //
 // Pure functions. Each proxy adds an element at the right end, so only what trusted proxies have
@@ -17,7 +17,7 @@
 
 namespace edge {
 
-// The headers of one request; repeated ones joined with commas, empty: not there.
+// The headers of one request. Repeated headers are joined with commas; an absent one is empty.
 struct ForwardedHeaders {
   std::string forwarded;
   std::string x_for;
@@ -36,10 +36,10 @@ struct Forwarded {
   std::string scheme;  // http or https; empty: not told
 };
 
-// INVALID_ARGUMENT names the header and what is wrong: syntax of Forwarded, a host or scheme that
-// is none, or Forwarded and X-Forwarded-* that contradict each other (then a proxy passes on what a
-// client has forged). An address that is none ("unknown", "_hidden", garbage) ends the reading: the
-// client is then the last good one.
+// INVALID_ARGUMENT names the header and what is wrong: syntax of Forwarded, an invalid host or
+// scheme, or Forwarded and X-Forwarded-* that contradict each other (then a proxy passes on what a
+// client has forged). Text that is no address ("unknown", "_hidden", garbage) ends the reading: the
+// client is then the last valid address.
 absl::StatusOr<Forwarded> ReadForwarded(const ForwardedHeaders& headers,
                                         const AddressRanges& trusted_proxies);
 

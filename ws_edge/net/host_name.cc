@@ -11,7 +11,7 @@ namespace {
 
 namespace ip = boost::asio::ip;
 
-// RFC 1035 section 2.3.4.
+// Longest name and longest label, in bytes (RFC 1035 section 2.3.4).
 constexpr size_t kHostBytesMax = 253;
 
 bool IsHostCharacter(char c) {
@@ -21,7 +21,7 @@ bool IsHostCharacter(char c) {
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
-// A name, or an IPv4 address. `host` is in lower case.
+// Returns whether `host` is a name or an IPv4 address. `host` is in lower case.
 bool IsName(std::string_view host) {
   if (host.empty() || host.size() > kHostBytesMax || host.front() == '.') return false;
   if (!std::all_of(host.begin(), host.end(), IsHostCharacter)) return false;
@@ -36,7 +36,7 @@ bool IsName(std::string_view host) {
   return true;
 }
 
-// "[…]" with an IPv6 address, in its shortest form; empty if it is none.
+// Returns "[…]" with an IPv6 address in its shortest form; empty if it holds no such address.
 std::string NormalIpv6(std::string_view bracketed) {
   const std::string address(bracketed.substr(1, bracketed.size() - 2));
   // No zone ("%eth0"): it means nothing to other machines.
@@ -46,7 +46,8 @@ std::string NormalIpv6(std::string_view bracketed) {
   return error ? std::string() : "[" + parsed.to_string() + "]";
 }
 
-// Behind the host: nothing, or ":" and the port. An empty port is the default (RFC 3986).
+// Parses what follows the host: nothing, or ":" and the port. An empty port is the default (RFC
+// 3986).
 bool ReadPort(std::string_view text, std::optional<uint16_t>* port) {
   if (text.empty() || text == ":") return true;
   if (text.front() != ':') return false;

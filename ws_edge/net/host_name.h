@@ -17,15 +17,16 @@ struct HostPort {
   bool operator==(const HostPort&) const = default;
 };
 
-// RFC 3986 section 3.2, without user information. Nothing if `text` is no host with an optional
-// port from 1 to 65535. International names must be written in ASCII (xn--…), as browsers do.
+// Parses a host with an optional port from 1 to 65535 (RFC 3986 section 3.2, without user
+// information). Returns nothing for any other text. International names must be written in ASCII
+// (xn--…), as browsers do.
 std::optional<HostPort> ParseHostPort(std::string_view text);
 
-// The port that browsers leave out: 80 of http, 443 of https; other schemes have none.
+// Returns the port that browsers leave out: 80 for http, 443 for https, none for other schemes.
 std::optional<uint16_t> DefaultPort(std::string_view scheme);
 
-// Does a browser always reach its own machine under this normal host? localhost, the names below
-// it (RFC 6761 section 6.3: nobody can register one), 127.0.0.0/8 and [::1].
+// Returns whether a browser always reaches its own machine under this normal host: localhost, the
+// names below it (RFC 6761 section 6.3: nobody can register one), 127.0.0.0/8 and [::1].
 bool IsLoopbackName(std::string_view host);
 
 // A normal host, or one with "*." in front, which stands for every name below the rest.
@@ -41,7 +42,7 @@ struct HostPortPattern {
   std::optional<uint16_t> port;
 };
 
-// "a.example", "*.a.example:8080" … Nothing if it is not that.
+// Parses "a.example", "*.a.example:8080" and the like. Returns nothing for any other text.
 std::optional<HostPortPattern> ParseHostPortPattern(std::string_view text);
 
 }  // namespace edge

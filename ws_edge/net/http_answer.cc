@@ -8,7 +8,8 @@ namespace {
 
 namespace http = boost::beast::http;
 
-// No script but our own files, no frames, no forms: an injected text cannot become code.
+// Forbids scripts other than our own files, frames and forms, so that injected text cannot become
+// code.
 constexpr char kContentSecurityPolicy[] =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; "
     "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";

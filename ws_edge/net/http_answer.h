@@ -12,12 +12,12 @@ namespace edge {
 
 using HttpResponse = boost::beast::http::response<boost::beast::http::string_body>;
 
-// A line of text. The connection is closed after each answer.
+// Answers with a line of text. The connection is closed after each answer.
 HttpResponse TextAnswer(boost::beast::http::status status, std::string_view text,
                         std::string_view server_name);
 
-// The file as the request wants it: compressed or not, or 304 if the client has it. Any page may
-// read it, by script too: it is the same for everybody.
+// Answers with the file as the request wants it: compressed or not, or 304 if the client has it.
+// Scripts of any page may read it, because it is the same for everybody.
 HttpResponse FileAnswer(const WebFile& file, const HttpRequest& request,
                         std::string_view server_name);
 

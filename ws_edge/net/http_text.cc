@@ -21,7 +21,7 @@ std::string_view Trim(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
 }
 
-// Not Beast's iequals: that of Boost 1.81 reads one byte behind the end.
+// Replaces Beast's iequals, which in Boost 1.81 reads one byte behind the end.
 bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](char x, char y) { return Lower(x) == Lower(y); });

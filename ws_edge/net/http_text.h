@@ -26,15 +26,17 @@ bool EqualsIgnoringCase(std::string_view a, std::string_view b);
 // returns false.
 void ForEachElement(std::string_view list, const std::function<bool(std::string_view)>& visit);
 
-// The values of all headers of this name, joined with commas: for headers that hold lists the
-// same. Empty if there is none.
+// Returns the values of all headers of this name, joined with commas, which means the same for
+// headers that hold lists. Empty if the request has none.
 std::string JoinedHeader(const HttpRequest& request, std::string_view name);
-// How often the header stands in the request.
+// Counts the headers of this name in the request.
 size_t HeaderCount(const HttpRequest& request, std::string_view name);
-// Is `token` in the list that is the header? Other elements, even bad ones, do not matter.
+// Returns whether the header, which holds a list, has `token`. Other elements, even bad ones, do
+// not matter.
 bool HeaderLists(const HttpRequest& request, std::string_view name, std::string_view token);
 
-// At most `bytes_max` bytes of what a client sent, fit to be shown: "?" for all but ASCII.
+// Returns at most `bytes_max` bytes of a client's text, fit for a log: "?" replaces what is not
+// printable ASCII.
 std::string Printable(std::string_view text, size_t bytes_max);
 
 }  // namespace edge

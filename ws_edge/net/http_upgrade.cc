@@ -56,13 +56,13 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
     timer_.async_wait([weak = weak_from_this(), then](const beast::error_code& error) {
       const auto self = weak.lock();
       if (error || self == nullptr) return;
-      // It may have been set anew while this waited for its turn.
+      // The timer may have been set anew while this handler waited for its turn.
       if (self->timer_.expiry() <= Clock::now()) (self.get()->*then)();
     });
   }
 
-  // Again and again: a read that has just ended, whose handler has not run, is not cancelled, and
-  // the next one is not known of.
+  // Repeats the cancel: it reaches neither a read that has ended while its handler has not run, nor
+  // the read that this handler begins.
   void OnTimeout() {
     timed_out_ = true;
     socket_.cancel();
@@ -161,8 +161,8 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
     Serve(target->path);
   }
 
-  // Whatever name the client used: what is served here is no secret, is the same for everybody, and
-  // any page may read it. Names and origins count for WebSockets.
+  // Files are served under any name: they are no secret, are the same for everybody, and any page
+  // may read them. Names and origins count for WebSockets.
   void Serve(const std::string& path) {
     if (path == "/healthz") {
       Answer(MakeText(http::status::ok, "ok"));
@@ -284,8 +284,8 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
                       });
   }
 
-  // Reads what the client still sends: closing before it was read would reset the connection and
-  // take our answer with it.
+  // Reads what the client still sends: closing a socket with unread bytes resets the connection,
+  // and our answer would be lost.
   void Discard() {
     buffer_.clear();
     socket_.async_read_some(buffer_.prepare(2048),

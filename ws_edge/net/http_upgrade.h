@@ -25,14 +25,14 @@ namespace edge {
 // A valid upgrade request.
 struct Upgrade {
   HttpRequest request;
-  boost::asio::ip::tcp::endpoint client;  // as trusted proxies tell; port 0: not known
+  boost::asio::ip::tcp::endpoint client;  // as trusted proxies tell it; port 0: not known
   // False: the page is of a foreign origin. The session accepts it and closes it with
   // kClosedForOrigin: a browser tells a page nothing about a refused handshake, so it would try for
   // ever.
   bool origin_allowed;
 };
 
-// What all connections share; owned by the edge server.
+// Shared by all connections; owned by the edge server.
 struct HttpContext {
   std::string server_name;               // in the header X-Channel-Edge
   std::map<std::string, WebFile> files;  // by path
@@ -40,13 +40,13 @@ struct HttpContext {
   const EdgeLimits& limits;
   EdgeMetrics& metrics;
   RefusalLog& refusals;
-  // Why there is no place for another session; empty if there is one.
+  // Says why another session has no place; empty if it has one.
   std::function<std::string()> why_no_place;
-  // For /readyz; empty if clients can be served.
+  // Says for /readyz why clients cannot be served; empty if they can.
   std::function<std::string()> why_not_ready;
-  // The socket of a valid upgrade request.
+  // Takes the socket of a valid upgrade request.
   std::function<void(Socket, const Upgrade&)> on_upgrade;
-  // Only this machine can connect.
+  // True if only this machine can connect.
   bool loopback_listener = true;
 };
 

@@ -75,7 +75,7 @@ void RefuseConnection(Socket socket, const char* why) {
       "Content-Type: text/plain\r\nContent-Length: {}\r\n\r\n{}",
       body.size(), body);
   ::send(socket.native_handle(), answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-  // A request that stays unread would reset the connection, and take our answer with it.
+  // Closing with an unread request would reset the connection, and our answer would be lost.
   char request[kHttpHeaderBytesMax];
   ::recv(socket.native_handle(), request, sizeof request, MSG_DONTWAIT);
   boost::system::error_code ignored;

@@ -23,10 +23,10 @@ class Listener {
 
   Listener(boost::asio::io_context& loop, OnConnection on_connection);
 
-  // UNAVAILABLE with the reason if the address cannot be bound; else the bound address.
+  // Returns the bound address, or UNAVAILABLE with the reason if the address cannot be bound.
   absl::StatusOr<Endpoint> Listen(const Endpoint& endpoint);
 
-  // Takes what waits in the backlog (closing would reset it), then closes.
+  // Accepts the connections that wait in the backlog (closing would reset them), then closes.
   void Stop();
 
  private:

@@ -40,7 +40,7 @@ char* MessageBuffers::Take(size_t bytes) {
   }
   void* const mapped =
       ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (mapped == MAP_FAILED) throw std::bad_alloc();  // as the heap says it
+  if (mapped == MAP_FAILED) throw std::bad_alloc();  // as the heap reports it
   return static_cast<char*>(mapped);
 }
 

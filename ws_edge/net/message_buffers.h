@@ -16,7 +16,7 @@ namespace edge {
 class MessageBuffers {
  public:
   static constexpr size_t kBlockBytesMin = 8 << 10;
-  // So much makes a mapping of its own for one message at a time, or a few, unnecessary.
+  // Free memory that is kept mapped: enough that a few long messages at a time map nothing anew.
   static constexpr size_t kWarmBytesMax = 1 << 20;
 
   MessageBuffers() = default;
@@ -24,7 +24,7 @@ class MessageBuffers {
   MessageBuffers(const MessageBuffers&) = delete;
   MessageBuffers& operator=(const MessageBuffers&) = delete;
 
-  // A block of kBlockBytesMin times a power of two.
+  // Gives a block. `bytes` is kBlockBytesMin times a power of two.
   char* Take(size_t bytes);
   void GiveBack(char* block, size_t bytes);
 
@@ -41,7 +41,7 @@ class MessageBuffers {
   size_t warm_bytes_ = 0;
 };
 
-// One message while it is gathered. Whoever has it gives it back with Release.
+// One message while it is gathered. Its session calls Release when the message is over.
 class MessageBuffer {
  public:
   bool in_use() const { return block_ != nullptr; }
@@ -50,9 +50,9 @@ class MessageBuffer {
 
   // Begins a message.
   void Begin(MessageBuffers& buffers, std::string_view first_bytes);
-  // Where its next bytes may be written, at least one; twice as much as it has, if there was none.
+  // Returns where the next bytes may be written, at least one. A full block is doubled first.
   char* Room(MessageBuffers& buffers, size_t* room);
-  // They were written.
+  // Counts bytes that were written to Room.
   void Add(size_t bytes) { size_ += bytes; }
   void Release(MessageBuffers& buffers);
 

@@ -10,7 +10,7 @@
 namespace edge {
 namespace {
 
-// RFC 3986 section 3.1; `scheme` is in lower case.
+// Checks the syntax of RFC 3986 section 3.1; `scheme` is in lower case.
 bool IsScheme(std::string_view scheme) {
   if (scheme.empty() || scheme.front() < 'a' || scheme.front() > 'z') return false;
   return std::all_of(scheme.begin(), scheme.end(), [](char c) {
@@ -31,7 +31,7 @@ std::string SplitScheme(std::string_view text, std::string_view* rest) {
   return IsScheme(scheme) ? scheme : std::string();
 }
 
-// Why an entry of --allowed_origins matches no page; empty if it is good but for its host.
+// Says why an entry of --allowed_origins matches no page; empty if all but its host is good.
 std::string WhyNoOrigin(std::string_view entry, std::string_view scheme, std::string_view address) {
   if (entry.empty()) return "it is empty";
   if (entry.find_first_of(" \t\r\n") != std::string_view::npos) return "it has a space in it";

@@ -1,4 +1,5 @@
-// Which pages may open a WebSocket here, and under which names this server answers.
+// The pages that may open a WebSocket here (--allowed_origins), and the names of this server
+// (--server_names).
 //
 // Values, made from flags at the start; any thread. A browser tells the page's origin in `Origin`
 // (RFC 6454) and the name that it looked up in `Host`; a page can forge neither.
@@ -14,7 +15,8 @@
 
 namespace edge {
 
-// Scheme, host and port: what a browser calls an origin. Normal, so the default port is left out.
+// Scheme, host and port: what a browser calls an origin. It is normal: the default port is left
+// out.
 struct Site {
   std::string scheme;
   HostPort address;
@@ -22,13 +24,13 @@ struct Site {
   bool operator==(const Site&) const = default;
 };
 
-// With the default port left out.
+// Makes a site, without the port if that is the scheme's default.
 Site MakeSite(std::string_view scheme, HostPort address);
 
 // "https://a.example:8443"; for logs.
 std::string ToString(const Site& site);
 
-// Nothing if `text` is no "scheme://host[:port]".
+// Returns nothing if `text` is no "scheme://host[:port]".
 std::optional<Site> ParseSite(std::string_view text);
 
 // The flag --allowed_origins.
@@ -38,9 +40,9 @@ class AllowedOrigins {
   // INVALID_ARGUMENT names an entry that can match no page, and says why.
   static absl::StatusOr<AllowedOrigins> Parse(const std::vector<std::string>& entries);
 
-  // May a page of `origin` (the header; empty: no browser's page) connect to `own`? Yes if it is
-  // of the very same site, if both are the machine itself (then of any port and scheme, for
-  // development servers), or if it is listed.
+  // Returns whether a page of `origin` (the header; empty: the client is no browser) may connect to
+  // `own`: if both are the same site, if both are the machine itself (then with any port and
+  // scheme, for development servers), or if the origin is listed.
   bool Allows(std::string_view origin, const Site& own) const;
 
  private:
@@ -60,8 +62,8 @@ class ServerNames {
   static absl::StatusOr<ServerNames> Parse(const std::vector<std::string>& entries);
 
   bool empty() const { return entries_.empty() && !all_; }
-  // Is this one of the names, or the machine itself? Loopback names always are: no foreign site can
-  // have one.
+  // Returns whether `own` has one of the names, or is the machine itself. Loopback names are always
+  // allowed, because no foreign site can have one.
   bool Contain(const Site& own) const;
 
  private:

@@ -39,7 +39,7 @@ bool ReadAddress(std::string_view text, bool v6, ip::address* address) {
   return !error && address->is_v6() == v6 && text.find('%') == std::string_view::npos;
 }
 
-// "TCP4 192.0.2.1 192.0.2.2 56324 443"
+// Parses "TCP4 192.0.2.1 192.0.2.2 56324 443".
 ProxyHeader ReadLine1(std::string_view line) {
   ProxyHeader header{State::kComplete, kPrefix1.size() + line.size() + 2, std::nullopt, ""};
   if (line == "UNKNOWN" || line.substr(0, 8) == "UNKNOWN ") return header;
@@ -81,7 +81,7 @@ uint16_t BigEndian(std::string_view two) {
   return static_cast<uint16_t>(static_cast<uint8_t>(two[0]) << 8 | static_cast<uint8_t>(two[1]));
 }
 
-// `addresses` are source, target and their ports.
+// `addresses` holds source, target and their ports.
 template <typename Address>
 ip::tcp::endpoint ReadClient2(std::string_view addresses) {
   typename Address::bytes_type bytes;

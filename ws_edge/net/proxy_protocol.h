@@ -14,14 +14,15 @@ struct ProxyHeader {
   State state = State::kIncomplete;
   // kComplete: how many bytes it takes.
   size_t bytes = 0;
-  // kComplete: the client. Nothing if the proxy does not tell one: its own health checks (LOCAL),
-  // UNKNOWN, UNSPEC, Unix sockets.
+  // kComplete: the client. The proxy tells none for its own health checks (LOCAL), UNKNOWN, UNSPEC,
+  // Unix sockets.
   std::optional<boost::asio::ip::tcp::endpoint> client = {};
   // kMalformed: what is wrong.
   const char* why = "";
 };
 
-// Reads the header that `bytes` begin with. Never incomplete from kProxyHeaderBytesMax bytes on.
+// Reads the header that `bytes` begin with. The result is not kIncomplete once kProxyHeaderBytesMax
+// bytes are there.
 ProxyHeader ReadProxyHeader(std::string_view bytes);
 
 }  // namespace edge

@@ -28,7 +28,7 @@ class RefusalLog {
       : clock_(clock), write_(std::move(write)) {}
 
   void Add(Kind kind, std::string what);
-  // Writes what has been held back long enough; call it often.
+  // Writes the lines that were held back long enough. It must be called often.
   void OnTick();
 
  private:

@@ -1,7 +1,7 @@
-// What must hold of an HTTP request before it is answered, and what makes it an upgrade.
+// Checks of an HTTP request before it is answered or upgraded.
 //
-// Pure functions over the parsed header. Everything that Beast's own handshake would refuse without
-// words is refused here, with words.
+// Pure functions over the parsed header. Beast's own handshake refuses requests without a reason;
+// the same requests are refused here first, with one.
 #pragma once
 
 #include <boost/beast/http/status.hpp>
@@ -14,7 +14,7 @@
 
 namespace edge {
 
-// Why a request is not served: the status, and what was wrong in words.
+// The refusal of a request: the status, and a text that says what was wrong.
 struct Refusal {
   boost::beast::http::status status;
   std::string why;
@@ -26,22 +26,22 @@ struct RequestTarget {
   std::optional<HostPort> address;  // of the absolute-form; counts instead of Host
 };
 
-// Nothing if it is neither of the two.
+// Returns nothing for any other form.
 std::optional<RequestTarget> ParseTarget(std::string_view target);
 
-// RFC 9112 section 3.2: exactly one Host, which is a host; HTTP/1.0 may go without. Fills `host`
-// with what the request was sent to; nothing if the client did not tell.
+// Checks Host (RFC 9112 section 3.2): exactly one, with a valid host; HTTP/1.0 needs none. Fills
+// `host` with what the request was sent to, or with nothing if the client did not tell.
 std::optional<Refusal> CheckHost(const HttpRequest& request, std::optional<HostPort>* host);
 
-// Does the request ask for a WebSocket? Only if it says so twice, in Upgrade and in Connection:
-// many proxies send 'Connection: upgrade' with each request.
+// Returns whether the request asks for a WebSocket. It must say so in both Upgrade and Connection,
+// because many proxies send 'Connection: upgrade' with each request.
 bool AsksForUpgrade(const HttpRequest& request);
 
-// RFC 6455 section 4.2.1, for a request that asks for an upgrade or has a Sec-WebSocket-Key, which
-// only a WebSocket client sends.
+// Checks a request that asks for an upgrade, or has a Sec-WebSocket-Key, which only a WebSocket
+// client sends (RFC 6455 section 4.2.1).
 std::optional<Refusal> CheckUpgrade(const HttpRequest& request);
 
-// Does the client offer this subprotocol? Bad names in its list do not hide others.
+// Returns whether the client offers this subprotocol. Bad names in its list do not hide others.
 bool OffersSubprotocol(const HttpRequest& request, std::string_view name);
 
 }  // namespace edge

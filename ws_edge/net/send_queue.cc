@@ -17,24 +17,23 @@ namespace {
 // Frames up to this size are copied together; larger ones are gathered by sendmsg
 // (tests/bench/README.md).
 constexpr size_t kCopyBytesMax = 512;
-// Frames of one system call; below IOV_MAX.
+// Frames of one system call at most; below IOV_MAX.
 constexpr size_t kFramesPerSendMax = 64;
-// Gathered for one system call; more gains nothing.
+// Bytes that are gathered for one system call; more bytes gain nothing.
 constexpr size_t kScratchBytesMax = 64 << 10;
 // Capacity that an emptied queue keeps.
 constexpr size_t kKeptCapacity = 16;
-// Queues are prefetched so far ahead of the flush that their memory is there in time
-// (tests/bench/README.md).
+// Prefetch distance of the flush, in queues (measured: tests/bench/README.md).
 constexpr size_t kPrefetchAhead = 4;
 
-// A close frame with 1009 and without words: Beast's, for a length over read_message_max, which is
-// set so that only a length with the high bit is. RFC 6455 section 5.2 forbids that bit, so it is
-// no large message but an error of the protocol.
+// Beast's close frame with 1009 and without a reason. Beast sends it for a length over
+// read_message_max, which is so high that only a length with the high bit exceeds it. RFC 6455
+// section 5.2 forbids that bit, so the frame breaks the protocol, and 1002 is sent instead.
 constexpr std::string_view kBeastTooBig("\x88\x02\x03\xf1", 4);
 constexpr std::string_view kProtocolError("\x88\x02\x03\xea", 4);  // 1002
 
-// Not send(2) of libc: in a process with threads that is a cancellation point, which costs as much
-// again as the rest of the way through user space.
+// Makes the system call itself. send(2) of libc is a cancellation point in a process with threads,
+// which costs as much again as the rest of the way through user space.
 ssize_t SendBytes(int descriptor, std::string_view bytes) {
   return ::syscall(SYS_sendto, descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
                    nullptr, 0);
@@ -94,7 +93,7 @@ std::vector<FramePtr> SendQueue::TakeQueued() {
 
 void SendQueue::ClearQueue() {
   if (queue_.capacity() > kKeptCapacity) {
-    queue_.clear();  // gives its memory back: most sessions are idle most of the time
+    queue_.clear();  // frees its memory: most sessions are idle most of the time
   } else {
     queue_.erase(queue_.begin(), queue_.end());
   }
@@ -115,7 +114,7 @@ void SendQueue::Flush() {
   }
 }
 
-// The way of most flushes.
+// Most flushes take this way.
 void SendQueue::SendOnlyFrame() {
   const std::string_view bytes = queue_.front()->bytes();
   const ssize_t sent = SendBytes(descriptor_, bytes);
@@ -130,7 +129,7 @@ void SendQueue::SendOnlyFrame() {
   }
 }
 
-// One system call. Returns 0 if the socket takes nothing now, or is broken.
+// Makes one system call. Returns 0 if the socket takes nothing now, or is broken.
 size_t SendQueue::Send() {
   const std::string_view first = queue_[head_]->bytes().substr(front_sent_);
   const size_t count = std::min(pending(), kFramesPerSendMax);
@@ -187,7 +186,8 @@ void SendQueue::Sent(size_t bytes) {
   }
   front_sent_ = static_cast<uint32_t>(bytes);
   queued_bytes_ -= bytes;
-  // Moving the rest to the front costs as much as sending it did at least half as often.
+  // The rest moves to the front only when it is shorter than what was sent, so that moving stays
+  // cheap.
   if (head_ > kKeptCapacity && head_ > queue_.size() / 2) {
     queue_.erase(queue_.begin(), queue_.begin() + head_);
     head_ = 0;

@@ -2,9 +2,9 @@
 //
 // Frames are encoded once and appended by reference; everything queued in a turn leaves in one
 // send. Whole frames only are appended, so no frame lands inside another. After the close frame no
-// data is taken. Loop thread only. Who offers data bounds it. When the socket is broken the queue
-// is dropped; the reader sees the error. Nothing here knows Asio or Beast: groups deliver into it,
-// and their tests have queues without sockets.
+// data is taken. Loop thread only. The caller of Offer gives the bound. When the socket is broken
+// the queue is dropped; the reader sees the error. Nothing here knows Asio or Beast: groups deliver
+// into it, and their tests have queues without sockets.
 #pragma once
 
 #include <absl/container/inlined_vector.h>
@@ -32,9 +32,10 @@ class SendQueue {
   // Data frames are taken from here on, until EndData, the close frame or a broken socket.
   void BeginData() { Advance(State::kOpen); }
   void EndData() { Advance(State::kNoData); }
-  // Queues a data frame; the way of each delivery. While data is not taken it is dropped. False:
-  // the queue would hold more than `queued_bytes_max`, and the frame is not in it. An empty queue
-  // takes any frame: a message in its envelope may be longer than it was.
+  // Queues a data frame; each delivery comes this way. Drops the frame while no data is taken.
+  // Returns false if the queue would hold more than `queued_bytes_max`; the frame is then not in
+  // it. An empty queue takes any frame, because an envelope may make a message longer than the
+  // bound.
   bool Offer(const FramePtr& frame, size_t queued_bytes_max) {
     if (state_ != State::kOpen) return true;
     if (queued_bytes_ > 0 && queued_bytes_ + frame->size() > queued_bytes_max) return false;
@@ -43,7 +44,7 @@ class SendQueue {
     if (queued_bytes_ > kFlushEarlyBytes) Flush();
     return true;
   }
-  // The same for a frame that is alone in its turn: written at once if nothing waits before it.
+  // Does the same with a frame that is alone in its turn, and writes it at once if nothing waits.
   bool OfferAlone(const FramePtr& frame, size_t queued_bytes_max) {
     if (!queue_.empty() || state_ != State::kOpen) return Offer(frame, queued_bytes_max);
     ++offered_;
@@ -52,18 +53,18 @@ class SendQueue {
     SendOnlyFrame();
     return true;
   }
-  // Data frames that were taken, ever, modulo 2^32.
+  // Counts the data frames taken so far, modulo 2^32.
   uint32_t offered() const { return offered_; }
-  // What Offer and Flush touch of this object, brought near before they do.
+  // Prefetches the part of this object that Offer and Flush touch.
   void Prefetch() const { __builtin_prefetch(&descriptor_, 1); }
 
-  // Queues a ping; nothing after the close frame.
+  // Queues a ping, unless the close frame is queued.
   void AppendPing(FramePtr ping);
-  // A ping was queued, and since then nothing was received (OnPeerHeard), and the peer did not take
-  // what had to wait: the ping may still be behind that.
+  // True if a ping was queued, and since then nothing was received (OnPeerHeard) and the peer took
+  // nothing of what had to wait; the ping may be behind that.
   bool ping_unanswered() const { return ping_unanswered_; }
 
-  // Drops what is queued, but for a frame that is on its way in part.
+  // Drops what is queued, except for a frame of which a part is sent.
   void DropQueue();
   // Sends what the socket takes now; waits for it to be writable if something is left.
   void Flush();
@@ -73,13 +74,13 @@ class SendQueue {
       : descriptor_(descriptor), flush_list_(flush_list) {}
   ~SendQueue();
 
-  // Frames of Beast: a pong, or the close frame, after which nothing is taken.
+  // Queues a frame of Beast: a pong, or the close frame, after which nothing is taken.
   void AppendControl(std::string_view bytes);
   void OnPeerHeard() { ping_unanswered_ = false; }
   size_t pending() const { return queue_.size() - head_; }
-  // Takes what waits, for a queue without a socket.
+  // Empties the queue and returns its frames, for tests: their queues have no socket.
   std::vector<FramePtr> TakeQueued();
-  // Nothing is sent any more, and the descriptor is another connection's, soon.
+  // Sends nothing any more: the descriptor may soon be another connection's.
   void Detach() {
     Break();
     descriptor_ = -1;
@@ -87,7 +88,7 @@ class SendQueue {
 
  private:
   friend class FlushList;
-  // What a frame counts in a queue: small ones cost more for their place than for their bytes.
+  // Bytes that a frame counts in a queue. A small frame's place costs more than its bytes.
   static size_t CostOf(const FramePtr& frame) { return frame->size() + sizeof(FramePtr); }
   void Push(FramePtr frame) {
     queued_bytes_ += CostOf(frame);
@@ -109,14 +110,15 @@ class SendQueue {
     kCloseQueued,  // takes nothing; sends what is queued
     kBroken,
   };
-  // States are left for later ones only; a step back is ignored: the socket was faster.
+  // The state only moves forward. A step back is ignored: the socket broke before it.
   void Advance(State to) {
     if (to > state_) state_ = to;
   }
 
   static constexpr uint32_t kNotMarked = UINT32_MAX;
 
-  // One cache line, up to the blank line: with 10,000 sessions it is memory that costs, not work.
+  // The members up to the blank line fill one cache line: with 10,000 sessions memory takes the
+  // time.
   alignas(64) int descriptor_;
   uint32_t place_ = kNotMarked;  // in the flush list
   FlushList* const flush_list_;

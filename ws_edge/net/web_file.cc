@@ -7,8 +7,8 @@
 namespace edge {
 namespace {
 
-// "0" to "1" with at most three decimals (RFC 9110 section 12.4.2), in thousandths. Nothing if it
-// is none.
+// Parses "0" to "1" with at most three decimals (RFC 9110 section 12.4.2) into thousandths. Returns
+// nothing for any other text.
 std::optional<int> ParseWeight(std::string_view text) {
   if (text.empty() || text.size() > 5 || (text.front() != '0' && text.front() != '1')) {
     return std::nullopt;
@@ -24,7 +24,7 @@ std::optional<int> ParseWeight(std::string_view text) {
   return thousandths <= 1000 ? std::optional(thousandths) : std::nullopt;
 }
 
-// The weight of "gzip ; q=0.5"; nothing if it is malformed.
+// Returns the weight of "gzip ; q=0.5"; nothing if it is malformed.
 std::optional<int> WeightOf(std::string_view parameters) {
   parameters = Trim(parameters);
   if (parameters.empty()) return 1000;
@@ -49,7 +49,7 @@ bool WantsGzip(std::string_view accept_encoding) {
     const size_t end = std::min(element.find(';'), element.size());
     const std::string_view name = Trim(element.substr(0, end));
     const auto weight = WeightOf(element.substr(std::min(end + 1, element.size())));
-    if (!weight.has_value()) return true;  // as if it were not there
+    if (!weight.has_value()) return true;  // a malformed header counts as absent
     if (EqualsIgnoringCase(name, "gzip") || EqualsIgnoringCase(name, "x-gzip")) gzip = weight;
     if (EqualsIgnoringCase(name, "identity")) identity = weight;
     if (name == "*") others = weight;

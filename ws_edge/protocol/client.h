@@ -1,6 +1,6 @@
-// One WebSocket client as groups see it: how it speaks, and where its frames go.
+// One WebSocket client as groups see it: its dialect, and the queue of its frames.
 //
-// A session is one; tests have others. Loop thread only.
+// Session implements it; tests have other clients. Loop thread only.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +22,7 @@ class Client {
 
   uint64_t id() const { return id_; }
   Dialect dialect() const { return dialect_; }
-  // For those who deliver to many: where to offer frames without touching the client.
+  // The client's queue, for the fan-out, which offers frames without touching the client.
   SendQueue& queue() { return *queue_; }
   size_t queued_bytes() const { return queue_->queued_bytes(); }
 
@@ -30,13 +30,13 @@ class Client {
   void Deliver(const FramePtr& frame) {
     if (!queue_->Offer(frame, limits_.session_queue_bytes_max)) CloseAsSlow();
   }
-  // A frame that was offered did not fit.
+  // Closes the client, whose queue had no room for an offered frame.
   virtual void CloseAsSlow() = 0;
 
   // Tells the client what was wrong with a command (of this id, on this group).
   void SendError(ErrorCode code, std::string_view message, std::string_view command_id = {},
                  std::string_view group_id = {});
-  // The same frame, for who delivers it later.
+  // Encodes the same frame, to be delivered later.
   FramePtr MakeError(ErrorCode code, std::string_view message, std::string_view command_id,
                      std::string_view group_id);
 
@@ -45,7 +45,7 @@ class Client {
       : id_(id), limits_(limits), metrics_(metrics) {}
   ~Client() = default;
 
-  // Once, before anything else.
+  // Must be called once, before anything else.
   void SetQueue(SendQueue* queue) { queue_ = queue; }
   void SetDialect(Dialect dialect) { dialect_ = dialect; }
 

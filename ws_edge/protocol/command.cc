@@ -34,7 +34,7 @@ std::string_view KindName(const json::value& value) {
 
 std::string_view View(const json::string& text) { return {text.data(), text.size()}; }
 
-// At most 64 bytes of a client's text, cut between two characters.
+// Returns at most 64 bytes of a client's text, cut between two characters.
 std::string_view Shorten(std::string_view text) {
   size_t end = std::min<size_t>(text.size(), 64);
   while (end < text.size() && (static_cast<uint8_t>(text[end]) & 0xc0) == 0x80) --end;
@@ -84,13 +84,14 @@ bool ReadMessage(std::string_view frame, const json::object& object, Command* co
   return true;
 }
 
-// "data":"<base64>". False for what RFC 4648, section 4, does not write so: bytes have one text.
+// Decodes "data":"<base64>". Returns false for text that RFC 4648 section 4 would write otherwise,
+// so that the same bytes always have the same text.
 bool DecodeBase64(std::string_view text, std::string* bytes) {
   const absl::string_view view(text.data(), text.size());
   return absl::Base64Unescape(view, bytes) && absl::Base64Escape(*bytes) == view;
 }
 
-// The body of a send: a message, or bytes as data.
+// Reads the body of a send: a message, or bytes as data.
 bool ReadBody(std::string_view frame, const json::object& object, Command* command,
               CommandError* error) {
   const json::value* value = object.if_contains("data");
@@ -138,7 +139,7 @@ bool ReadKind(Dialect dialect, const json::object& object, CommandKind* kind, Co
   return true;
 }
 
-// An integer, or a string of 1 to kCommandIdBytesMax bytes.
+// Reads `id`: an integer, or a string of 1 to kCommandIdBytesMax bytes.
 bool ReadId(const json::object& object, std::string* id, CommandError* error) {
   const json::value* value = object.if_contains("id");
   if (value == nullptr || value->is_null()) return true;
@@ -166,7 +167,7 @@ bool ReadKey(const json::object& object, std::string* key, CommandError* error) 
   return true;
 }
 
-// An integer from 1 to kHistoryCountMax.
+// Reads `last`: an integer from 1 to kHistoryCountMax.
 bool ReadLast(const json::object& object, uint32_t* last, CommandError* error) {
   const json::value* value = object.if_contains("last");
   if (value == nullptr || value->is_null()) return true;
@@ -179,7 +180,8 @@ bool ReadLast(const json::object& object, uint32_t* last, CommandError* error) {
   return true;
 }
 
-// The bound of one answer, which says whether there is more: beyond kHistoryCountMax it is cut.
+// Reads `limit`. More than kHistoryCountMax is cut to that, because the answer says whether more is
+// held.
 bool ReadLimit(const json::object& object, uint32_t* limit, CommandError* error) {
   const json::value* value = object.if_contains("limit");
   if (value == nullptr || value->is_null()) return true;
@@ -193,7 +195,7 @@ bool ReadLimit(const json::object& object, uint32_t* limit, CommandError* error)
   return true;
 }
 
-// "since":{"epoch":"…","offset":41}, or "last":50, which may also stand inside of since.
+// Reads "since":{"epoch":"…","offset":41}, or "last":50, which may also stand inside of since.
 bool ReadSince(const json::object& object, Command* command, CommandError* error) {
   if (!ReadLast(object, &command->last, error)) return false;
   const json::value* value = object.if_contains("since");

@@ -1,4 +1,4 @@
-// Commands: what a client's text frame asks for (proto/websocket.md).
+// Commands: a client's text frame asks for one (proto/websocket.md, section 3).
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,7 @@ struct Command {
   uint32_t last = 0;
   uint32_t limit = 0;  // kHistory: at most so many, from the oldest
 
-  // What it takes while it waits.
+  // Memory that the command takes while it waits.
   size_t bytes() const {
     return sizeof(*this) + message.size() + key.size() + group_id.size() + id.size();
   }

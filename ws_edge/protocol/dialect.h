@@ -1,4 +1,5 @@
-// How a session speaks, chosen by the subprotocol of its upgrade (proto/websocket.md).
+// The dialect of a session, chosen by the subprotocol of its upgrade (proto/websocket.md, section
+// 2).
 #pragma once
 
 #include <cstdint>

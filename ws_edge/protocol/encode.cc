@@ -15,7 +15,7 @@ std::string Quoted(std::string_view text) {
   return json::serialize(json::string_view(text.data(), text.size()));
 }
 
-// {"event":"NAME" and the id, if there is one; members follow.
+// Begins {"event":"NAME" with the id, if one is given; members follow.
 std::string Begin(std::string_view event, std::string_view id = {}) {
   std::string text = fmt::format(R"({{"event":"{}")", event);
   if (!id.empty()) text.append(R"(,"id":)").append(id);

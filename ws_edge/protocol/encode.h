@@ -1,4 +1,4 @@
-// What an edge says to its clients, encoded once as frames.
+// Encodes what an edge sends to its clients, each once, as a frame.
 //
 // Everything but EncodePlain and EncodePlainError is of the enveloped dialect (proto/websocket.md).
 // `id` is JSON text as Command::id has it; where it is empty the member is left out. `epoch` needs
@@ -16,12 +16,13 @@
 
 namespace edge {
 
-// A publication in the plain dialect: the bare message, a text frame or (for `data`) a binary one.
+// Encodes a publication in the plain dialect: the bare message, a text frame or (for `data`) a
+// binary one.
 FramePtr EncodePlain(const channel::v1::Publication& publication);
 // {"event":"error","code":"…","message":"…"}
 FramePtr EncodePlainError(ErrorCode code, std::string_view message);
 
-// The publication's `message` event.
+// Encodes the publication's `message` event.
 FramePtr EncodeMessage(const channel::v1::Publication& publication, std::string_view epoch);
 
 struct GapEvent {
@@ -33,7 +34,7 @@ struct GapEvent {
 };
 FramePtr EncodeGap(const GapEvent& gap);
 
-// What an `ok` tells of a group.
+// The fields of a group in an `ok`.
 struct GroupAnswer {
   std::string_view id;
   std::string_view group_id;
@@ -54,7 +55,7 @@ FramePtr EncodeError(std::string_view id, std::string_view group_id, ErrorCode c
 FramePtr EncodeWelcome(std::string_view connection_id, uint64_t session_id,
                        std::string_view server_name, std::string_view acknowledged_in,
                        const EdgeLimits& limits);
-// Is the channel service reached from this edge?
+// `available`: this edge reaches the channel service.
 FramePtr EncodeService(bool available);
 FramePtr EncodeBye(uint16_t close_code, std::chrono::milliseconds reconnect_min,
                    std::chrono::milliseconds reconnect_max);

@@ -1,4 +1,4 @@
-// The codes of error frames.
+// The codes of error frames (proto/websocket.md, section 6).
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ enum class ErrorCode : uint8_t {
   kInternal,
 };
 const char* ToString(ErrorCode code);
-// The client may send the same command again.
+// Returns whether the client may send the same command again.
 bool IsRetryable(ErrorCode code);
 
 }  // namespace edge

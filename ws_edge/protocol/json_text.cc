@@ -8,7 +8,7 @@
 namespace edge {
 namespace {
 
-// RFC 8259 section 2.
+// White space (RFC 8259 section 2).
 bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
 size_t SkipSpace(std::string_view json, size_t at) {
@@ -47,7 +47,7 @@ size_t SkipValue(std::string_view json, size_t at) {
   return at;
 }
 
-// The text of a JSON string that is given with its quotation marks.
+// Returns the text of a JSON string that is given with its quotation marks.
 std::string Unescape(std::string_view text) {
   if (text.find('\\') == std::string_view::npos) {
     return std::string(text.substr(1, text.size() - 2));
@@ -60,7 +60,7 @@ std::string Unescape(std::string_view text) {
   return {string.data(), string.size()};
 }
 
-// Is `string`, with its quotation marks, this text?
+// Returns whether `string`, with its quotation marks, means this text.
 bool IsString(std::string_view string, std::string_view text) {
   if (string.find('\\') != std::string_view::npos) return Unescape(string) == text;
   return string.substr(1, string.size() - 2) == text;

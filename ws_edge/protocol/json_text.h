@@ -12,15 +12,15 @@
 
 namespace edge {
 
-// The text of the member `name` of `json`, which is a valid JSON object; its name may be written
-// with escapes. Empty if there is none.
+// Returns the text of the member `name` of `json`, a valid JSON object; the name may be written
+// with escapes. Empty if the object has no such member.
 std::string_view FindMember(std::string_view json, std::string_view name);
 
-// The first name that stands twice in one object of `json`, which is valid, without escapes.
-// Nothing if there is none. For the words of a refusal: slow.
+// Returns the first name that stands twice in one object of `json`, which is valid, without
+// escapes; nothing if no name does. It is slow, and meant for the text of a refusal.
 std::optional<std::string> FindNameTwice(std::string_view json);
 
-// `json`, which is valid, without white space outside of strings.
+// Returns `json`, which is valid, without white space outside of strings.
 std::string CompactJson(std::string_view json);
 
 }  // namespace edge

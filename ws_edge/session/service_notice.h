@@ -4,7 +4,8 @@
 // before a notice goes out, and back for as long before the next: a shorter blip tells nobody, and
 // a link that flaps makes at most one notice in that time. Sessions are told kNoticesPerTurnMax in
 // a turn of the loop; with those 100,000 take about a second. Each session knows what it was told
-// last, so a change on the way begins again at the first, and nobody hears the same twice.
+// last, so a change in the middle begins again at the first session, and no session hears the same
+// twice.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -24,18 +25,18 @@ class Session;
 
 class ServiceNotice {
  public:
-  // The sessions in parts 0 to kPingBuckets - 1: the ids of a part, and a session by its id (null:
-  // it is gone).
+  // The sessions are in parts 0 to kPingBuckets - 1. IdsOfPart gives the ids of a part, FindSession
+  // a session by its id (null: it is gone).
   using IdsOfPart = std::function<std::vector<uint64_t>(int part)>;
   using FindSession = std::function<Session*(uint64_t id)>;
 
   ServiceNotice(boost::asio::io_context& loop, const channel::Clock& clock, IdsOfPart ids_of_part,
                 FindSession find_session);
 
-  // What sessions are told: those that open now, and sooner or later all.
+  // The state that sessions are told: at once when they open, the others in turn.
   const bool& away() const { return away_; }
 
-  // Each kSweepInterval: is the link up?
+  // Must be called each kSweepInterval with the link's state.
   void OnTick(bool up);
 
  private:
@@ -46,11 +47,11 @@ class ServiceNotice {
   const IdsOfPart ids_of_part_;
   const FindSession find_session_;
   bool away_ = false;
-  std::optional<channel::SteadyTime> otherwise_since_;  // the link is not as was told
+  std::optional<channel::SteadyTime> otherwise_since_;  // the link differs from what was told
   int next_part_ = kPingBuckets;                        // kPingBuckets: all are told
-  std::vector<uint64_t> untold_;                        // of the part before it
+  std::vector<uint64_t> untold_;                        // the rest of the part before it
   bool posted_ = false;
-  // Posted handlers may run when this is gone.
+  // Posted handlers may run when this object is gone.
   std::shared_ptr<ServiceNotice*> self_ = std::make_shared<ServiceNotice*>(this);
 };
 

@@ -27,8 +27,9 @@ Session::Session(SessionContext& context, uint64_t id, Socket socket,
       client_(client),
       web_socket_(std::move(socket), &context.flush_list) {
   SetQueue(&stream());
-  // Beast would end an oversize message without a word; OnRead does it with the limit in the
-  // reason. Left to Beast is a length that no message may have; see CorkedStream::AppendControl.
+  // Beast would close for an oversize message without a reason, so OnRead does it and names the
+  // limit. Beast still refuses a length that no message may have: see kBeastTooBig in
+  // send_queue.cc.
   web_socket_.read_message_max(std::numeric_limits<int64_t>::max());
   web_socket_.set_option(websocket::stream_base::timeout{websocket::stream_base::none(),
                                                          websocket::stream_base::none(), false});

@@ -1,11 +1,10 @@
 // One WebSocket client, from the upgrade to the close.
 //
 // Made by the edge server, kept alive by its table and by outstanding operations; loop thread only.
-// Bounds: one message message_bytes_max, complete within message_timeout; queue
-// session_queue_bytes_max (over it: closed with 4008, the client resumes);
-// groups_per_connection_max (group table). Bad input is answered with an error frame and the
-// session goes on; what breaks the WebSocket protocol ends it. A session that fails concerns no
-// other.
+// Bounds: message_bytes_max for a message, which must be complete within message_timeout;
+// session_queue_bytes_max for the queue (over it the session is closed with 4008, and the client
+// resumes). Bad input is answered with an error frame and the session goes on; what breaks the
+// WebSocket protocol ends it. A failing session affects no other.
 #pragma once
 
 #include <array>
@@ -30,7 +29,7 @@ namespace edge {
 
 class Session;
 
-// What a session tells its owner.
+// The events that a session tells its owner.
 class SessionObserver {
  public:
   // The client asks for something that concerns a group.
@@ -47,7 +46,7 @@ class SessionObserver {
   ~SessionObserver() = default;
 };
 
-// What all sessions share; owned by the edge server.
+// Shared by all sessions; owned by the edge server.
 struct SessionContext {
   const std::string& server_name;
   const std::string& instance;         // tells this process from all others
@@ -62,7 +61,7 @@ struct SessionContext {
 
 class Session final : public Client, public std::enable_shared_from_this<Session> {
  public:
-  // `client` is the browser's address as far as it is known, for people.
+  // `client` is the browser's address as far as it is known; it is only shown.
   Session(SessionContext& context, uint64_t id, Socket socket,
           const boost::asio::ip::tcp::endpoint& client = {});
   ~Session();
@@ -73,26 +72,27 @@ class Session final : public Client, public std::enable_shared_from_this<Session
   // Client
   void CloseAsSlow() override;
 
-  // Tells the client, if it understands and was not told so last, whether the channel service is
-  // there.
+  // Tells a client of channel.v1.json whether the channel service is there, unless it was told so
+  // last.
   void TellService(bool available);
-  // Tells the client, if it understands, that it will be closed and when to come back.
+  // Tells a client of channel.v1.json that it will be closed, and when to come back.
   void SayBye(const CloseReason& reason, std::chrono::milliseconds reconnect_min,
               std::chrono::milliseconds reconnect_max);
 
   // Sends a close frame; nothing is delivered any more. The first reason counts. `text` replaces
-  // the reason's own.
+  // the reason's own text.
   void Close(const CloseReason& reason, std::string_view text = {});
   // Ends the connection without waiting for the peer.
   void Abort();
 
   void SendPing();
-  // A ping is unanswered: nothing was received since, and nothing that waited was taken.
+  // True if a ping is unanswered: nothing was received since, and the peer took nothing that
+  // waited.
   bool silent() const { return stream().ping_unanswered(); }
   bool closing() const { return state_ >= State::kClosing; }
 
   channel::SteadyTime opened_at() const { return opened_at_; }
-  // One line for an operator: client, the number of its groups, queue, counts, age.
+  // Returns one line for an operator: client, the number of its groups, queue, counts, age.
   std::string Describe(size_t groups) const;
 
  private:

@@ -5,7 +5,7 @@
 namespace edge {
 namespace {
 
-// A sweep that comes so late says that the loop was held up.
+// A sweep that comes this late means that the loop was held up.
 constexpr auto kLateSweep = 10 * kSweepInterval;
 
 }  // namespace

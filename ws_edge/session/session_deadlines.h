@@ -1,9 +1,9 @@
-// What a session must do in time: complete a message that it has begun, and answer a close frame.
+// Deadlines of sessions: to complete a message that has begun, and to answer a close frame.
 //
-// Owned by the edge server; loop thread only. A deadline begins when there is something to wait
-// for: with the first byte of a message's content; and for a close frame again and again, up to
-// kCloseLongest, while the peer takes what is queued before it. A loop that was held up (frozen
-// process, long turn) reads first what has come meanwhile, and judges in the next sweep.
+// Owned by the edge server; loop thread only. The first begins with the first byte of a message's
+// content. The second begins with the close frame, and again, up to kCloseLongest, while the peer
+// takes what is queued before it. A loop that was held up (frozen process, long turn) reads first
+// what has come meanwhile, and judges in the next sweep.
 #pragma once
 
 #include <deque>
@@ -22,12 +22,12 @@ class SessionDeadlines {
   SessionDeadlines(const EdgeLimits& limits, const channel::Clock& clock)
       : limits_(limits), clock_(clock), last_sweep_(clock.Now()) {}
 
-  // A close frame is queued behind what the session has to send.
+  // The session has queued a close frame behind what it has to send.
   void OnClosing(Session* session);
   // A message has begun and is not complete (or is, now, or the session is over).
   void OnMessageIncomplete(Session* session, bool incomplete);
 
-  // Each kSweepInterval: closes and ends what is overdue.
+  // Must be called each kSweepInterval: closes and ends overdue sessions.
   void Sweep();
 
  private:
