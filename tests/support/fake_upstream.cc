@@ -146,7 +146,7 @@ void FakeUpstream::FillQueue() {
     channel::PublishInput input;
     input.group_id = "full";
     input.body = body;
-    while (link_.Publish(input, {})) {
+    for (Sender nobody; link_.Publish(input, nobody);) {
     }
   }
 }

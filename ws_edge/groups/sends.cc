@@ -46,7 +46,7 @@ void Sends::Forward(uint64_t client_id, Command command, uint64_t number) {
   input.kind = command.message_kind;
   input.body = command.message;
   input.key = command.key;
-  if (!context_.link.Publish(input, std::move(sender))) {
+  if (!context_.link.Publish(input, sender)) {
     Refuse(sender, ErrorCode::kUnavailable, kQueueFull);
   }
 }

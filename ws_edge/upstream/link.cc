@@ -92,8 +92,8 @@ bool Link::StopIsDue() const {
   return stop_at_.has_value() && (publisher_.unanswered() == 0 || clock_.Now() >= *stop_at_);
 }
 
-bool Link::Publish(const channel::PublishInput& input, Sender&& sender) {
-  if (!publisher_.Publish(input, std::move(sender))) return false;
+bool Link::Publish(const channel::PublishInput& input, Sender& sender) {
+  if (!publisher_.Publish(input, sender)) return false;
   CountUnanswered();
   transport_.WakeUp();
   return true;

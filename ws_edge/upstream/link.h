@@ -64,8 +64,8 @@ class Link final : private Stream::Observer {
   bool stopped() const { return state_ == State::kStopped; }
 
   SubscriptionTable& subscriptions() { return subscriptions_; }
-  // False if too much waits for the channel service; then it was not taken.
-  [[nodiscard]] bool Publish(const channel::PublishInput& input, Sender&& sender);
+  // As Publisher::Publish.
+  [[nodiscard]] bool Publish(const channel::PublishInput& input, Sender& sender);
   size_t unanswered() const { return publisher_.unanswered(); }
 
   // For the loop. Writes a message on each stream that takes one, if there is something to write;

@@ -7,7 +7,7 @@
 
 namespace edge {
 
-bool Publisher::Publish(const channel::PublishInput& input, Sender&& sender) {
+bool Publisher::Publish(const channel::PublishInput& input, Sender& sender) {
   Entry entry{.record = {}, .sender = {}, .since = clock_.Now()};
   channel::PublishInput numbered = input;
   numbered.sequence = last_sequence_ + 1;

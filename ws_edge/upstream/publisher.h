@@ -55,8 +55,8 @@ class Publisher {
   Publisher(Options options, const channel::Clock& clock)
       : options_(std::move(options)), clock_(clock) {}
 
-  // False if the queue is full; then it was not taken, and `sender` is as it was.
-  [[nodiscard]] bool Publish(const channel::PublishInput& input, Sender&& sender);
+  // Takes the publication, and what is in `sender`. False if the queue is full: then neither.
+  [[nodiscard]] bool Publish(const channel::PublishInput& input, Sender& sender);
   size_t unanswered() const { return entries_.size(); }
 
   // For the link. The next message to write; empty: none, now.

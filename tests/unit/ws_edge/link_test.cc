@@ -52,7 +52,7 @@ class LinkTest : public ::testing::Test, public Link::Observer, public Subscript
     input.body = "m";
     Sender sender;
     sender.number = number;
-    return link_.Publish(input, std::move(sender));
+    return link_.Publish(input, sender);
   }
   static std::string Batch(std::initializer_list<uint64_t> offsets) {
     channel::v1::SubscribeResponse batch;

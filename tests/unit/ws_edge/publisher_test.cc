@@ -21,7 +21,7 @@ class PublisherTest : public ::testing::Test, public Publisher::Observer {
     input.body = body;
     Sender sender;
     sender.number = ++last_number_;
-    return publisher_->Publish(input, std::move(sender));
+    return publisher_->Publish(input, sender);
   }
   void Make(Publisher::Options options) {
     publisher_ = std::make_unique<Publisher>(options, clock_);
