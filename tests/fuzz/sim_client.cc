@@ -10,29 +10,6 @@
 #include "tests/fuzz/fuzz_input.h"
 
 namespace fuzz {
-namespace {
-
-constexpr uint8_t kText = 0x81;
-constexpr uint8_t kBinary = 0x82;
-constexpr uint8_t kClose = 0x88;
-
-// A final text frame with a mask of zeros, which changes nothing.
-std::string ClientFrame(std::string_view text) {
-  std::string frame;
-  frame.push_back(static_cast<char>(kText));
-  if (text.size() < 126) {
-    frame.push_back(static_cast<char>(0x80 | text.size()));
-  } else {
-    frame.push_back(static_cast<char>(0x80 | 126));
-    frame.push_back(static_cast<char>(text.size() >> 8));
-    frame.push_back(static_cast<char>(text.size() & 0xff));
-  }
-  frame.append(4, '\0');
-  frame.append(text);
-  return frame;
-}
-
-}  // namespace
 
 void SimClient::Connect(SimEdge* edge, int send_buffer_bytes) {
   edge_ = edge;
@@ -51,7 +28,7 @@ void SimClient::Vanish() {
 }
 
 void SimClient::Say(const std::string& text) {
-  const std::string frame = ClientFrame(text);
+  const std::string frame = support::EncodeText(text);
   // The edge reads at once; a client that it has closed cannot send any more.
   (void)::send(fd_, frame.data(), frame.size(), MSG_NOSIGNAL);
 }
@@ -92,38 +69,24 @@ void SimClient::Take(std::string_view bytes) {
     buffer_.erase(0, end + 4);
     upgraded_ = true;
   }
-  while (connected() && TakeFrame()) {
-  }
+  std::string_view rest = buffer_;
+  support::Frame frame;
+  while (connected() && support::TakeFrame(rest, frame)) OnFrame(frame);
+  buffer_.erase(0, buffer_.size() - rest.size());
 }
 
-bool SimClient::TakeFrame() {
-  if (buffer_.size() < 2) return false;
-  const auto first = static_cast<uint8_t>(buffer_[0]);
-  size_t length = static_cast<uint8_t>(buffer_[1]);
-  size_t head = 2;
-  if (length >= 126) {
-    const size_t width = length == 126 ? 2 : 8;
-    head += width;
-    if (buffer_.size() < head) return false;
-    length = 0;
-    for (size_t i = 2; i < head; ++i) length = length << 8 | static_cast<uint8_t>(buffer_[i]);
-  }
-  if (buffer_.size() < head + length) return false;
-  const std::string payload = buffer_.substr(head, length);
-  buffer_.erase(0, head + length);
+void SimClient::OnFrame(const support::Frame& frame) {
+  using support::Opcode;
   ++frames_;
-  if (trace_) std::fprintf(stderr, "%s is given %.200s\n", name_.c_str(), payload.c_str());
-  if (first == kClose) {
-    Vanish();
-  } else if (first != kText && (first != kBinary || enveloped_)) {
+  if (trace_) std::fprintf(stderr, "%s is given %.200s\n", name_.c_str(), frame.payload.c_str());
+  const bool data = frame.Is(Opcode::kText) || (frame.Is(Opcode::kBinary) && !enveloped_);
+  if (!frame.fin || frame.reserved != 0 || (!data && !frame.Is(Opcode::kClose))) {
     Fail(name_ + ": not a data frame");
-  } else if (enveloped_) {
-    view_.OnEvent(payload);
-  } else {
-    plain_.OnMessage(payload,
-                     [this](const std::string& group) { return edge_->wire().gaps(group); });
   }
-  return true;
+  if (!data) return Vanish();
+  if (enveloped_) return view_.OnEvent(frame.payload);
+  plain_.OnMessage(frame.payload,
+                   [this](const std::string& group) { return edge_->wire().gaps(group); });
 }
 
 void SimClient::CheckComplete() {

@@ -16,6 +16,7 @@
 #include "tests/fuzz/enveloped_view.h"
 #include "tests/fuzz/plain_view.h"
 #include "tests/fuzz/sim_edge.h"
+#include "tests/support/web_socket_frame.h"
 
 namespace fuzz {
 
@@ -60,7 +61,7 @@ class SimClient {
 
  private:
   void Take(std::string_view bytes);
-  bool TakeFrame();
+  void OnFrame(const support::Frame& frame);
 
   const std::string name_;
   const bool enveloped_;

@@ -1,6 +1,7 @@
 #include "tests/support/tcp_connection.h"
 
 #include <arpa/inet.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -10,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 namespace support {
@@ -21,10 +23,9 @@ constexpr std::size_t kReceiveBytes = 65'536;
   throw TestFailure(what + ": " + std::strerror(error));
 }
 
-sockaddr_in Address(const char* text, std::uint16_t port) {
+sockaddr_in Address(const char* text) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
-  address.sin_port = htons(port);
   if (::inet_pton(AF_INET, text, &address.sin_addr) != 1) {
     throw TestFailure(std::string("not an IPv4 address: ") + text);
   }
@@ -44,8 +45,25 @@ bool WaitFor(int fd, short events, Deadline deadline) {
 }  // namespace
 
 TcpConnection::TcpConnection(std::uint16_t port, const TcpOptions& options, Duration wait) {
-  fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd_ < 0) Fail("socket", errno);
+  const Deadline deadline = After(wait);
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const std::string port_text = std::to_string(port);
+  if (const int why = ::getaddrinfo(options.host.c_str(), port_text.c_str(), &hints, &found)) {
+    throw TestFailure("resolve " + options.host + ": " + ::gai_strerror(why));
+  }
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, ::freeaddrinfo);
+  int error = 0;
+  for (const addrinfo* to = found; to != nullptr && fd_ < 0; to = to->ai_next) {
+    error = Connect(*to, options, deadline);
+  }
+  if (fd_ < 0) Fail("TCP port " + port_text, error);
+}
+
+int TcpConnection::Connect(const addrinfo& target, const TcpOptions& options, Deadline deadline) {
+  fd_ = ::socket(target.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd_ < 0) return errno;
   const int on = 1;
   ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (options.receive_buffer_bytes) {
@@ -55,24 +73,19 @@ TcpConnection::TcpConnection(std::uint16_t port, const TcpOptions& options, Dura
   int error = 0;
   if (!options.source_address.empty()) {
     ::setsockopt(fd_, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-    const sockaddr_in source = Address(options.source_address.c_str(), 0);
+    const sockaddr_in source = Address(options.source_address.c_str());
     if (::bind(fd_, reinterpret_cast<const sockaddr*>(&source), sizeof source) != 0) error = errno;
   }
-  const sockaddr_in target = Address("127.0.0.1", port);
-  if (error == 0 &&
-      ::connect(fd_, reinterpret_cast<const sockaddr*>(&target), sizeof target) != 0) {
+  if (error == 0 && ::connect(fd_, target.ai_addr, target.ai_addrlen) != 0) {
     error = errno;
     if (error == EINPROGRESS) {
       socklen_t size = sizeof error;
       error = ETIMEDOUT;
-      if (WaitFor(fd_, POLLOUT, After(wait)))
-        ::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size);
+      if (WaitFor(fd_, POLLOUT, deadline)) ::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size);
     }
   }
-  if (error != 0) {
-    Close();
-    Fail("connect to port " + std::to_string(port), error);
-  }
+  if (error != 0) Close();
+  return error;
 }
 
 TcpConnection::~TcpConnection() { Close(); }

@@ -7,17 +7,20 @@
 
 #include "tests/support/deadline.h"
 
+struct addrinfo;
+
 namespace support {
 
 struct TcpOptions {
+  std::string host = "127.0.0.1";           // a name, or an IPv4 or IPv6 address
   std::string source_address;               // e.g. "127.0.0.7"; empty = the kernel chooses
   std::optional<int> receive_buffer_bytes;  // SO_RCVBUF, set before the connect
 };
 
-// One blocking TCP connection to 127.0.0.1, every call with a deadline. Owned by one thread.
+// One blocking TCP connection, every call with a deadline. Owned by one thread.
 class TcpConnection {
  public:
-  // Throws TestFailure if nobody accepts in time.
+  // Tries each address of the host. Throws TestFailure if nobody accepts in time.
   explicit TcpConnection(std::uint16_t port, const TcpOptions& options = {},
                          Duration wait = kPatience);
   ~TcpConnection();
@@ -48,6 +51,9 @@ class TcpConnection {
   int descriptor() const { return fd_; }
 
  private:
+  // Returns 0, or the errno with no descriptor left.
+  int Connect(const addrinfo& target, const TcpOptions& options, Deadline deadline);
+
   int fd_ = -1;
 };
 

@@ -9,27 +9,21 @@ constexpr std::string_view kMarker = "#joined ";
 // The accept key that belongs to the key of UpgradeRequestHead (RFC 6455, section 1.3).
 constexpr const char* kAccept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
-std::uint64_t BigEndian(std::string_view bytes) {
-  std::uint64_t value = 0;
-  for (const char byte : bytes) value = value << 8 | static_cast<unsigned char>(byte);
-  return value;
-}
-
 std::string Excerpt(const std::string& text) { return text.substr(0, 300); }
 
 }  // namespace
 
 WebSocketClient::WebSocketClient(std::uint16_t port, const ConnectOptions& options)
-    : answers_pings_(options.answers_pings), connection_(port, options.tcp) {
+    : answers_pings_(options.answers_pings), connection_(port, options.tcp, options.wait) {
   const std::string host =
-      options.host.empty() ? "127.0.0.1:" + std::to_string(port) : options.host;
+      options.host.empty() ? options.tcp.host + ":" + std::to_string(port) : options.host;
   std::string request = options.before + UpgradeRequestHead(options.path, host);
   for (const auto& [name, value] : options.headers) request += name + ": " + value + "\r\n";
   if (!options.subprotocols.empty()) {
     request += "Sec-WebSocket-Protocol: " + options.subprotocols + "\r\n";
   }
   connection_.Send(request + "\r\n");
-  const HttpResponse response = ReadHttpResponse(connection_, buffer_);
+  const HttpResponse response = ReadHttpResponse(connection_, buffer_, options.wait);
   if (response.status != 101) {
     throw TestFailure("upgrade answered " + std::to_string(response.status) + " " + response.body);
   }
@@ -76,47 +70,20 @@ void WebSocketClient::JoinAndWait(std::string_view group) {
   }
 }
 
-bool WebSocketClient::TakeFrame(Frame& frame) {
-  const std::string_view bytes = std::string_view(buffer_).substr(consumed_);
-  if (bytes.size() < 2) return false;
-  const auto first = static_cast<std::uint8_t>(bytes[0]);
-  const auto second = static_cast<std::uint8_t>(bytes[1]);
-  if ((second & 0x80) != 0) throw TestFailure("the edge masks its frames");
-  std::size_t head = 2;
-  std::uint64_t length = second;
-  if (length >= 126) {
-    const std::size_t width = length == 126 ? 2 : 8;
-    head += width;
-    if (bytes.size() < head) return false;
-    length = BigEndian(bytes.substr(2, width));
-  }
-  if (bytes.size() - head < length) return false;
-  frame.fin = (first & 0x80) != 0;
-  frame.reserved = (first >> 4) & 7;
-  frame.opcode = first & 15;
-  frame.masked = false;
-  frame.payload = bytes.substr(head, length);
-  consumed_ += head + length;
-  if (consumed_ == buffer_.size()) {
-    buffer_.clear();
-    consumed_ = 0;
-  }
-  return true;
-}
-
 std::optional<Frame> WebSocketClient::ReadFrame(Duration wait) {
   const Deadline deadline = After(wait);
   Frame frame;
   while (true) {
-    if (TakeFrame(frame)) {
+    std::string_view rest = buffer_;
+    const bool complete = TakeFrame(rest, frame);
+    buffer_.erase(0, buffer_.size() - rest.size());
+    if (complete) {
       if (!answers_pings_ || !frame.Is(Opcode::kPing)) return frame;
       frame.opcode = static_cast<std::uint8_t>(Opcode::kPong);
       frame.masked = true;
       SendFrame(frame);
       continue;
     }
-    buffer_.erase(0, consumed_);
-    consumed_ = 0;
     const std::optional<bool> received =
         connection_.TryReceive(buffer_, Duration(MillisecondsLeft(deadline)));
     if (!received) return std::nullopt;
@@ -193,6 +160,64 @@ void WebSocketClient::SendClose(int code, std::string_view reason) {
   frame.payload.push_back(static_cast<char>(code % 256));
   frame.payload += reason;
   SendFrame(frame);
+}
+
+std::string UpgradeRequestHead(const std::string& path, const std::string& host) {
+  return "GET " + path + " HTTP/1.1\r\nHost: " + host +
+         "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
+}
+
+std::string ErrorCode(std::string_view text) {
+  boost::json::error_code error;
+  const boost::json::value value =
+      boost::json::parse(boost::json::string_view(text.data(), text.size()), error);
+  if (error || !value.is_object()) return "";
+  const boost::json::object& object = value.as_object();
+  const boost::json::value* event = object.if_contains("event");
+  const boost::json::value* code = object.if_contains("code");
+  const boost::json::value* message = object.if_contains("message");
+  if (object.size() != 3 || event == nullptr || code == nullptr || message == nullptr) return "";
+  if (!event->is_string() || event->as_string() != "error") return "";
+  if (!code->is_string() || !message->is_string() || message->as_string().empty()) return "";
+  return std::string(code->as_string());
+}
+
+ErrorEvent ParseErrorEvent(std::string_view text) {
+  const TestFailure not_one("not an error event: " + std::string(text.substr(0, 300)));
+  boost::json::error_code error;
+  const boost::json::value value =
+      boost::json::parse(boost::json::string_view(text.data(), text.size()), error);
+  if (error || !value.is_object()) throw not_one;
+  const boost::json::object& object = value.as_object();
+  ErrorEvent event;
+  std::size_t known = 0;
+  const auto take = [&](const char* name) {
+    const boost::json::value* member = object.if_contains(name);
+    if (member != nullptr) ++known;
+    return member;
+  };
+  const auto text_of = [&](const char* name) {
+    const boost::json::value* member = take(name);
+    if (member == nullptr || !member->is_string()) throw not_one;
+    return std::string(member->get_string());
+  };
+  if (text_of("event") != "error") throw not_one;
+  event.code = text_of("code");
+  event.message = text_of("message");
+  const boost::json::value* retryable = take("retryable");
+  if (retryable == nullptr || !retryable->is_bool()) throw not_one;
+  event.retryable = retryable->get_bool();
+  const boost::json::value* retry_ms = take("retry_ms");
+  if (event.retryable != (retry_ms != nullptr && retry_ms->is_int64())) throw not_one;
+  if (const boost::json::value* id = take("id")) event.id = boost::json::serialize(*id);
+  if (object.contains("group_id")) event.group_id = text_of("group_id");
+  if (event.message.empty() || known != object.size()) throw not_one;
+  return event;
+}
+
+std::string Quoted(std::string_view text) {
+  return boost::json::serialize(boost::json::string_view(text.data(), text.size()));
 }
 
 }  // namespace support

@@ -10,44 +10,19 @@
 
 #include "tests/support/http.h"
 #include "tests/support/tcp_connection.h"
+#include "tests/support/web_socket_frame.h"
 
 namespace support {
 
-// RFC 6455, section 5.2.
-enum class Opcode : std::uint8_t {
-  kContinuation = 0,
-  kText = 1,
-  kBinary = 2,
-  kClose = 8,
-  kPing = 9,
-  kPong = 10,
-};
-
-struct Frame {
-  bool fin = true;
-  std::uint8_t reserved = 0;  // the three reserved bits, 0 … 7
-  std::uint8_t opcode = 1;    // a number, so that reserved ones can be sent
-  bool masked = true;
-  std::string payload;
-
-  bool Is(Opcode code) const { return opcode == static_cast<std::uint8_t>(code); }
-  // Of a close frame: its code (1005 if it has none) and its reason.
-  int CloseCode() const;
-  std::string CloseReason() const;
-};
-
-// The bytes of a frame as a client sends it. `declared_length` lies about the payload's length.
-std::string EncodeFrame(const Frame& frame, std::optional<std::uint64_t> declared_length = {});
-std::string EncodeText(std::string_view text);
-
 struct ConnectOptions {
   std::string path = "/";
-  std::string host;    // empty = 127.0.0.1 and the port
+  std::string host;    // the header Host; empty = the host of `tcp` and the port
   std::string before;  // sent before the request: a header of the PROXY protocol
   std::vector<std::pair<std::string, std::string>> headers;  // beside those that the upgrade needs
   std::string subprotocols;  // offered, as in the header: "a, b"; empty = none
   TcpOptions tcp;
   bool answers_pings = true;
+  Duration wait = kPatience;  // for the connection, then for the answer to the upgrade
 };
 
 // What a client offers that wants envelopes.
@@ -61,7 +36,7 @@ std::string UpgradeRequestHead(const std::string& path = "/",
 // rule. Owned by one thread. Throws TestFailure when something else comes than was asked for.
 class WebSocketClient {
  public:
-  // Connects to 127.0.0.1:`port` and upgrades.
+  // Connects to the port and upgrades.
   explicit WebSocketClient(std::uint16_t port, const ConnectOptions& options = {});
 
   // Connects again and again until the kernel gives it to the edge of this name; at most 200 times.
@@ -113,12 +88,9 @@ class WebSocketClient {
   TcpConnection& connection() { return connection_; }
 
  private:
-  bool TakeFrame(Frame& frame);
-
   bool answers_pings_;
   TcpConnection connection_;
   std::string buffer_;
-  std::size_t consumed_ = 0;  // of buffer_
   std::string edge_;
   std::string subprotocol_;
 };

@@ -1,7 +1,8 @@
-#include <array>
-#include <boost/json.hpp>
+#include "tests/support/web_socket_frame.h"
 
-#include "tests/support/web_socket_client.h"
+#include <array>
+
+#include "tests/support/deadline.h"
 
 namespace support {
 namespace {
@@ -58,62 +59,26 @@ int Frame::CloseCode() const {
 
 std::string Frame::CloseReason() const { return payload.size() < 2 ? "" : payload.substr(2); }
 
-std::string UpgradeRequestHead(const std::string& path, const std::string& host) {
-  return "GET " + path + " HTTP/1.1\r\nHost: " + host +
-         "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
-}
-
-std::string ErrorCode(std::string_view text) {
-  boost::json::error_code error;
-  const boost::json::value value =
-      boost::json::parse(boost::json::string_view(text.data(), text.size()), error);
-  if (error || !value.is_object()) return "";
-  const boost::json::object& object = value.as_object();
-  const boost::json::value* event = object.if_contains("event");
-  const boost::json::value* code = object.if_contains("code");
-  const boost::json::value* message = object.if_contains("message");
-  if (object.size() != 3 || event == nullptr || code == nullptr || message == nullptr) return "";
-  if (!event->is_string() || event->as_string() != "error") return "";
-  if (!code->is_string() || !message->is_string() || message->as_string().empty()) return "";
-  return std::string(code->as_string());
-}
-
-ErrorEvent ParseErrorEvent(std::string_view text) {
-  const TestFailure not_one("not an error event: " + std::string(text.substr(0, 300)));
-  boost::json::error_code error;
-  const boost::json::value value =
-      boost::json::parse(boost::json::string_view(text.data(), text.size()), error);
-  if (error || !value.is_object()) throw not_one;
-  const boost::json::object& object = value.as_object();
-  ErrorEvent event;
-  std::size_t known = 0;
-  const auto take = [&](const char* name) {
-    const boost::json::value* member = object.if_contains(name);
-    if (member != nullptr) ++known;
-    return member;
-  };
-  const auto text_of = [&](const char* name) {
-    const boost::json::value* member = take(name);
-    if (member == nullptr || !member->is_string()) throw not_one;
-    return std::string(member->get_string());
-  };
-  if (text_of("event") != "error") throw not_one;
-  event.code = text_of("code");
-  event.message = text_of("message");
-  const boost::json::value* retryable = take("retryable");
-  if (retryable == nullptr || !retryable->is_bool()) throw not_one;
-  event.retryable = retryable->get_bool();
-  const boost::json::value* retry_ms = take("retry_ms");
-  if (event.retryable != (retry_ms != nullptr && retry_ms->is_int64())) throw not_one;
-  if (const boost::json::value* id = take("id")) event.id = boost::json::serialize(*id);
-  if (object.contains("group_id")) event.group_id = text_of("group_id");
-  if (event.message.empty() || known != object.size()) throw not_one;
-  return event;
-}
-
-std::string Quoted(std::string_view text) {
-  return boost::json::serialize(boost::json::string_view(text.data(), text.size()));
+bool TakeFrame(std::string_view& bytes, Frame& frame) {
+  if (bytes.size() < 2) return false;
+  const auto byte = [bytes](std::size_t i) { return static_cast<std::uint8_t>(bytes[i]); };
+  if ((byte(1) & kMaskBit) != 0) throw TestFailure("the edge masks its frames");
+  std::size_t head = 2;
+  std::uint64_t length = byte(1);
+  if (length >= kLength16) {
+    head += length == kLength16 ? 2 : 8;
+    if (bytes.size() < head) return false;
+    length = 0;
+    for (std::size_t i = 2; i < head; ++i) length = length << 8 | byte(i);
+  }
+  if (bytes.size() - head < length) return false;
+  frame.fin = (byte(0) & kFinBit) != 0;
+  frame.reserved = (byte(0) >> 4) & 7;
+  frame.opcode = byte(0) & 15;
+  frame.masked = false;
+  frame.payload = bytes.substr(head, length);
+  bytes.remove_prefix(head + length);
+  return true;
 }
 
 }  // namespace support

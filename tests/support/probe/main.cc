@@ -13,6 +13,7 @@
 #include "absl/flags/flag.h"
 #include "absl/flags/reflection.h"
 #include "absl/time/time.h"
+#include "channel_service/base/address.h"
 #include "channel_service/base/flags.h"
 #include "channel_service/base/strings.h"
 #include "tests/support/probe/probe.h"
@@ -97,7 +98,8 @@ int RunProve() {
   options.clients = absl::GetFlag(FLAGS_clients);
   options.timeout = Timeout();
   if (options.clients < 1 || options.clients > kClientsMax) Refuse("--clients must be 1 to 32");
-  CheckAddress("--ws", options.ws);
+  const absl::Status address = CheckConnectAddress(options.ws);
+  if (!address.ok()) Refuse("--ws: " + std::string(MessageOf(address)));
   const absl::StatusOr<Report> report = Probe(options);
   if (!report.ok()) {
     Fail(report.status());

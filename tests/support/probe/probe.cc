@@ -1,7 +1,6 @@
 #include "tests/support/probe/probe.h"
 
 #include <algorithm>
-#include <memory>
 #include <random>
 #include <set>
 #include <string_view>
@@ -9,7 +8,7 @@
 
 #include "channel_service/base/strings.h"
 #include "tests/support/probe/service.h"
-#include "tests/support/probe/web_socket_member.h"
+#include "tests/support/web_socket_client.h"
 
 namespace channel::probe {
 namespace {
@@ -18,8 +17,10 @@ namespace {
 // tries to meet all of them. With 8 edges 64 tries meet a given one with a probability of 0.9998.
 constexpr size_t kConnectsMax = 64;
 
-using Clock = std::chrono::steady_clock;
-using Members = std::vector<std::unique_ptr<WebSocketMember>>;
+using support::Clock;
+using support::TestFailure;
+using support::WebSocketClient;
+using Members = std::vector<WebSocketClient>;
 
 std::string RandomHex() {
   std::random_device random;
@@ -30,23 +31,32 @@ std::string RandomHex() {
 
 std::string EdgeNames(const Members& members) {
   std::set<std::string> names;
-  for (const auto& member : members) names.insert(member->edge());
+  for (const WebSocketClient& member : members) names.insert(member.edge());
   std::string text;
   for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
   return text;
 }
 
+support::Duration TimeLeft(Clock::time_point deadline) {
+  return support::Duration(support::MillisecondsLeft(deadline));
+}
+
 // Members on different edges; if there are too few edges, several on one.
-absl::StatusOr<Members> ConnectMembers(const Options& options, Clock::time_point deadline,
-                                       std::string& note) {
+Members ConnectMembers(const Options& options, Clock::time_point deadline, std::string& note) {
   Members members;
   Members spare;
   std::set<std::string> edges;
+  const size_t colon = options.ws.rfind(':');
+  support::ConnectOptions connect;
+  connect.host = options.ws;
+  connect.tcp.host = options.ws.substr(0, colon);
+  if (connect.tcp.host.starts_with('[')) connect.tcp.host = connect.tcp.host.substr(1, colon - 2);
+  const auto port = static_cast<uint16_t>(std::stoul(options.ws.substr(colon + 1)));
   for (size_t tries = 0; tries < kConnectsMax && members.size() < options.clients; ++tries) {
-    auto member = std::make_unique<WebSocketMember>(deadline);
-    const absl::Status status = member->Connect(options.ws);
-    if (!status.ok()) return At("connect to " + options.ws, status);
-    if (edges.insert(member->edge()).second) {
+    connect.wait = TimeLeft(deadline);
+    WebSocketClient member(port, connect);
+    if (member.edge().empty()) throw TestFailure("the upgrade has no X-Channel-Edge: not an edge");
+    if (edges.insert(member.edge()).second) {
       members.push_back(std::move(member));
     } else if (spare.size() < options.clients) {
       spare.push_back(std::move(member));
@@ -64,30 +74,24 @@ absl::StatusOr<Members> ConnectMembers(const Options& options, Clock::time_point
   return members;
 }
 
-// A join is not acknowledged; it took effect when a message that follows it comes back.
-absl::Status Join(WebSocketMember& member, const std::string& group, const std::string& greeting) {
-  absl::Status status = member.SendText(R"({"cmd":"add_group","group_id":")" + group + "\"}");
-  if (!status.ok()) return status;
-  status = member.SendText(R"({"cmd":"send_to_group","group_id":")" + group + R"(","message":")" +
-                           greeting + "\"}");
-  while (status.ok()) {
-    const absl::StatusOr<std::string> text = member.ReceiveText();
-    if (!text.ok()) return At("its own message did not come back", text.status());
-    if (*text == greeting) return absl::OkStatus();
-    if (!text->starts_with("hello ")) status = absl::InternalError("received " + *text);
-  }
-  return status;
+// The next text that is not another member's greeting must be `text`.
+void Expect(WebSocketClient& member, const std::string& text, Clock::time_point deadline) {
+  std::string received;
+  do {
+    received = member.ReadMessage(TimeLeft(deadline));
+    if (received == text) return;
+  } while (received.starts_with("hello "));
+  throw TestFailure("received '" + received + "' instead of '" + text + "'");
 }
 
-// The next text that is not a greeting must be the message.
-absl::Status Expect(WebSocketMember& member, const std::string& message) {
-  for (;;) {
-    const absl::StatusOr<std::string> text = member.ReceiveText();
-    if (!text.ok()) return text.status();
-    if (*text == message) return absl::OkStatus();
-    if (!text->starts_with("hello ")) {
-      return absl::DataLossError("received '" + *text + "' instead of '" + message + "'");
-    }
+// Does one step, and turns the exceptions of the WebSocket client into a status that names it.
+template <class Step>
+absl::Status Try(const std::string& name, Step step) {
+  try {
+    step();
+    return absl::OkStatus();
+  } catch (const TestFailure& failure) {
+    return absl::UnavailableError(name + ": " + failure.what());
   }
 }
 
@@ -101,16 +105,23 @@ absl::Status At(std::string_view step, const absl::Status& status) {
 absl::StatusOr<Report> Probe(const Options& options) {
   const Clock::time_point deadline = Clock::now() + options.timeout;
   Report report;
-  absl::StatusOr<Members> members = ConnectMembers(options, deadline, report.note);
-  if (!members.ok()) return members.status();
-  report.edges = EdgeNames(*members);
+  Members members;
+  absl::Status status = Try("connect to " + options.ws,
+                            [&] { members = ConnectMembers(options, deadline, report.note); });
+  if (!status.ok()) return status;
+  report.edges = EdgeNames(members);
 
   const std::string id = RandomHex();
   const std::string group = "probe-" + id;
-  for (size_t i = 0; i < members->size(); ++i) {
-    WebSocketMember& member = *(*members)[i];
-    const absl::Status status = Join(member, group, "hello " + std::to_string(i));
-    if (!status.ok()) return At("join a group on " + member.edge(), status);
+  for (size_t i = 0; i < members.size(); ++i) {
+    // A join is not acknowledged; it took effect when a message that follows it comes back.
+    status = Try("join a group on " + members[i].edge(), [&] {
+      const std::string greeting = "hello " + std::to_string(i);
+      members[i].Join(group);
+      members[i].Publish(group, greeting);
+      Expect(members[i], greeting, deadline);
+    });
+    if (!status.ok()) return status;
   }
 
   v1::PublishRequest request;
@@ -122,12 +133,15 @@ absl::StatusOr<Report> Probe(const Options& options) {
   const v1::StreamPosition& position = response->position();
   report.position = position.epoch() + ":" + std::to_string(position.offset());
 
-  for (const auto& member : *members) {
-    const absl::Status status = Expect(*member, request.message());
-    if (!status.ok()) return At("receive on " + member->edge(), status);
+  for (WebSocketClient& member : members) {
+    status =
+        Try("receive on " + member.edge(), [&] { Expect(member, request.message(), deadline); });
+    if (!status.ok()) return status;
   }
   report.milliseconds = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-  for (const auto& member : *members) member->Close();
+  for (WebSocketClient& member : members) {
+    Try("close", [&] { member.SendClose(1000); }).IgnoreError();  // it has received all
+  }
   return report;
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "tests/support/fake_clock.h"
+#include "tests/support/web_socket_frame.h"
 #include "ws_edge/edge_server.h"
 #include "ws_edge/session/session.h"
 
@@ -49,26 +50,15 @@ class ConnectedSessionTest : public ::testing::Test, public SessionObserver {
     return Receive();
   }
 
-  // A client's frame with a mask of zeros.
-  void Say(uint8_t first_byte, std::string_view payload) {
-    std::string frame(1, static_cast<char>(first_byte));
-    if (payload.size() < 126) {
-      frame.push_back(static_cast<char>(0x80 | payload.size()));
-    } else {
-      frame.push_back(static_cast<char>(0x80 | 126));  // at most 65,535 bytes
-      frame.push_back(static_cast<char>(payload.size() >> 8));
-      frame.push_back(static_cast<char>(payload.size()));
-    }
-    frame.append(4, '\0').append(payload);
+  void Say(support::Opcode opcode, std::string_view payload, bool fin = true) {
+    const std::string frame = support::EncodeFrame(
+        {.fin = fin, .opcode = static_cast<uint8_t>(opcode), .payload = std::string(payload)});
     for (std::string_view rest = frame; !rest.empty();) {
       const ssize_t sent = ::send(peer_, rest.data(), rest.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
       if (sent > 0) rest.remove_prefix(static_cast<size_t>(sent));
       Turn();
     }
   }
-  static constexpr uint8_t kText = 0x81;
-  static constexpr uint8_t kTextToBeContinued = 0x01;
-  static constexpr uint8_t kPong = 0x8a;
 
   // What the peer can read now, at most `bytes_max`.
   std::string Receive(size_t bytes_max = SIZE_MAX) {

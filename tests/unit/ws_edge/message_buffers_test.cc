@@ -66,12 +66,12 @@ TEST_F(SessionMemoryTest, ASessionKeepsNothingOfItsLargestMessage) {
     commands_ = std::vector<Command>();
   };
   Upgrade();
-  Say(kText, command(60));
+  Say(support::Opcode::kText, command(60));
   expect_command(command(60));
   for (const size_t bytes : {size_t{129}, size_t{60'000}}) {
     const std::string message = command(bytes);
     const size_t before = ::mallinfo2().uordblks;
-    Say(kText, message);
+    Say(support::Opcode::kText, message);
     expect_command(message);
     EXPECT_LT(::mallinfo2().uordblks, before + 1024) << "after a message of " << bytes;
     EXPECT_LE(context_.message_buffers.warm_bytes(), MessageBuffers::kWarmBytesMax);

@@ -45,7 +45,7 @@ TEST_F(SessionDeadlinesTest, ASessionIsSilentUntilItsPingIsAnswered) {
   session_->SendPing();
   Turn();
   EXPECT_TRUE(session_->silent());
-  Say(kPong, "");
+  Say(support::Opcode::kPong, "");
   EXPECT_FALSE(session_->silent());
 }
 
@@ -63,7 +63,7 @@ TEST_F(SessionDeadlinesTest, ASlowReaderIsNotSilentWhileThePingWaitsBehindWhatIt
 TEST_F(SessionDeadlinesTest, AMessageThatIsNotCompleteInTimeEndsTheSession) {
   Upgrade();
   Sweep(limits_.message_timeout);  // the time before it began does not count
-  Say(kTextToBeContinued, "{");
+  Say(support::Opcode::kText, "{", /*fin=*/false);
   Sweep(limits_.message_timeout - kSweepInterval);
   EXPECT_FALSE(session_->closing());
   Sweep(kSweepInterval);
@@ -72,12 +72,12 @@ TEST_F(SessionDeadlinesTest, AMessageThatIsNotCompleteInTimeEndsTheSession) {
 
 TEST_F(SessionDeadlinesTest, AfterTheLoopWasHeldUpWhatHasComeIsReadFirst) {
   Upgrade();
-  Say(kTextToBeContinued, "{");
+  Say(support::Opcode::kText, "{", /*fin=*/false);
   Sweep(kSweepInterval);
   clock_.Step(limits_.message_timeout);
   deadlines_.Sweep();
   EXPECT_FALSE(session_->closing()) << "the rest may have come";
-  Say(0x80, R"("cmd":"ping"})");
+  Say(support::Opcode::kContinuation, R"("cmd":"ping"})");
   Sweep(limits_.message_timeout);
   EXPECT_FALSE(session_->closing());
 }
