@@ -46,7 +46,8 @@ inline constexpr size_t kCatchUpRecordsMax = 4096;
 // Groups without history and without subscribers whose last offset is remembered.
 inline constexpr size_t kIdleGroupsMax = 100'000;
 
-// Completion events handled before the flush ("drain, then flush"; bench, hub).
+// Completion events handled before the flush ("drain, then flush"; measured: tests/bench/README.md,
+// "hub").
 inline constexpr int kEventsPerTurnMax = 256;
 
 static_assert(kBlockBytesMax < kGrpcMessageBytesMax);

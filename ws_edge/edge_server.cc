@@ -229,7 +229,7 @@ void EdgeServer::FinishDrain(std::chrono::milliseconds patience) {
   }
   sweep_timer_.cancel();
   ping_timer_.cancel();
-  // What clients have sent is accepted or refused before the process ends.
+  // The clients' sends are accepted or refused before the process ends.
   poller_.Stop(patience);
   std::exchange(on_drained_, nullptr)();
 }

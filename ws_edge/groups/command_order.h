@@ -26,7 +26,7 @@
 
 namespace edge {
 
-// What the commands of a client take, of all groups.
+// Bytes that the commands of a client take, of all groups.
 struct CommandBytes {
   size_t waiting = 0;  // commands that have not begun
   size_t held = 0;     // answers whose turn has not come

@@ -1,4 +1,4 @@
-// What all groups of an edge share; owned by the group table.
+// Shared by all groups of an edge; owned by the group table.
 #pragma once
 
 #include <cstddef>

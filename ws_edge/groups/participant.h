@@ -1,5 +1,5 @@
-// What a client has to do with groups: the groups that it is in, and its commands that are not
-// answered yet. The groups themselves and the members' positions are in group.h.
+// One client's part in groups: the groups that it is in, and its commands that are not answered
+// yet. The groups themselves and the members' positions are in group.h.
 #pragma once
 
 #include <absl/container/inlined_vector.h>

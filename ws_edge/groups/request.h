@@ -1,4 +1,4 @@
-// What a member waits for: where to begin, history, or going on after it was slow.
+// A request that a member waits for: to begin, for history, or to go on after it was slow.
 #pragma once
 
 #include <cstdint>

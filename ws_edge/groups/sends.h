@@ -1,4 +1,4 @@
-// What clients send to groups, on its way upstream, and what they are told of it.
+// Clients' sends to groups on their way upstream, and the answers to them.
 //
 // "A join takes effect before a later send": what is sent to a group whose subscription is not
 // confirmed yet waits for that, in order. Owned by the group table; loop thread only. Bounds: what

@@ -99,7 +99,7 @@ ProxyHeader Read2(std::string_view bytes) {
     return Malformed("its version or command is unknown");
   }
   if (kHead2Bytes + size > kProxyHeaderBytesMax) return Malformed("it is too long");
-  // What follows the addresses (TLVs) is skipped with them.
+  // The TLVs that follow the addresses are skipped with them.
   ProxyHeader header{State::kComplete, kHead2Bytes + size, std::nullopt, ""};
   const bool local = version_and_command == 0x20;
   const bool v4 = family == 0x11;

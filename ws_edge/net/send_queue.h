@@ -26,7 +26,7 @@ class SendQueue {
   SendQueue(const SendQueue&) = delete;
   SendQueue& operator=(const SendQueue&) = delete;
 
-  // What waits to be sent: the frames' bytes and their places in the queue.
+  // Size of what waits to be sent: the frames' bytes and their places in the queue.
   size_t queued_bytes() const { return queued_bytes_; }
 
   // Data frames are taken from here on, until EndData, the close frame or a broken socket.

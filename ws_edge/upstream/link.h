@@ -35,7 +35,8 @@ struct LinkOptions {
   std::chrono::milliseconds publish_timeout = std::chrono::seconds(10);
   std::chrono::milliseconds backoff_longest{2000};
   uint64_t seed = 0;  // of the jitter
-  // Of one message on a stream; publications that are sent and not answered.
+  // Bounds: entries of one subscribe message, bytes of one publish message, and publications that
+  // are sent but not answered.
   size_t subscriptions_per_request_max = 512;  // serving it must not hold the service's loop up
   size_t block_bytes_max = channel::kBlockBytesMax;
   size_t unanswered_max = channel::kPublisherAnswersMax;
@@ -71,9 +72,9 @@ class Link final : private Stream::Observer {
   // For the loop. Writes a message on each stream that takes one, if there is something to write;
   // true if it did.
   bool Write();
-  // What had come was read.
+  // Must be called at the end of a turn, when all that had come was read.
   void OnTurnEnd();
-  // What is overdue: each kTick, after what has come was read.
+  // Handles what is overdue. Must be called each kTick, after all that had come was read.
   void OnTick();
   static constexpr std::chrono::milliseconds kTick{50};
 

@@ -1,4 +1,4 @@
-// What an operator learns of the link: log lines, metrics, and why it is not up.
+// Reports the link to operators: log lines, metrics, and the reason why it is not up.
 //
 // Owned by the link. Each change is logged; that there is still no link once in kWarnAgainAfter.
 #pragma once

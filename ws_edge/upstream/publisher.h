@@ -18,7 +18,7 @@
 
 namespace edge {
 
-// Who is told what became of a publication.
+// The sender of a publication, to whom its answer goes.
 struct Sender {
   uint64_t session_id = 0;
   std::string command_id;

@@ -21,7 +21,7 @@ class SubscriptionTable;
 
 class Subscription {
  public:
-  // What the service no longer has, or never had, behind the position that was asked from.
+  // A range that the service no longer has, or never had, behind the position that was asked from.
   struct Gap {
     channel::v1::GapReason reason;
     uint64_t after;   // the position that was asked from; 0 if this log never gave it
@@ -38,9 +38,10 @@ class Subscription {
 
   class Observer {
    public:
-    // What was asked for follows: first publications_due() older publications, then new ones.
+    // The question is answered. Now follow publications_due() older publications, then new ones.
     virtual void OnSubscribed(Answer answer) = 0;
-    // What follows begins behind a gap. Returns true if the gap concerns a member here.
+    // The publications that follow begin behind a gap. Returns true if the gap concerns a member
+    // here.
     virtual bool OnGap(const Gap& gap) = 0;
     // `due`: one of the older ones that were due. `alone`: nothing else comes in this turn of the
     // loop.
@@ -64,7 +65,7 @@ class Subscription {
 
   // Something was asked.
   bool asked() const { return state_ != State::kIdle; }
-  // What was asked last, and whether it is answered: all of it is here or under way.
+  // The last question, and whether it is answered: then all of it is here or under way.
   const channel::SubscribeFrom& from() const { return from_; }
   bool answered() const { return answered_; }
   // Some question was answered: what is published from now on is seen here.
