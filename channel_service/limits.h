@@ -11,7 +11,7 @@
 
 namespace channel {
 
-// Fixed by the contract (channel.proto, proto/websocket.md).
+// Fixed by the contract (proto/channel/v1/channel.proto, proto/websocket.md).
 inline constexpr size_t kGroupIdBytesMax = 255;
 inline constexpr size_t kKeyBytesMax = 128;
 inline constexpr size_t kPublisherBytesMax = 64;
@@ -20,19 +20,19 @@ inline constexpr uint32_t kHistoryReplyCountDefault = 100;
 inline constexpr uint32_t kHistoryReplyCountMax = 1000;
 inline constexpr size_t kHistoryReplyBytesMax = 1 << 20;
 
-// One gRPC message to or from the service; gRPC's own default for receiving.
+// The largest gRPC message to or from the service: gRPC's own default for receiving.
 inline constexpr size_t kGrpcMessageBytesMax = 4 << 20;
 
-// Publishers that are remembered (the least recently used is forgotten beyond it).
+// Publishers that are remembered; beyond that the least recently used is forgotten.
 inline constexpr size_t kPublishersMax = 1024;
-// Publications of one stream whose answers were not yet taken by the client; then the stream is not
-// read until some are.
+// Publications of one stream whose answers the client has not taken; beyond that the stream is not
+// read until it takes some.
 inline constexpr size_t kStreamAnswersMax = 4 * kPublisherAnswersMax;
 
 // Subscribe, PublishStream and health Watch calls that are open at one time; one more is refused.
 inline constexpr size_t kOpenStreamsMax = 10'000;
 
-// Calls that are open on one connection (HTTP/2 streams); further ones wait at the client.
+// Calls that are open on one connection (HTTP/2 streams); the client holds further ones back.
 inline constexpr int kStreamsPerConnectionMax = 1000;
 
 // Publications, subscriptions or unsubscribes in one request.
@@ -46,13 +46,12 @@ inline constexpr size_t kCatchUpRecordsMax = 4096;
 // Groups without history and without subscribers whose last offset is remembered.
 inline constexpr size_t kIdleGroupsMax = 100'000;
 
-// Completion events handled before the flush ("drain, then flush"; measured: tests/bench/README.md,
-// "hub").
+// Completion events handled before the flush (rpc/completion_loop.h).
 inline constexpr int kEventsPerTurnMax = 256;
 
 static_assert(kBlockBytesMax < kGrpcMessageBytesMax);
 
-// What flags set.
+// The bounds that flags set.
 struct ServiceLimits {
   size_t message_bytes_max = 64 << 10;
   size_t history_publications_max = 256;

@@ -111,7 +111,7 @@ absl::StatusOr<JetStreamOptions> JetStreamFromFlags(const ServiceLimits& limits)
   return options;
 }
 
-// Waits for NATS if it is to be used.
+// Makes the engine; with NATS it waits until that is there.
 absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const ServiceLimits& limits, const Clock& clock,
                                                    prometheus::Registry& registry,
                                                    std::function<void()> on_log_lost) {
@@ -157,7 +157,8 @@ int Main(int argc, char** argv) {
   boost::asio::io_context control(1);
   auto registry = std::make_shared<prometheus::Registry>();
   SystemClock clock;
-  // Clients that come back after the restart find the new log's epoch, and hear what was lost.
+  // The process is started again: clients that come back find the new log's epoch, and hear of a
+  // gap.
   std::atomic<bool> log_lost = false;
   auto engine = OpenEngine(limits, clock, *registry, [&log_lost] {
     log_lost = true;

@@ -18,11 +18,11 @@ namespace {
 
 constexpr std::chrono::seconds kBeatAgeMax{5};
 
-// Both ends set keepalive, or a half-open connection is never noticed, or the client is sent away
-// with too_many_pings (measured with gRPC 1.51).
+// Client and service both set keepalive: without it a half-open connection is never noticed, and
+// with the client's alone the service sends it away with too_many_pings (measured with gRPC 1.51).
 void SetConnectionOptions(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
-  // Not less: a blocking client with an idle stream is polled by gRPC each 5 s only.
+  // gRPC polls for a blocking client with an idle stream each 5 s only: less would cut it off.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
@@ -102,9 +102,9 @@ void ChannelServer::Stop(std::chrono::milliseconds drain_time) {
   });
   told.get_future().wait();
   server_->Shutdown(DeadlineIn(drain_time));
-  // What the engine has not answered by now it will not.
+  // Nobody waits any longer for what the engine has not answered by now.
   loop_->Post([this] { engine_->Stop(); });
-  // Events of calls may still be on the queue, and their calls may still have to finish on it.
+  // The queue may still hold events of calls, which may still have to finish on it.
   std::promise<void> idle;
   StartWaitIdle(&idle);
   idle.get_future().wait();

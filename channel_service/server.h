@@ -1,7 +1,7 @@
 // The channel service: wires engine, hub, calls, accept loop and gRPC, and stops them in two
 // phases.
 //
-// Made and destroyed by main. Start returns when the port listens; the loop then runs on a thread
+// main makes and destroys it. Start returns when the port listens; the loop then runs on a thread
 // of its own, which owns engine and hub. Stop may be called from any other thread.
 #pragma once
 
@@ -43,14 +43,14 @@ class ChannelServer {
   // `drain_time`, then ends what is left. Once.
   void Stop(std::chrono::milliseconds drain_time);
 
-  // Empty while publications can be taken; else why not.
+  // Why publications cannot be taken; empty if they can.
   std::string unready_reason() const { return ready_ ? engine_->unready_reason() : "draining"; }
-  // The loop turned within the last 5 seconds.
+  // True if the loop has turned within the last 5 seconds.
   bool alive() const;
 
  private:
   void OnTick();
-  // Tells `idle` when no call is left.
+  // Sets `idle` when no call is left.
   void StartWaitIdle(std::promise<void>* idle);
 
   const ServiceLimits& limits_;

@@ -1,4 +1,4 @@
-// HOST:PORT as people write it.
+// Addresses as flags give them: to listen on, or to connect to.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
@@ -10,19 +10,19 @@
 
 namespace channel {
 
-// Parses "127.0.0.1:2206", "[::1]:2206" or "localhost:2206" (localhost means 127.0.0.1); the host
-// must be an address of this machine to listen on; port 0 means any free one. INVALID_ARGUMENT says
-// what was wrong and what is allowed.
+// Parses "127.0.0.1:2206", "[::1]:2206" or "localhost:2206" (localhost means 127.0.0.1). The host
+// is an address of this machine; port 0 means any free one. INVALID_ARGUMENT says what was wrong
+// and what is allowed.
 absl::StatusOr<boost::asio::ip::tcp::endpoint> ParseListenAddress(std::string_view text);
 
 // OK if `text` is HOST:PORT with a host name, an IPv4 address or an IPv6 address in brackets, and a
 // port from 1 to 65535, to connect to. INVALID_ARGUMENT says what is wrong and what is allowed.
 absl::Status CheckConnectAddress(std::string_view text);
 
-// The same for a list, which has at least one address, and none of them twice.
+// The same for a list, which must have at least one address, and none twice.
 absl::Status CheckConnectAddresses(const std::vector<std::string>& addresses);
 
-// "127.0.0.1:2206", "[::1]:2206".
+// As ParseListenAddress takes it: "127.0.0.1:2206", "[::1]:2206".
 std::string ToString(const boost::asio::ip::tcp::endpoint& endpoint);
 
 // OK if listening there is safe without authentication: a loopback address, or the operator said

@@ -16,7 +16,7 @@ namespace beast = boost::beast;
 namespace http = beast::http;
 using net::ip::tcp;
 
-// One request, one answer, then close.
+// A connection: one request, one answer, then the end.
 class AdminServer::Connection : public std::enable_shared_from_this<AdminServer::Connection> {
  public:
   Connection(tcp::socket socket, AdminServer* server)
@@ -104,7 +104,7 @@ void AdminServer::StartAccept() {
       StartAccept();
       return;
     }
-    // Out of descriptors: wait a little instead of turning the loop at full speed.
+    // No descriptor is left: accepting again at once would turn the loop at full speed.
     retry_timer_.expires_after(std::chrono::milliseconds(100));
     retry_timer_.async_wait([this](beast::error_code stopped) {
       if (!stopped) StartAccept();

@@ -1,9 +1,9 @@
 // The admin address: a small HTTP server for operators and their scripts (/healthz, /readyz,
 // /metrics …).
 //
-// Owned by main's wiring; runs on the io_context it is given and calls its handlers there. At most
+// main owns it; it runs on the io_context it is given and calls its handlers there. Bounds: at most
 // kConnectionsMax connections, each closed after one answer or kTimeout. A connection that fails
-// concerns nobody else.
+// ends alone.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -36,7 +36,7 @@ class AdminServer {
 
   explicit AdminServer(boost::asio::io_context& loop);
 
-  // GET `path` is answered by `handler`. Before Listen.
+  // `handler` answers GET `path`. Before Listen.
   void Handle(const std::string& path, Handler handler);
 
   // Binds and starts to accept; returns the bound address (with the port chosen for port 0).
@@ -49,7 +49,7 @@ class AdminServer {
   boost::asio::ip::tcp::acceptor acceptor_;
   boost::asio::steady_timer retry_timer_;
   std::map<std::string, Handler> handlers_;
-  // Shared with the connections, which may outlive the server until the loop is destroyed.
+  // The count of connections, which may outlive the server until the loop is destroyed.
   std::shared_ptr<int> connections_ = std::make_shared<int>(0);
 };
 

@@ -1,4 +1,4 @@
-// What the tags of a gRPC completion queue point to.
+// The events of a gRPC completion queue: each of its tags points to one.
 #pragma once
 
 namespace channel {

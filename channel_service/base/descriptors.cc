@@ -17,7 +17,7 @@ absl::StatusOr<size_t> RaiseDescriptorLimit() {
       limit = raised;
     }
   }
-  // More than an int can number there are never.
+  // Descriptors are numbered by an int.
   const size_t descriptors = std::min<rlim_t>(limit.rlim_cur, 1 << 30);
   if (descriptors < kDescriptorsMin) {
     return absl::ResourceExhaustedError(

@@ -1,4 +1,4 @@
-// How many files and sockets this process may have open.
+// The limit of files and sockets that this process may have open.
 #pragma once
 
 #include <cstddef>
@@ -7,10 +7,10 @@
 
 namespace channel {
 
-// Fewer would be used up by the process's own: gRPC aborts when it gets none.
+// The least that a process is started with: gRPC aborts when it gets no descriptor.
 inline constexpr size_t kDescriptorsMin = 64;
 
-// Connections to the admin address at one time.
+// Connections that the admin address holds at one time.
 inline constexpr int kAdminConnectionsMax = 16;
 
 // Early in main: raises the limit to what the system lets this process have (RLIMIT_NOFILE, soft to

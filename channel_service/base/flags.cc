@@ -20,8 +20,8 @@
 namespace channel {
 namespace {
 
-// Bounds of --flagfile: no list of flags comes near, and /dev/zero or a file that names itself
-// ends.
+// Bounds of --flagfile, far above any list of flags: reading /dev/zero, or a file that names
+// itself, ends.
 constexpr size_t kFlagFileBytesMax = 1 << 20;
 constexpr size_t kFlagFileDepthMax = 8;
 
@@ -44,7 +44,7 @@ std::string NameIn(const std::string& argument) {
   return argument.substr(0, end) + (end == argument.size() ? "" : "…");
 }
 
-// Flags that were given in one place: the command line, or a file.
+// Reads the flags of one place after the other: the command line, and files that it names.
 class FlagReader {
  public:
   explicit FlagReader(std::string program) : program_(std::move(program)) {}

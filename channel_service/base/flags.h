@@ -6,7 +6,7 @@
 namespace channel {
 
 inline constexpr int kExitUsage = 64;        // sysexits.h EX_USAGE: bad flags
-inline constexpr int kExitUnavailable = 69;  // EX_UNAVAILABLE: what it depends on is away
+inline constexpr int kExitUnavailable = 69;  // EX_UNAVAILABLE: NATS or the log is away
 inline constexpr int kExitSystem = 71;       // EX_OSERR: cannot bind, cannot open
 inline constexpr int kExitConfig = 78;       // EX_CONFIG: flags that contradict each other
 

@@ -8,7 +8,7 @@ namespace {
 
 namespace json = boost::json;
 
-// The members of all objects in `text`, as they are written.
+// The number of members of all objects in `text`, as they are written.
 size_t CountMembers(std::string_view text) {
   size_t count = 0;
   bool in_string = false;

@@ -1,5 +1,5 @@
-// JSON in which one object has a name twice. A parser keeps the last of the two and tells nothing;
-// others may keep the first: what one of them checked would not be what another obeys.
+// Finds JSON in which one object has a name twice. Our parser keeps the last of the two in silence,
+// another may keep the first: one would obey what the other has not checked.
 #pragma once
 
 #include <boost/json/value.hpp>
@@ -7,7 +7,7 @@
 
 namespace channel {
 
-// `value` is what `json`, which is valid, was parsed to.
+// `json` is valid, and was parsed to `value`.
 bool HasNameTwice(const boost::json::value& value, std::string_view json);
 
 }  // namespace channel

@@ -1,4 +1,4 @@
-// Logging: spdlog to stderr, one line an event:
+// Logging: spdlog to stderr, one line for each event:
 //   2026-11-23T01:40:00.123Z info edge-1 listening on 127.0.0.1:1234
 #pragma once
 

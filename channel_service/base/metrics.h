@@ -1,5 +1,5 @@
-// Metrics: prometheus-cpp. Each part registers its own metrics in the process's registry; the admin
-// address serves them.
+// Metrics, by prometheus-cpp. Each part registers its own in the process's registry, which the
+// admin address serves.
 #pragma once
 
 #include <prometheus/collectable.h>

@@ -18,8 +18,8 @@
 namespace channel {
 namespace {
 
-// Protobuf writes a line to stderr for each request that it cannot parse, which whoever sent it is
-// told by its status.
+// Without this protobuf writes a line to stderr for each request that it cannot parse; the sender
+// learns it from the status of its call.
 void OnProtobufLog(google::protobuf::LogLevel level, const char* file, int line,
                    const std::string& message) {
   const bool fatal = level == google::protobuf::LOGLEVEL_FATAL;
@@ -31,13 +31,14 @@ void OnProtobufLog(google::protobuf::LogLevel level, const char* file, int line,
 
 void TuneLibraries() {
   google::protobuf::SetLogHandler(&OnProtobufLog);
-  // Debian builds Abseil with assertions, so that each lock of gRPC's keeps a graph of lock orders
+  // Debian builds Abseil with assertions: each lock of gRPC's would keep a graph of lock orders
   // under a global lock (4 % of the hub's instructions per delivery).
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
-  // malloc(3) gives memory at the top of the heap back to the kernel and takes it again, page by
-  // page, with each burst of blocks.
+  // By default malloc(3) gives memory at the top of the heap back to the kernel and takes it again,
+  // page by page, with each burst of blocks.
   mallopt(M_TRIM_THRESHOLD, 16 << 20);
-  // Setting that one ends malloc's own choice of this one: blocks from here on are mapped each.
+  // malloc adapts this threshold only while neither of the two is set (mallopt(3)). Larger blocks
+  // are mapped one by one.
   mallopt(M_MMAP_THRESHOLD, 4 << 20);
 }
 
@@ -67,12 +68,12 @@ boost::asio::ip::tcp::endpoint ParseListenFlag(std::string_view flag, std::strin
 }
 
 void AddStandardHandlers(AdminServer& admin, std::shared_ptr<prometheus::Registry> registry,
-                         std::function<bool()> alive, std::function<std::string()> why_not_ready) {
+                         std::function<bool()> alive, std::function<std::string()> unready_reason) {
   admin.Handle("/healthz", [alive = std::move(alive)] {
     return alive() ? AdminAnswer{200, "ok\n"} : AdminAnswer{503, "the loop does not turn\n"};
   });
-  admin.Handle("/readyz", [why_not_ready = std::move(why_not_ready)] {
-    const std::string why = why_not_ready();
+  admin.Handle("/readyz", [unready_reason = std::move(unready_reason)] {
+    const std::string why = unready_reason();
     return why.empty() ? AdminAnswer{200, "ready\n"} : AdminAnswer{503, why + "\n"};
   });
   admin.Handle("/metrics", [registry = std::move(registry)] {

@@ -1,5 +1,5 @@
-// What the main of both processes has in common: refusing to start, signals, the standard admin
-// paths.
+// Parts of main that both processes share: refusing to start, signals, the standard paths of the
+// admin address.
 #pragma once
 
 #include <prometheus/registry.h>
@@ -18,25 +18,25 @@
 
 namespace channel {
 
-// First of all in main: defaults of libraries that would cost something with every message.
+// First of all in main: changes defaults of libraries that cost something with every message.
 void TuneLibraries();
 
-// Early in main: until there are ProcessSignals, SIGTERM and SIGINT end the process with 0 (there
-// is nothing yet to drain) and SIGHUP does nothing.
+// Early in main: until ProcessSignals exist, SIGTERM and SIGINT end the process with 0 (nothing has
+// to be drained yet) and SIGHUP does nothing.
 void ObeySignalsWhileStarting();
 
 // Logs why the process does not start; returns `exit_code`.
 int Fail(int exit_code, const absl::Status& status);
 
-// A listen address from a flag, or the end of the process: 64 if it is no address, 78 if it is
-// exposed without --insecure.
+// Parses a flag's listen address. Ends the process with 64 if it is none, with 78 if it is exposed
+// without --insecure.
 boost::asio::ip::tcp::endpoint ParseListenFlag(std::string_view flag, std::string_view value,
                                                bool insecure);
 
-// /healthz, /readyz and /metrics. `alive`: the loop turns; `why_not_ready`: empty when ready. Both
-// are called on the admin server's loop.
+// Adds /healthz, /readyz and /metrics. `alive`: the loop turns. `unready_reason`: empty when ready.
+// Both are called on the admin server's loop.
 void AddStandardHandlers(AdminServer& admin, std::shared_ptr<prometheus::Registry> registry,
-                         std::function<bool()> alive, std::function<std::string()> why_not_ready);
+                         std::function<bool()> alive, std::function<std::string()> unready_reason);
 
 // SIGTERM and SIGINT stop, SIGHUP reloads the log level. Runs on the loop that it is given.
 class ProcessSignals {

@@ -1,5 +1,5 @@
-// --state_file: where a script learns the addresses and the pid of a process that is ready to be
-// asked.
+// The file of --state_file, from which a script reads the pid and the addresses of a process that
+// listens.
 #pragma once
 
 #include <string>

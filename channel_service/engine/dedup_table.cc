@@ -8,7 +8,7 @@
 namespace channel {
 namespace {
 
-// The length first, so that no two (group, key) pairs make the same name.
+// The group id's length comes first, so that no two (group, key) pairs have the same name.
 std::string NameOf(const PublishInput& input) {
   std::string name(1, static_cast<char>(input.group_id.size()));
   name.append(input.group_id).append(input.key);
@@ -28,7 +28,7 @@ std::optional<PublishOutcome> DedupTable::Find(const PublishInput& input) {
     if (publisher != nullptr && input.sequence <= publisher->newest_sequence &&
         publisher->newest_sequence - input.sequence < kPublisherAnswersMax) {
       const uint64_t offset = publisher->offsets[input.sequence % kPublisherAnswersMax];
-      // 0: that sequence was refused before, so it may be tried again.
+      // Offset 0: that sequence was refused before, so it may be tried again.
       if (offset != 0) return PublishOutcome{PublishCode::kDuplicate, offset};
     }
   }
@@ -57,7 +57,7 @@ void DedupTable::Remember(const PublishInput& input, uint64_t offset, SteadyTime
       publisher->offsets.resize(kPublisherAnswersMax, 0);
     }
     if (input.sequence + kPublisherAnswersMax <= publisher->newest_sequence) return;  // too old
-    // Sequences that were skipped have no offset; what stood in their places is of an older round.
+    // Sequences that were skipped have no offset; their places hold those of an older round.
     const uint64_t skipped_from = publisher->newest_sequence + 1;
     if (input.sequence > skipped_from) {
       if (input.sequence - skipped_from >= kPublisherAnswersMax) {

@@ -1,4 +1,4 @@
-// Who published what before: idempotency keys and publishers' sequences of the memory engine.
+// Idempotency keys and publishers' sequences: finds publications that were accepted before.
 //
 // Keys are remembered for a window of time and at most `keys_max` of them; when the table is full a
 // new key is refused (the promise could not be kept), never an old one forgotten early. A
@@ -26,10 +26,10 @@ class DedupTable {
   DedupTable(std::chrono::milliseconds window, size_t keys_max)
       : window_(window), keys_max_(keys_max) {}
 
-  // An outcome if the publication must not be published (duplicate, conflict, table full).
+  // Returns an outcome if the publication must not be published (duplicate, conflict, table full).
   std::optional<PublishOutcome> Find(const PublishInput& input);
 
-  // After the publication got its offset.
+  // Called when the publication has its offset.
   void Remember(const PublishInput& input, uint64_t offset, SteadyTime now);
 
   // Forgets keys whose window is over.

@@ -20,7 +20,7 @@
 
 namespace channel {
 
-// What became of a publication.
+// The outcome of a publication, as a code.
 enum class PublishCode : uint8_t {
   kAccepted,     // in the log at `offset`
   kDuplicate,    // its key or sequence was accepted before, at `offset`; nothing was published
@@ -34,8 +34,7 @@ struct PublishOutcome {
   uint64_t offset = 0;
 };
 
-// A waiter gets the outcomes of its publications; it must stay alive until each of its publications
-// was answered.
+// Gets the outcomes of its publications, and must stay alive until it has all of them.
 class PublishWaiter {
  public:
   virtual void OnPublished(uint64_t ticket, const PublishOutcome& outcome) = 0;
@@ -44,7 +43,7 @@ class PublishWaiter {
   ~PublishWaiter() = default;
 };
 
-// Where the live publications of one attached group go.
+// Receives the live publications of one attached group.
 class GroupSink {
  public:
   virtual void OnPublication(const RecordPtr& record) = 0;
@@ -53,10 +52,12 @@ class GroupSink {
   ~GroupSink() = default;
 };
 
-// kPosition: of this epoch, but beyond its newest offset, so this log never gave it.
+// Why a position cannot be continued. kPosition: it is of this epoch, but beyond its newest offset,
+// so this log never gave it.
 enum class GapReason : uint8_t { kRetention, kEpoch, kPosition };
 
-// Publications with offsets strictly between `after` and `before` cannot be given (see proto Gap).
+// Publications with offsets strictly between `after` and `before` cannot be given (Gap in
+// proto/channel/v1/channel.proto).
 struct GapInfo {
   uint64_t after = 0;
   uint64_t before = 0;
@@ -65,9 +66,9 @@ struct GapInfo {
 
 struct ReadRequest {
   std::string_view group_id;
-  // Everything after this position …
+  // Everything after this position is asked for.
   std::optional<StreamPosition> since = std::nullopt;
-  // … or, without it, the newest `last` publications, or, with neither, everything held.
+  // Without `since`: the newest `last` publications are, or all that are held, if it is 0.
   uint32_t last = 0;
   size_t count_max = SIZE_MAX;
   size_t bytes_max = SIZE_MAX;
@@ -94,14 +95,14 @@ class Engine {
   // No more is given to sinks; what waits, and what is asked from now on, is answered kUnavailable
   // or not available. Once, before the engine is destroyed.
   virtual void Stop() {}
-  // Empty, or why publications cannot be accepted now, for an operator. Any thread.
+  // Why publications cannot be accepted now, for an operator; empty if they can. Any thread.
   virtual const char* unready_reason() const { return ""; }
 
-  // This life of the log; see StreamPosition.
+  // Names this life of the log (StreamPosition).
   virtual const std::string& epoch() const = 0;
 
-  // Where a publication is once it is accepted, for `welcome`: "memory" (of this process) or
-  // "disk".
+  // Where an accepted publication is, for `welcome` (proto/websocket.md): "memory" (of this
+  // process) or "disk".
   virtual const char* acknowledged_in() const { return "memory"; }
 
   // Views of `input` are valid during the call only. The waiter gets exactly one outcome for

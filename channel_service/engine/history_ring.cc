@@ -6,7 +6,7 @@
 namespace channel {
 namespace {
 
-// A record takes this beside its bytes: Record, what malloc takes, a place in the ring.
+// Memory that a record takes beside its bytes: the Record, malloc's own, a place in the ring.
 constexpr size_t kRecordOverheadBytes = 64;
 
 size_t SizeOf(const RecordPtr& record) { return record->bytes().size() + kRecordOverheadBytes; }

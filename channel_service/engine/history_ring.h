@@ -24,7 +24,7 @@ class HistoryRing {
 
   bool empty() const { return records_.empty(); }
   size_t size() const { return records_.size(); }
-  // Memory held, about: the records' bytes and what each costs beside them.
+  // The memory that is held, about: the records' bytes and what each takes beside them.
   size_t bytes() const { return bytes_; }
   const RecordPtr& oldest() const { return records_.front(); }
 
@@ -35,12 +35,12 @@ class HistoryRing {
   uint64_t OffsetBeforeLast(size_t count) const;
 
  private:
-  // Never reached: the caller's bounds are lower.
+  // The callers' bounds are lower.
   static constexpr size_t kCapacityMax = size_t{1} << 31;
 
   void DropOldest();
 
-  // Takes memory for what it holds only; an idle group costs little.
+  // It takes memory only for what it holds, so that an idle group costs little.
   boost::circular_buffer_space_optimized<RecordPtr> records_{kCapacityMax};
   size_t bytes_ = 0;
   uint64_t dropped_through_ = 0;

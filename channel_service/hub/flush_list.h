@@ -1,5 +1,5 @@
-// "Drain, then flush": what got something to write during a turn of the loop is written once, at
-// its end.
+// "Drain, then flush": a stream that got something to write during a turn of the loop writes once,
+// at the end of the turn.
 #pragma once
 
 #include <vector>
@@ -8,7 +8,7 @@ namespace channel {
 
 class FlushList;
 
-// Something that is flushed at the end of a turn. Loop thread only.
+// An object that is flushed at the end of a turn. Loop thread only.
 class Flushable {
  public:
   Flushable() = default;
@@ -18,7 +18,8 @@ class Flushable {
 
  private:
   friend class FlushList;
-  // Called once for a turn in which it was marked; may mark others and may destroy this.
+  // Called once at the end of a turn in which it was marked. It may mark others, and destroy
+  // itself.
   virtual void Flush() = 0;
   bool dirty_ = false;
 };

@@ -1,4 +1,4 @@
-// The events of a Subscribe stream that are no publications, as records.
+// Makes records of the events of a Subscribe stream that are no publications.
 #pragma once
 
 #include <cstdint>

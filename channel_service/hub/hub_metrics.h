@@ -1,4 +1,4 @@
-// What the hub counts.
+// Metrics of the hub.
 #pragma once
 
 #include "channel_service/base/metrics.h"

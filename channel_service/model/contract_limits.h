@@ -5,10 +5,10 @@
 
 namespace channel {
 
-// One block of records, from or to the service: larger ones gain nothing and delay the others
-// (tests/bench/README.md, "hub").
+// The largest block of records in one message, to or from the service: a larger one gains nothing
+// and delays the other streams (tests/bench/README.md measures it, "hub").
 inline constexpr size_t kBlockBytesMax = 64 << 10;
-// Answers that are remembered for one publisher; an edge keeps at most this many unanswered.
+// Answers remembered for one publisher; an edge has at most as many publications unanswered.
 inline constexpr size_t kPublisherAnswersMax = 16384;
 
 }  // namespace channel

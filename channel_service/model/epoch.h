@@ -1,4 +1,4 @@
-// The contract's form of an epoch.
+// The form of an epoch in the contract (proto/channel/v1/channel.proto).
 #pragma once
 
 #include <algorithm>
@@ -9,7 +9,7 @@ namespace channel {
 
 inline constexpr size_t kEpochBytesMax = 32;
 
-// 1 to kEpochBytesMax letters and digits.
+// True for 1 to kEpochBytesMax letters and digits.
 inline bool IsEpoch(std::string_view text) {
   return !text.empty() && text.size() <= kEpochBytesMax &&
          std::all_of(text.begin(), text.end(), [](char c) {

@@ -1,4 +1,4 @@
-// What is published, before it has a position.
+// A publication before it has a position, and positions.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ enum class BodyKind : uint8_t {
   kData,  // proto field `data`; any bytes
 };
 
-// Views into the request; valid while it is.
+// Views into a request, valid as long as it is.
 struct PublishInput {
   std::string_view group_id;
   BodyKind kind = BodyKind::kText;

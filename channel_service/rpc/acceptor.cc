@@ -25,7 +25,7 @@ namespace {
 
 constexpr int kBacklog = 1024;
 constexpr int kPauseMillis = 100;
-// Descriptors that connections may not take: those of admin connections, NATS and gRPC's own.
+// Descriptors that connections may not take: admin connections, NATS and gRPC itself need them.
 constexpr int kReservedDescriptors = kAdminConnectionsMax + 8;
 static_assert(kReservedDescriptors < static_cast<int>(kDescriptorsMin) / 2);
 
@@ -98,7 +98,7 @@ void Acceptor::AcceptReady() {
   const int fd = ::accept4(listen_fd_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (fd < 0) {
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) RefuseOne();
-    return;  // others: the client is gone already, or nothing was waiting
+    return;  // other errors: the client is gone already, or nothing was waiting
   }
   if (fd >= connection_fd_max_) {
     ::close(fd);
@@ -119,7 +119,7 @@ void Acceptor::RefuseOne() {
   if (fd >= 0) {
     ::close(fd);
   } else {
-    // Nothing could be done: wait a little instead of turning at full speed.
+    // No connection could be taken: polling again at once would turn at full speed.
     pollfd stop = {stop_fd_, POLLIN, 0};
     ::poll(&stop, 1, kPauseMillis);
   }

@@ -1,9 +1,10 @@
 // The service's accept loop: takes connections and hands them to gRPC.
 //
 // gRPC 1.51 never accepts again after one accept that failed for want of file descriptors
-// (CVE-2023-4785 and its kin). So we accept: one thread, a reserve of descriptors that connections
-// may not use, and one more descriptor to take and close a connection when there is none left. What
-// is refused is closed at once, counted and logged (at most once a second).
+// (CVE-2023-4785 and its kin). So the service accepts itself: on one thread, with a reserve of
+// descriptors that connections may not use, and one more descriptor to take and close a connection
+// when none is left. A connection that is refused is closed at once, counted and logged (at most
+// once a second).
 #pragma once
 
 #include <grpcpp/server_builder.h>
@@ -26,7 +27,7 @@ class Acceptor {
   explicit Acceptor(prometheus::Counter& refused) : refused_(refused) {}
   ~Acceptor();
 
-  // Binds and listens, so that a taken port is told before anything else starts. Returns the
+  // Binds and listens, so that a taken port is reported before anything else starts. Returns the
   // address.
   absl::StatusOr<Endpoint> Listen(const Endpoint& endpoint);
 
@@ -45,7 +46,7 @@ class Acceptor {
   std::thread thread_;
   int listen_fd_ = -1;
   int stop_fd_ = -1;     // eventfd: readable when Stop was called
-  int reserve_fd_ = -1;  // given up for a moment to refuse a connection when no descriptor is left
+  int reserve_fd_ = -1;  // closed for a moment to refuse a connection when no descriptor is left
   int connection_fd_max_ = 0;
   std::chrono::steady_clock::time_point next_log_{};
 };

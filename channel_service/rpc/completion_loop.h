@@ -1,8 +1,9 @@
 // The service's loop: gRPC's completion queue, "drain, then flush".
 //
 // One thread calls Run and owns all state of the service. A turn takes events until none is ready
-// (at most kEventsPerTurnMax), then flushes what got something to write, then waits. Post is the
-// one entry for other threads (signals, engines on a network).
+// (at most kEventsPerTurnMax), then flushes what has something to write, then waits
+// (tests/bench/README.md measures it, "hub"). Post is the one entry for other threads (signals,
+// engines on a network).
 #pragma once
 
 #include <grpcpp/alarm.h>
@@ -33,10 +34,10 @@ class CompletionLoop {
   // From any thread: `task` runs on the loop soon. After Close it is dropped.
   void Post(std::function<void()> task);
 
-  // Before the queue is shut down. Any thread.
+  // Called before the queue is shut down. Any thread.
   void Close();
 
-  // When the loop last turned; an operator's /healthz looks at it. Any thread.
+  // When the loop last turned, for /healthz. Any thread.
   SteadyTime last_beat() const { return SteadyTime(SteadyTime::duration(beat_.load())); }
 
  private:

@@ -1,4 +1,4 @@
-// What every call on the service's loop works with.
+// The parts of the service that every call works with.
 #pragma once
 
 #include <grpcpp/completion_queue.h>
@@ -14,13 +14,13 @@
 
 namespace channel {
 
-// All are raw: Subscribe's answers are concatenations of records that were serialised once, and a
-// request that cannot be parsed is answered in our words (gRPC's own are INTERNAL).
+// All methods are raw: Subscribe's answers are concatenations of records that were serialised once,
+// and a request that cannot be parsed is answered in our words (gRPC's own are INTERNAL).
 using AsyncService = v1::ChannelService::WithRawMethod_Publish<
     v1::ChannelService::WithRawMethod_PublishStream<v1::ChannelService::WithRawMethod_Subscribe<
         v1::ChannelService::WithRawMethod_History<v1::ChannelService::Service>>>>;
 
-// Counts the calls that exist, so that the queue is shut down after the last of them has gone.
+// Counts the calls that exist: the queue is shut down when the last of them is gone.
 class LiveCall {
  public:
   explicit LiveCall(int& count) : count_(count) { ++count_; }

@@ -1,4 +1,4 @@
-// Validated requests (validate.h), as the engine and the hub take them.
+// Converts validated requests (validate.h) to what the engine and the hub take.
 #pragma once
 
 #include <optional>
@@ -13,12 +13,12 @@ namespace channel {
 // Holds views into `request` and `publisher`.
 PublishInput ToPublishInput(const v1::PublishRequest& request, std::string_view publisher);
 
-// Nothing, if the position has no epoch.
+// Returns nothing if the position has no epoch.
 std::optional<StreamPosition> ToPosition(const v1::StreamPosition& position);
 
-// These hold views into their arguments.
+// The results hold views into the arguments.
 SubscribeInput ToSubscribeInput(const v1::Subscription& subscription);
-// With the bounds of one answer.
+// Adds the bounds of one answer.
 ReadRequest ToReadRequest(const v1::HistoryRequest& request);
 
 }  // namespace channel

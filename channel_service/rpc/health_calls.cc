@@ -30,7 +30,7 @@ HealthCheckResponse ServingStatus(const RpcContext& context) {
   return response;
 }
 
-// One call of Check. Owns itself.
+// One call of Check. It owns itself.
 class HealthCheckCall {
  public:
   explicit HealthCheckCall(RpcContext& context) : context_(context) {
@@ -66,8 +66,8 @@ class HealthCheckCall {
   MemberEvent<HealthCheckCall, &HealthCheckCall::OnFinished> on_finished_{this};
 };
 
-// One call of Watch: the status when it begins, and NOT_SERVING when the service drains. Owns
-// itself: destroyed when it was finished and nothing of it is outstanding.
+// One call of Watch: the status when it begins, and NOT_SERVING when the service drains. It
+// owns itself, and is destroyed when it was finished and nothing of it is outstanding.
 class HealthWatchCall final : public OpenStream {
  public:
   explicit HealthWatchCall(RpcContext& context) : context_(context) {
@@ -138,7 +138,7 @@ class HealthWatchCall final : public OpenStream {
     GoOn();
   }
 
-  // After anything has happened: the next step, if one is due.
+  // Called after each event: takes the next step, if one is due.
   void GoOn() {
     if (writing_) return;
     if (state_ == State::kFinishing) {
@@ -163,9 +163,9 @@ class HealthWatchCall final : public OpenStream {
   grpc::ServerAsyncWriter<HealthCheckResponse> writer_{&server_context_};
   State state_ = State::kWaiting;
   HealthCheckResponse::ServingStatus told_ = HealthCheckResponse::UNKNOWN;
-  // Outstanding in gRPC.
+  // Operations that are outstanding in gRPC.
   bool writing_ = false;           // a response, or the status
-  bool done_outstanding_ = false;  // it will say that the call is over
+  bool done_outstanding_ = false;  // OnDone, when the call is over
   MemberEvent<HealthWatchCall, &HealthWatchCall::OnAccepted> on_accepted_{this};
   MemberEvent<HealthWatchCall, &HealthWatchCall::OnWritten> on_written_{this};
   MemberEvent<HealthWatchCall, &HealthWatchCall::OnDone> on_done_{this};

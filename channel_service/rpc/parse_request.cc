@@ -36,7 +36,7 @@ bool VisitFields(const std::string& message, Visit visit) {
   return in.ConsumedEntireMessage();
 }
 
-// By the parser's own rule.
+// Uses the parser's own rule.
 bool IsUtf8(const std::string& text) {
   return google::protobuf::internal::IsStructurallyValidUTF8(text.data(),
                                                              static_cast<int>(text.size()));
@@ -108,7 +108,8 @@ absl::Status ParsePublishStream(grpc::ByteBuffer* bytes, v1::PublishStreamReques
       if (request->add_publications()->ParseFromString(value)) return true;
       const Descriptor& type = *v1::PublishRequest::descriptor();
       const std::string field = FindBadText(value, type, "");
-      // Only text is one publication's own fault; other bytes are not of this contract.
+      // Bad text is one publication's own fault; other bytes show that the client speaks another
+      // contract.
       if (field.empty()) {
         status = NotA(type);
       } else {

@@ -1,4 +1,4 @@
-// Requests as they came: bytes that are to become messages of the contract.
+// Parses requests: bytes that are to become messages of the contract.
 #pragma once
 
 #include <google/protobuf/message.h>

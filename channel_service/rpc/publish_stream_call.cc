@@ -46,7 +46,7 @@ class PublishStreamCall final : public StreamCall, public PublishWaiter {
 
   ~PublishStreamCall() override = default;
 
-  // The client has no more to say; what was taken is answered.
+  // The client sends no more; what was taken is answered.
   void OnHalfClose() override { End(absl::OkStatus()); }
 
   void OnRequest(grpc::ByteBuffer* bytes) override {
@@ -86,7 +86,7 @@ class PublishStreamCall final : public StreamCall, public PublishWaiter {
 
   void OnFlush() override {
     if (state() == State::kBroken) {
-      // Nobody is there to hear them.
+      // Known answers are dropped; those of the engine are still waited for.
       while (HasKnownAnswer()) PopAnswer();
     } else if (!writing()) {
       WriteAnswers();

@@ -5,7 +5,7 @@
 
 namespace channel {
 
-// Waits for the first call of the method; each call that arrives asks for the next one.
+// Makes a call that waits for the first client; each call that a client has made makes the next.
 void AcceptPublishStream(RpcContext& context);
 
 }  // namespace channel

@@ -1,4 +1,4 @@
-// What the calls count.
+// Metrics of the calls.
 #pragma once
 
 #include "channel_service/base/metrics.h"

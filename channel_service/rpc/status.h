@@ -13,7 +13,7 @@ namespace channel {
 
 grpc::Status ToGrpc(const absl::Status& status);
 
-// What became of a publication. OK for accepted and duplicate.
+// The error of a publication with this outcome; OK for accepted and duplicate.
 absl::Status StatusOf(PublishCode code);
 // The result of one publication in a PublishStream that `error` refused. `code`: the engine's, if
 // it was asked.

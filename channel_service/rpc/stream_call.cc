@@ -36,7 +36,7 @@ const char* StreamCall::ToString(State state) {
 }
 
 void StreamCall::ChangeState(State to, const std::string& why) {
-  // Forward only, and the status is given once.
+  // States only go forward, and the status is given once.
   CHANNEL_CHECK(to > state_);
   CHANNEL_CHECK((to == State::kFinished) == (state_ == State::kFinishing));
   spdlog::debug("{}: {} -> {}: {}", name_, ToString(state_), ToString(to), why);

@@ -1,4 +1,5 @@
-// What the streams of the service have in common: from the client's call to the status.
+// A stream of the service, from the client's call to the status: what Subscribe and PublishStream
+// share.
 //
 // A call owns itself: it is destroyed when it was finished, nothing of it is outstanding in gRPC,
 // and it is not marked for a flush. Loop thread only. At most one read and one write are on their
@@ -26,7 +27,7 @@ class StreamCall : public OpenStream, public Flushable {
 
  protected:
   using Stream = grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer>;
-  // Waits for the next call of the method.
+  // Makes a call that waits for the next client.
   using Accept = void (*)(RpcContext& context);
 
   enum class State {
@@ -54,7 +55,7 @@ class StreamCall : public OpenStream, public Flushable {
   void StartRead();
   void StartWrite(std::string block);
   void End(absl::Status status);
-  // What follows is done at the end of the turn.
+  // Calls OnFlush at the end of the turn.
   void MarkForFlush() { context_.flush_list.Mark(this); }
 
  private:
@@ -68,12 +69,12 @@ class StreamCall : public OpenStream, public Flushable {
   virtual void OnHalfClose() {}
   // The transport has taken the metadata, or a block.
   virtual void OnWritten() {}
-  // It was open, and is ending or broken.
+  // The stream was open, and is ending or broken.
   virtual void OnEnd() {}
-  // At the end of a turn, until the status is given: writes what is to be written, if no write is
-  // on its way.
+  // Called at the end of a turn until the status is given: writes what is to be written, if no
+  // write is on its way.
   virtual void OnFlush() = 0;
-  // Nothing is left to be written, now or later.
+  // True if nothing is left to be written, now or later.
   virtual bool WroteAll() const = 0;
 
   void Break();
@@ -89,10 +90,10 @@ class StreamCall : public OpenStream, public Flushable {
   const char* const name_;
   const Accept accept_next_;
   State state_ = State::kWaiting;
-  // Outstanding in gRPC.
+  // Operations that are outstanding in gRPC.
   bool reading_ = false;
   bool writing_ = false;
-  bool done_outstanding_ = false;  // it will say that the call is over
+  bool done_outstanding_ = false;  // OnDone, when the call is over
   absl::Status final_status_;      // from kEnding, kBroken on
   grpc::ServerContext server_context_;
   grpc::ByteBuffer request_;

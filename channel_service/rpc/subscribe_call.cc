@@ -37,7 +37,7 @@ class SubscribeCall final : public StreamCall {
 
   void OnOpen() override {
     context().hub.Add(&subscriber_);
-    // What accepted means here.
+    // Tells what "accepted" means here.
     server_context().AddInitialMetadata("channel-acknowledged-in",
                                         context().engine.acknowledged_in());
   }
@@ -61,7 +61,7 @@ class SubscribeCall final : public StreamCall {
   // request.
   void SubscribeOn() {
     while (HasSubscription() && state() == State::kOpen) {
-      // Goes on when blocks were written.
+      // OnWritten goes on.
       if (subscriber_.queued_bytes() > CatchUpQueueBytesMax(context().limits)) return;
       const v1::Subscription& wanted = request_.subscribe(next_subscription_++);
       absl::Status status = ValidateSubscription(wanted);

@@ -15,7 +15,8 @@
 namespace channel {
 namespace {
 
-// One call of Publish. Owns itself: destroyed when its answer was sent or its server stopped.
+// One call of Publish. It owns itself, and is destroyed when its answer was sent or the server has
+// stopped.
 class PublishCall final : public PublishWaiter {
  public:
   explicit PublishCall(RpcContext& context) : context_(context) {
@@ -67,7 +68,7 @@ class PublishCall final : public PublishWaiter {
   MemberEvent<PublishCall, &PublishCall::OnFinished> on_finished_{this};
 };
 
-// One call of History. Owns itself.
+// One call of History. It owns itself.
 class HistoryCall {
  public:
   explicit HistoryCall(RpcContext& context) : context_(context) {

@@ -36,7 +36,7 @@ absl::Status ValidateGroupId(std::string_view group_id) {
   return absl::OkStatus();
 }
 
-// Where to begin: since, or last, or neither.
+// Checks where to begin: since, or last, or neither.
 absl::Status ValidateFrom(const v1::StreamPosition& since, uint32_t last) {
   if (!since.epoch().empty() && !IsEpoch(since.epoch())) {
     return absl::InvalidArgumentError(fmt::format(

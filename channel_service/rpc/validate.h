@@ -1,4 +1,5 @@
-// The ranges that channel.proto states, checked: every field of every request passes here.
+// Checks the ranges that proto/channel/v1/channel.proto states: every field of every request passes
+// here.
 //
 // An error is INVALID_ARGUMENT, or RESOURCE_EXHAUSTED for a body that is too large, and names the
 // field, what it was and what is allowed. Text that is not UTF-8 does not come this far
@@ -19,7 +20,7 @@ absl::Status ValidatePublish(const v1::PublishRequest& request, std::string_view
 // `publisher`: of the stream's requests so far.
 absl::Status ValidatePublishStream(const v1::PublishStreamRequest& request, bool first,
                                    std::string_view publisher);
-// The request without its entries, which are validated as they are taken.
+// Checks the request without its entries, which are validated as they are taken.
 absl::Status ValidateSubscribe(const v1::SubscribeRequest& request);
 absl::Status ValidateSubscription(const v1::Subscription& subscription);
 absl::Status ValidateHistory(const v1::HistoryRequest& request);

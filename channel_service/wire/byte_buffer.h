@@ -1,4 +1,4 @@
-// Serialised bytes as gRPC carries them.
+// Serialised bytes, in the form that gRPC carries.
 #pragma once
 
 #include <grpcpp/support/byte_buffer.h>

@@ -21,7 +21,7 @@ constexpr uint32_t Tag(int field, WireFormatLite::WireType type) {
 constexpr auto kVarint = WireFormatLite::WIRETYPE_VARINT;
 constexpr auto kBytes = WireFormatLite::WIRETYPE_LENGTH_DELIMITED;
 
-// All tags used here are below 16, so one byte each.
+// Field numbers below 16 take one byte for their tag; all that are used here are.
 size_t BytesFieldSize(size_t bytes) {
   return 1 + CodedOutputStream::VarintSize32(static_cast<uint32_t>(bytes)) + bytes;
 }
@@ -41,7 +41,7 @@ uint8_t* WriteVarint(int field, uint64_t value, uint8_t* at) {
   return CodedOutputStream::WriteVarint64ToArray(value, at);
 }
 
-// Where the body stands in a message of the contract that has both kinds.
+// The field of a body, in a message of the contract that has one for text and one for bytes.
 template <typename Message>
 int BodyField(BodyKind kind) {
   return kind == BodyKind::kData ? Message::kDataFieldNumber : Message::kMessageFieldNumber;
@@ -60,7 +60,7 @@ void AppendMessage(int field, const google::protobuf::MessageLite& message, std:
   message.SerializeWithCachedSizesToArray(at);
 }
 
-// What a Publication has beside its place in the log.
+// The content of a publication (record.h), which is written field by field.
 struct Content {
   const PublishInput& input;
   uint64_t time;
@@ -85,7 +85,7 @@ struct Content {
 }  // namespace
 
 struct RecordMaker {
-  // `write` puts `content_size` bytes of fields where it is told to.
+  // `write` writes `content_size` bytes of fields to the address it is given.
   template <typename Write>
   static RecordPtr Make(size_t content_size, Write write, uint64_t offset, uint64_t previous_offset,
                         SteadyTime now) {

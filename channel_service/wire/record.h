@@ -55,27 +55,27 @@ class Record {
 RecordPtr MakeRecord(const PublishInput& input, uint64_t offset, uint64_t previous_offset,
                      int64_t time_unix_ms, SteadyTime now);
 
-// For an engine that keeps publications outside of this process: what a Publication has beside its
-// place in the log, serialised …
+// The content of a publication: all that it has beside its place in the log, serialised. An engine
+// keeps it outside of this process.
 std::string SerializeContent(const PublishInput& input, int64_t time_unix_ms);
-// … made a record when its place is known …
+// Makes a record of a content when its place is known.
 RecordPtr MakeRecord(std::string_view content, uint64_t offset, uint64_t previous_offset,
                      SteadyTime now);
-// … looked at: is it that, of this group? …
+// True if `content` is a content of this group's.
 bool IsContentOf(std::string_view group_id, std::string_view content);
-// … and compared: is it the same body, whenever it was published?
+// True if two contents have the same body, whenever they were published.
 bool HaveSameBody(std::string_view content, std::string_view other);
 
-// The publication in a record's bytes, for what is asked seldom (History).
+// Parses a record's bytes: dear, for what is asked seldom (History).
 v1::Publication ParseRecord(const Record& record);
 
 // Appends any other event as a record.
 void AppendEvent(const v1::Event& event, std::string* out);
 
-// Appends one `results` field of channel.v1.PublishStreamResponse: a publication that was accepted
-// …
+// Appends one `results` field of channel.v1.PublishStreamResponse: for a publication that was
+// accepted.
 void AppendPublished(std::string_view epoch, uint64_t offset, bool duplicate, std::string* out);
-// … or any result.
+// The same for any result.
 void AppendResult(const v1::PublishResult& result, std::string* out);
 
 // Appends one length-delimited `publications` field of channel.v1.PublishStreamRequest.

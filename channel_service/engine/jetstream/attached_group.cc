@@ -97,7 +97,7 @@ void AttachedGroup::OnLive(NatsMessage message) {
   if (state_ != State::kFollowing) {
     seen_ = std::max(seen_, message.sequence);
     const size_t bytes = message.data().size() + sizeof(NatsMessage);
-    // What does not wait is read with what was missed before it.
+    // A message that does not wait here is read with those that were missed before it.
     if (context_.waiting_bytes + bytes > AttachedGroupContext::kWaitingBytesMax) return;
     context_.waiting_bytes += bytes;
     waiting_.push_back(std::move(message));

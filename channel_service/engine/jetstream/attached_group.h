@@ -27,7 +27,7 @@
 
 namespace channel {
 
-// What attached groups share. AttachedGroups owns it.
+// The parts that all attached groups use. AttachedGroups owns them.
 struct AttachedGroupContext {
   // Live publications of all groups that wait until what was missed before them has been read.
   static constexpr size_t kWaitingBytesMax = 64 << 20;

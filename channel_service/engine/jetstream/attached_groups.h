@@ -45,7 +45,7 @@ class AttachedGroups {
   void EndStop();
 
   size_t size() const { return groups_.size(); }
-  // Of publications that are kept here beside the stream.
+  // The bytes of publications that are kept here beside the stream.
   size_t recent_bytes() const { return context_.recent_bytes; }
 
  private:

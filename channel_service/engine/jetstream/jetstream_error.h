@@ -1,4 +1,4 @@
-// Why NATS does not give what the log needs though it is there, and what an operator can do.
+// Reasons why a NATS that is there does not do what the log needs, and what an operator can do.
 #pragma once
 
 namespace channel {
@@ -14,7 +14,7 @@ inline constexpr const char* kNotPermitted =
     "and to subscribe to STREAM.live.>, _INBOX.> and $JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED.>, "
     "where STREAM is --nats_stream";
 
-// Codes of nats-server's answers (server/errors.json).
+// Error codes of nats-server (server/errors.json in its repository).
 inline constexpr int kJetStreamNotEnabledForAccount = 10039;
 inline constexpr int kJetStreamNotEnabled = 10076;
 

@@ -1,4 +1,4 @@
-// What the JetStream engine counts.
+// Metrics of the JetStream engine.
 #pragma once
 
 #include <prometheus/histogram.h>

@@ -19,7 +19,7 @@
 
 namespace channel {
 
-// What the queries of one log share. The LogReader owns it; it outlives every query.
+// The parts that all queries of a log use. The LogReader owns them; they outlive every query.
 struct LogQueryContext {
   JetStreamApi& api;
   const Clock& clock;

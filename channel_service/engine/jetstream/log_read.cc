@@ -182,8 +182,8 @@ void LogRead::OnFirst(uint64_t first) {
 void LogRead::OnFirstOfCatchUp(uint64_t first) {
   AskInfo(subject_, head_.offset, [this, first](const StreamInfo& info) {
     const uint64_t since = since_->offset;
-    // What age or the stream's size dropped lies before its oldest publication; what the bound of
-    // one group dropped, only in a group that is full.
+    // Age and the stream's size drop only publications before the oldest that the stream holds; the
+    // bound of one group drops only in a group that is full.
     const auto full = static_cast<uint64_t>(context().log.publications_per_group_max);
     const bool nothing_dropped =
         !head_dropped_ && since + 1 >= info.first_sequence && info.subject_messages < full;

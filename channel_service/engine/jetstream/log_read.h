@@ -52,7 +52,7 @@ class LogRead final : public LogQuery {
   void OnFirstOfCatchUp(uint64_t first);
   // Forgets walked publications before `oldest_held`; 0 = all of them.
   void Drop(uint64_t oldest_held);
-  // What was walked and is still held, if `since` is no position of this log.
+  // The gap before all that is held, if `since` is no position of this log.
   GapInfo GapBehindForeign() const;
   void Finish();
   void OnUnavailable() override;

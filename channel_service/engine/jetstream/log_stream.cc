@@ -31,9 +31,9 @@ struct ContextDeleter {
 constexpr std::string_view kDescription = "The log of the channel service, epoch ";
 constexpr size_t kEpochLength = 12;  // 60 bits
 
-// The node that makes the stream names its epoch, so that two nodes that make it at the same time
-// cannot mean two. (The time of its creation, that NATS knows too, changes in the first moments of
-// a cluster.)
+// The node that makes the stream names its epoch: of two nodes that make it at the same time, the
+// second finds the first's. (NATS knows the time of its creation, but changes it in the first
+// moments of a cluster.)
 std::string MakeDescription() {
   constexpr std::string_view kAlphabet = "abcdefghjkmnpqrstuvwxyz023456789";
   std::random_device random;
@@ -44,79 +44,80 @@ std::string MakeDescription() {
 
 int64_t Nanoseconds(std::chrono::nanoseconds time) { return time.count(); }
 
-absl::Status Unusable(const StreamConfig& settings, std::string_view why) {
+absl::Status Unusable(const StreamConfig& config, std::string_view why) {
   return absl::FailedPreconditionError(
       fmt::format("stream {} is there, but {}; it is left alone. Name another with --nats_stream, "
                   "or remove it",
-                  settings.name, why));
+                  config.name, why));
 }
 
-absl::StatusOr<LogStream> CheckStream(const jsStreamInfo& info, const StreamConfig& settings) {
+absl::StatusOr<LogStream> CheckStream(const jsStreamInfo& info, const StreamConfig& config) {
   const jsStreamConfig& is = *info.Config;
-  const std::string log = settings.name + ".log.>";
-  const std::string live = settings.name + ".live.>";
+  const std::string log = config.name + ".log.>";
+  const std::string live = config.name + ".live.>";
   if (is.SubjectsLen != 1 || is.Subjects[0] != log) {
-    return Unusable(settings, "its subjects are not " + log);
+    return Unusable(config, "its subjects are not " + log);
   }
   if (is.RePublish == nullptr || is.RePublish->Destination != live || is.RePublish->HeadersOnly) {
-    return Unusable(settings, "it does not republish to " + live);
+    return Unusable(config, "it does not republish to " + live);
   }
-  if (!is.AllowDirect) return Unusable(settings, "it does not allow direct gets");
-  if (is.Storage != js_FileStorage) return Unusable(settings, "it is not on disk");
+  if (!is.AllowDirect) return Unusable(config, "it does not allow direct gets");
+  if (is.Storage != js_FileStorage) return Unusable(config, "it is not on disk");
   if (is.Retention != js_LimitsPolicy || is.Discard != js_DiscardOld) {
-    return Unusable(settings, "it does not drop the oldest publications");
+    return Unusable(config, "it does not drop the oldest publications");
   }
   const auto warn = [&](std::string_view what, int64_t there, int64_t wanted) {
     if (there == wanted) return;
-    spdlog::warn("stream {} has {} {}, not {} as asked for; it is left alone", settings.name, what,
+    spdlog::warn("stream {} has {} {}, not {} as asked for; it is left alone", config.name, what,
                  there, wanted);
   };
-  warn("replicas", is.Replicas, settings.replicas);
-  warn("max messages per subject", is.MaxMsgsPerSubject, settings.publications_per_group_max);
-  warn("max bytes", is.MaxBytes, settings.bytes_max);
-  warn("max age (ns)", is.MaxAge, Nanoseconds(settings.age_max));
-  warn("duplicate window (ns)", is.Duplicates, Nanoseconds(settings.dedup_window));
+  warn("replicas", is.Replicas, config.replicas);
+  warn("max messages per subject", is.MaxMsgsPerSubject, config.publications_per_group_max);
+  warn("max bytes", is.MaxBytes, config.bytes_max);
+  warn("max age (ns)", is.MaxAge, Nanoseconds(config.age_max));
+  warn("duplicate window (ns)", is.Duplicates, Nanoseconds(config.dedup_window));
   const std::string description = is.Description == nullptr ? "" : is.Description;
   const auto epoch = EpochIn(description);
-  if (!epoch.has_value()) return Unusable(settings, "its description names no epoch");
+  if (!epoch.has_value()) return Unusable(config, "its description names no epoch");
   return LogStream{*epoch, is.MaxMsgsPerSubject};
 }
 
-natsStatus MakeStream(jsStreamInfo** info, jsCtx* context, const StreamConfig& settings,
+natsStatus MakeStream(jsStreamInfo** info, jsCtx* context, const StreamConfig& config,
                       jsErrCode* error) {
-  const std::string log = settings.name + ".log.>";
-  const std::string live = settings.name + ".live.>";
+  const std::string log = config.name + ".log.>";
+  const std::string live = config.name + ".live.>";
   std::array<const char*, 1> subjects = {log.c_str()};
   jsRePublish republish;
   jsRePublish_Init(&republish);
   republish.Source = log.c_str();
   republish.Destination = live.c_str();
-  jsStreamConfig config;
-  jsStreamConfig_Init(&config);
-  config.Name = settings.name.c_str();
+  jsStreamConfig made;
+  jsStreamConfig_Init(&made);
+  made.Name = config.name.c_str();
   const std::string description = MakeDescription();
-  config.Description = description.c_str();
-  config.Subjects = subjects.data();
-  config.SubjectsLen = static_cast<int>(subjects.size());
-  config.Storage = js_FileStorage;
-  config.Discard = js_DiscardOld;
-  config.Replicas = settings.replicas;
-  config.MaxMsgsPerSubject = settings.publications_per_group_max;
-  config.MaxBytes = settings.bytes_max;
-  config.MaxAge = Nanoseconds(settings.age_max);
-  config.Duplicates = Nanoseconds(settings.dedup_window);
-  config.AllowDirect = true;
-  config.RePublish = &republish;
-  return js_AddStream(info, context, &config, nullptr, error);
+  made.Description = description.c_str();
+  made.Subjects = subjects.data();
+  made.SubjectsLen = static_cast<int>(subjects.size());
+  made.Storage = js_FileStorage;
+  made.Discard = js_DiscardOld;
+  made.Replicas = config.replicas;
+  made.MaxMsgsPerSubject = config.publications_per_group_max;
+  made.MaxBytes = config.bytes_max;
+  made.MaxAge = Nanoseconds(config.age_max);
+  made.Duplicates = Nanoseconds(config.dedup_window);
+  made.AllowDirect = true;
+  made.RePublish = &republish;
+  return js_AddStream(info, context, &made, nullptr, error);
 }
 
-// Nothing: it may come still.
+// Why JetStream is not there, for an operator; null if it may still come.
 const char* WhyNoJetStream(natsConnection* connection, jsCtx* context, natsStatus status,
                            jsErrCode error) {
   const char* text = nullptr;
   if (natsConnection_GetLastError(connection, &text) == NATS_NOT_PERMITTED) return kNotPermitted;
   if (status == NATS_NO_RESPONDERS) {
-    // An account without JetStream has nobody who answers for streams, but somebody who says why.
+    // For an account without JetStream nobody answers requests for streams, but $JS.API.INFO says
+    // why.
     jsAccountInfo* info = nullptr;
     error = static_cast<jsErrCode>(0);
     status = js_GetAccountInfo(&info, context, nullptr, &error);
@@ -158,7 +159,7 @@ absl::Status StreamConfig::Check() const {
   return absl::OkStatus();
 }
 
-absl::StatusOr<LogStream> OpenLogStream(natsConnection* connection, const StreamConfig& settings,
+absl::StatusOr<LogStream> OpenLogStream(natsConnection* connection, const StreamConfig& config,
                                         std::chrono::milliseconds patience) {
   jsOptions options;
   jsOptions_Init(&options);
@@ -173,24 +174,24 @@ absl::StatusOr<LogStream> OpenLogStream(natsConnection* connection, const Stream
     jsStreamInfo* raw_info = nullptr;
     auto error = static_cast<jsErrCode>(0);
     natsStatus status =
-        js_GetStreamInfo(&raw_info, context.get(), settings.name.c_str(), nullptr, &error);
+        js_GetStreamInfo(&raw_info, context.get(), config.name.c_str(), nullptr, &error);
     if (status == NATS_NOT_FOUND) {
       // Another node may make it at the same time: with the same settings that is no error.
-      status = MakeStream(&raw_info, context.get(), settings, &error);
-      if (status == NATS_OK) spdlog::info("stream {} was made", settings.name);
+      status = MakeStream(&raw_info, context.get(), config, &error);
+      if (status == NATS_OK) spdlog::info("stream {} was made", config.name);
     }
     const InfoPtr info(raw_info);
-    if (status == NATS_OK) return CheckStream(*info, settings);
+    if (status == NATS_OK) return CheckStream(*info, config);
     const std::string said =
         fmt::format("{} (error {})", nats_GetLastError(nullptr), static_cast<int>(error));
     const char* const reason = WhyNoJetStream(connection, context.get(), status, error);
     const std::string why = reason != nullptr ? reason : said;
-    if (!told) spdlog::warn("waiting for stream {}: {}", settings.name, why);
+    if (!told) spdlog::warn("waiting for stream {}: {}", config.name, why);
     if (std::chrono::steady_clock::now() + kPause > deadline) {
       return absl::UnavailableError(
           reason != nullptr
               ? why
-              : fmt::format("JetStream does not give stream {}: {}", settings.name, why));
+              : fmt::format("JetStream does not give stream {}: {}", config.name, why));
     }
     std::this_thread::sleep_for(kPause);
   }

@@ -1,8 +1,5 @@
-// The JetStream stream that is the log: its subjects, its settings, how it is made or checked.
-//
-// A group has one subject of the stream, STREAM.log.g.TOKEN; what is stored is published again by
-// the server, with its sequence, on STREAM.live.g.TOKEN. Nodes prove that the log works on subjects
-// of their own, STREAM.log.probe.NODE.
+// The JetStream stream that is the log: its configuration, and how it is made or checked. Its
+// subjects are in subject.h.
 #pragma once
 
 #include <nats/nats.h>
@@ -29,21 +26,21 @@ struct StreamConfig {
   absl::Status Check() const;
 };
 
-// A stream as it is; a stream that was there before may have other limits than were asked for.
+// The stream that was opened. If it was there before, its limits may be others than were asked for.
 struct LogStream {
   std::string epoch;
   int64_t publications_per_group_max = 0;
 };
 
 // Looks the stream up, or makes it. Waits at most `patience` for a cluster that has no leader yet.
-// UNAVAILABLE: JetStream does not answer, or is not there (how to start it is said).
+// UNAVAILABLE: JetStream does not answer, or is not there (the message says how to start it).
 // FAILED_PRECONDITION: a stream of this name is there and cannot be used (other subjects, no
 // republication, not on disk); it is left alone. Other settings that differ are logged as a warning
-// and hold as they are. Waits: only while the process starts.
-absl::StatusOr<LogStream> OpenLogStream(natsConnection* connection, const StreamConfig& settings,
+// and hold as they are. It waits, so it is for the start of the process only.
+absl::StatusOr<LogStream> OpenLogStream(natsConnection* connection, const StreamConfig& config,
                                         std::chrono::milliseconds patience);
 
-// A stream's description names its epoch; nothing if it does not.
+// The epoch that a stream's description names; nothing if it names none.
 std::optional<std::string> EpochIn(std::string_view description);
 
 }  // namespace channel

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "channel_service/base/host_port.h"
 #include "channel_service/base/strings.h"
 
 namespace channel {
@@ -18,15 +19,15 @@ namespace {
 constexpr std::string_view kForm =
     "takes nats://HOST:PORT or tls://HOST:PORT, with USER:PASSWORD@ or TOKEN@ before the host if "
     "need be, more of them with commas";
-constexpr std::string_view kDefaultPort = "4222";
-// A file of URLs or credentials is one page; a larger one is another file.
+constexpr uint16_t kDefaultPort = 4222;
+// A file of URLs or credentials has one page; a larger file is something else.
 constexpr size_t kFileBytesMax = 64 << 10;
 
 absl::Status BadUrl(std::string_view why) {
   return absl::InvalidArgumentError(fmt::format("{}; --nats_url {}", why, kForm));
 }
 
-// Nothing: a % without two hexadecimal digits, or a zero byte.
+// Returns nothing if a % has no two hexadecimal digits behind it, or for a zero byte.
 std::optional<std::string> Decode(std::string_view text) {
   std::string decoded;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -52,37 +53,15 @@ bool Take(std::string_view prefix, std::string_view* text) {
   return true;
 }
 
-// HOST[:PORT], the host a name, an IPv4 address, or an IPv6 address in brackets.
-absl::StatusOr<std::string> ParseHostAndPort(std::string_view text) {
-  const auto is_plain = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == '_';
-  };
-  const auto is_address = [](char c) {
-    return std::isxdigit(static_cast<unsigned char>(c)) || c == ':' || c == '.';
-  };
-  std::string_view host = text.substr(0, text.rfind(':'));
-  std::string_view port = host.size() == text.size() ? kDefaultPort : text.substr(host.size() + 1);
-  if (text.substr(0, 1) == "[") {
-    const size_t close = text.find(']');
-    if (close == std::string_view::npos) return BadUrl("a host has [ without ]");
-    host = text.substr(0, close + 1);
-    std::string_view rest = text.substr(close + 1);
-    if (!rest.empty() && !Take(":", &rest)) return BadUrl("something follows the ] of a host");
-    port = text.size() == host.size() ? kDefaultPort : rest;
-    const std::string_view address = host.substr(1, close - 1);
-    if (address.empty() || !std::all_of(address.begin(), address.end(), is_address)) {
-      return BadUrl("a host in [ ] is no IPv6 address");
-    }
-  } else if (host.empty() || !std::all_of(host.begin(), host.end(), is_plain)) {
-    return BadUrl("a host is missing, or has a character that none has");
+// Makes nats://HOST:PORT of HOST[:PORT].
+absl::StatusOr<std::string> ParseServer(std::string_view text) {
+  const auto parsed = ParseHostAndPort(text);
+  if (!parsed.ok()) {
+    return BadUrl(fmt::format("HOST:PORT of a URL is wrong: {}", MessageOf(parsed.status())));
   }
-  uint16_t number = 0;
-  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
-  if (error != std::errc() || end != port.data() + port.size() || number == 0) {
-    return BadUrl("a port is not a number from 1 to 65535");
-  }
-  return fmt::format("nats://{}:{}", host, number);
+  const uint16_t port = parsed->port.value_or(kDefaultPort);
+  return parsed->is_v6 ? fmt::format("nats://[{}]:{}", parsed->host, port)
+                       : fmt::format("nats://{}:{}", parsed->host, port);
 }
 
 absl::Status ParseUser(std::string_view text, NatsAccess* access) {
@@ -185,7 +164,7 @@ absl::StatusOr<NatsAccess> ParseNatsUrls(std::string_view text) {
       url.remove_prefix(at + 1);
     }
     if (!url.empty() && url.back() == '/') url.remove_suffix(1);
-    auto server = ParseHostAndPort(url);
+    auto server = ParseServer(url);
     if (!server.ok()) return server.status();
     access.servers.push_back(*std::move(server));
     if (comma == std::string_view::npos) return access;
@@ -235,7 +214,7 @@ void HideNatsSecrets(int argc, char** argv) {
     if (!Take("nats_url", &value)) continue;
     const bool has_value = Take("=", &value);
     if (!has_value && (!value.empty() || i + 1 == argc)) continue;
-    // The value may be a word of its own.
+    // The value may stand in the next argument.
     char* const text =
         has_value ? argv[i] + (std::string_view(argv[i]).size() - value.size()) : argv[++i];
     for (char* url = text; *url != '\0';) {

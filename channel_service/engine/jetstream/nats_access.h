@@ -1,6 +1,6 @@
-// How a NATS cluster is reached: addresses, and the secrets that open it.
+// The addresses of a NATS cluster, and the secrets that open it.
 //
-// Values, made once by main. Secrets come from files or from a URL; whatever is printed is `shown`,
+// Values, which main makes once. Secrets come from files or from a URL; only `shown` is printed,
 // which has none.
 #pragma once
 
@@ -22,7 +22,7 @@ struct NatsAccess {
   std::string creds_file = {};  // of NATS's own format: a user's JWT and seed; instead of both
   std::string ca_file = {};     // certificates that sign the servers'; empty: the system's
 
-  // The addresses for people.
+  // The addresses, for people.
   std::string shown() const;
 };
 
@@ -40,11 +40,11 @@ struct NatsFlags {
 absl::StatusOr<NatsAccess> ReadNatsAccess(const NatsFlags& flags);
 
 // URLs with commas: [nats://|tls://][USER:PASSWORD@|TOKEN@]HOST[:PORT], user, password and token
-// with %XX for what a URL cannot hold. Whoever opens several servers opens them the same way.
+// with %XX for what a URL cannot hold. All servers take the same user or token.
 absl::StatusOr<NatsAccess> ParseNatsUrls(std::string_view text);
 
-// Overwrites what stands before the @ of each --nats_url in a command line: `ps` shows that to
-// everybody. Call it after the flags were parsed.
+// Overwrites the user, password or token of each --nats_url in a command line, which `ps` shows to
+// everybody. To be called after the flags were parsed.
 void HideNatsSecrets(int argc, char** argv);
 
 }  // namespace channel

@@ -18,17 +18,17 @@ namespace channel {
 namespace {
 
 constexpr std::chrono::milliseconds kConnectPause{200};
-// An error that comes with each message is logged this often.
+// Pause between two log lines of errors, which may come with each message.
 constexpr std::chrono::seconds kErrorLogPause{10};
 constexpr size_t kArrivedBytesMax = 64 << 20;
 
-// NATS puts its headers behind those of who published, who may have used the same names.
+// NATS puts its headers behind the publisher's, which may have the same names: the last one counts.
 uint64_t NumberHeader(natsMsg* message, const char* name) {
   const char** values = nullptr;
   int count = 0;
   if (natsMsgHeader_Values(message, name, &values, &count) != NATS_OK || count == 0) return 0;
   const std::string_view digits = values[count - 1];
-  std::free(static_cast<void*>(values));  // the array; the texts are the message's
+  std::free(static_cast<void*>(values));  // only the array: the message owns the texts
   uint64_t number = 0;
   std::from_chars(digits.data(), digits.data() + digits.size(), number);
   return number;
@@ -68,7 +68,7 @@ NatsConnection::NatsConnection(NatsAccess access, std::string name)
   CHANNEL_CHECK(poller_ >= 0 && doorbell_ >= 0);
   epoll_event event{.events = EPOLLIN, .data = {.fd = doorbell_}};
   CHANNEL_CHECK(::epoll_ctl(poller_, EPOLL_CTL_ADD, doorbell_, &event) == 0);
-  // One thread hands all messages over: those of one connection come in the order of the server.
+  // With one thread that hands messages over they come in the order of the server.
   nats_SetMessageDeliveryPoolSize(1);
   CHANNEL_CHECK(natsOptions_Create(&options_) == NATS_OK);
 }
@@ -144,7 +144,7 @@ void NatsConnection::Stop() {
   ChangeState(State::kStopping, "stopped");
   ::eventfd_write(doorbell_, 1);
   thread_.join();
-  // First of all, or libnats waits 500 ms for answers to what the subscriptions say at their end.
+  // Closed first of all: otherwise libnats waits 500 ms for replies to the end of subscriptions.
   natsConnection_Close(connection_);
   for (const auto& [subject, subscription] : subscriptions_) {
     natsSubscription_Destroy(subscription);
@@ -262,7 +262,7 @@ void NatsConnection::Run() {
       Wake();
     }
   }
-  // Or libnats waits 500 ms for nobody to write it.
+  // The last data are written here, or libnats waits 500 ms for that.
   if (want_write_) natsConnection_ProcessWriteEvent(connection_);
 }
 
@@ -288,7 +288,7 @@ void NatsConnection::Execute(const Command& command) {
       if (!command.message_id.empty()) {
         natsMsgHeader_Set(message, "Nats-Msg-Id", command.message_id.c_str());
       }
-      // If it fails there is no answer, which the owner waits for anyway.
+      // If it fails no reply comes, and the request times out.
       natsConnection_PublishMsg(connection_, message);
       natsMsg_Destroy(message);
       return;

@@ -32,10 +32,10 @@ class NatsConnection {
   struct Arrived {
     std::vector<NatsMessage> messages;
     bool dropped = false;      // some messages are missing: too many waited
-    bool reconnected = false;  // what was published meanwhile did not come
+    bool reconnected = false;  // what others published meanwhile did not arrive
   };
 
-  // `name` is shown by NATS's monitoring.
+  // `name`: for NATS's monitoring.
   NatsConnection(NatsAccess access, std::string name);
   ~NatsConnection();
   NatsConnection(const NatsConnection&) = delete;
@@ -67,10 +67,10 @@ class NatsConnection {
 
  private:
   enum class State {
-    kIdle,      // before Connect has succeeded
-    kUp,        // connected, as far as libnats knows
-    kDown,      // libnats tries to connect again
-    kStopping,  // for ever
+    kIdle,  // before Connect has succeeded
+    kUp,    // connected, as far as libnats knows
+    kDown,  // libnats tries to connect again
+    kStopping,
   };
   static const char* ToString(State state);
   // Any thread. Nothing leaves kStopping, nor comes back to kIdle.

@@ -1,4 +1,4 @@
-// A message as NATS brought it, with the few headers that the engine looks at.
+// A message that NATS brought, with the few headers that the engine looks at.
 #pragma once
 
 #include <nats/nats.h>
@@ -23,11 +23,10 @@ struct NatsMessage {
   std::unique_ptr<natsMsg, NatsMessageDeleter> message;
   // Nats-Sequence; 0 = the message does not come from a stream.
   uint64_t sequence = 0;
-  // Nats-Last-Sequence: when this one was stored, the message before it on its subject that the
-  // stream still held; 0 = none.
+  // Nats-Last-Sequence: the message before it on its subject that the stream held when it stored
+  // this one; 0 = none.
   uint64_t last_sequence = 0;
-  // The status of an answer without a message: 404 (no such message), 503 (nobody answers) …; 0 =
-  // none.
+  // The status of a reply without content: 404 (no such message), 503 (no responders) …; 0 = none.
   int status = 0;
 };
 

@@ -7,7 +7,7 @@
 namespace channel {
 namespace {
 
-// A dead server is noticed after two unanswered pings; then the next one is tried.
+// libnats gives a server up after two unanswered pings, and tries the next one.
 constexpr int64_t kPingMs = 1000;
 constexpr int kPingsUnansweredMax = 2;
 constexpr int64_t kConnectTimeoutMs = 1000;

@@ -1,4 +1,4 @@
-// The options of libnats before it connects, and its errors in words when it could not.
+// The options with which libnats connects, and the reasons in words if it cannot.
 #pragma once
 
 #include <nats/nats.h>

@@ -93,10 +93,10 @@ void ReadinessProbe::OnProbed(bool worked) {
   }
   disturbed_ = true;
   reader_.CheckIdentity();
-  ChangeState(State::kNotReady, WhyNotReady(refused));
+  ChangeState(State::kNotReady, UnreadyReason(refused));
 }
 
-const char* ReadinessProbe::WhyNotReady(bool refused) const {
+const char* ReadinessProbe::UnreadyReason(bool refused) const {
   if (refused) return kNotPermitted;
   if (reader_.api_error() != nullptr) return reader_.api_error();
   return "the log does not work: NATS did not store, bring and read a publication";

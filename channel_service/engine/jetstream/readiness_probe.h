@@ -45,14 +45,14 @@ class ReadinessProbe {
     kOtherStream,  // for ever, or until Stop
     kStopped,
   };
-  // `why`: a literal; what an operator is told while it is not ready.
+  // `why`: a literal; an operator reads it while the engine is not ready.
   void ChangeState(State to, const char* why);
 
   void Probe();
   void OnPubAck(SteadyTime sent_at, const NatsMessage* reply);
   void OnProbed(bool worked);
   bool Ended() const { return state_ == State::kOtherStream || state_ == State::kStopped; }
-  const char* WhyNotReady(bool refused) const;
+  const char* UnreadyReason(bool refused) const;
 
   NatsConnection& connection_;
   NatsRequests& requests_;

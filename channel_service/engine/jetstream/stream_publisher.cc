@@ -91,7 +91,7 @@ void StreamPublisher::OnReply(const std::string& group_id, const NatsMessage* re
 void StreamPublisher::OnDuplicate(const std::string& group_id, uint64_t offset) {
   Queue& queue = queues_.find(group_id)->second;
   const Publication& front = queue.waiting.front();
-  // Stored by an attempt that was not answered, it is no duplicate of another one.
+  // An earlier attempt that was not answered has stored it: then it is no duplicate of another one.
   const PublishCode same = front.attempts > 1 ? PublishCode::kAccepted : PublishCode::kDuplicate;
   if (!front.keyed) {
     Answer(group_id, {same, offset});
@@ -105,7 +105,7 @@ void StreamPublisher::OnDuplicate(const std::string& group_id, uint64_t offset) 
       Answer(group_id, {PublishCode::kUnavailable, 0});
       return;
     }
-    // What is not held any more cannot be compared.
+    // A publication that is not held any more cannot be compared.
     const bool conflict = stored.content.has_value() &&
                           !HaveSameBody(*stored.content, waiting.waiting.front().content);
     if (!conflict && same == PublishCode::kAccepted) on_stored_(group_id, offset);

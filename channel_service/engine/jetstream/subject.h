@@ -21,7 +21,7 @@ std::optional<std::string> FromToken(std::string_view token);
 inline std::string LogSubject(std::string_view stream, std::string_view group_id) {
   return std::string(stream) + ".log.g." + ToToken(group_id);
 }
-// What the subjects of live publications begin with; the group's token follows.
+// The beginning of live publications' subjects; the group's token follows.
 inline std::string LivePrefix(std::string_view stream) { return std::string(stream) + ".live.g."; }
 inline std::string LiveSubject(std::string_view stream, std::string_view group_id) {
   return LivePrefix(stream) + ToToken(group_id);

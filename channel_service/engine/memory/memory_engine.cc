@@ -11,7 +11,7 @@ namespace {
 // Groups that one tick may evict, so that a tick never holds the loop up (about 5 ms).
 constexpr int kAgedOutPerTickMax = 20'000;
 
-// A group with history takes this beside its records: Group, its id, its places in map and list.
+// Memory that a group with history takes beside its records: Group, its id, places in map and list.
 constexpr size_t kGroupOverheadBytes = 350;
 
 size_t SizeOf(const HistoryRing& history) {
@@ -91,7 +91,7 @@ ReadResult MemoryEngine::Read(const ReadRequest& request) const {
   result.newest = newest_offset_;
   result.head = group != nullptr && group->published ? last_offset : newest_offset_;
   const bool holds = group != nullptr && !group->history.empty();
-  // Everything after this offset is held.
+  // All publications after this offset are held.
   const uint64_t held_after = holds ? group->history.oldest()->previous_offset : last_offset;
 
   uint64_t after = held_after;
@@ -125,7 +125,7 @@ void MemoryEngine::AgeOut() {
   for (int i = 0; i < kAgedOutPerTickMax && !by_age_.empty(); ++i) {
     Group& group = *by_age_.front();
     ChangeHistory(group, [&](HistoryRing& history) { history.DropOlderThan(oldest_kept); });
-    // The others published later than this one, so they hold something too.
+    // The other groups have published later, so they hold something, too.
     if (!group.history.empty()) break;
     KeepIfIdle(group);
   }

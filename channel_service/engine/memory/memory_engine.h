@@ -57,7 +57,7 @@ class MemoryEngine final : public Engine {
   PublishOutcome Publish(const PublishInput& input);
   ReadResult Read(const ReadRequest& request) const;
   Group& FindOrAdd(std::string_view group_id);
-  // Drops what is over the total bound, from the group that published least recently.
+  // Drops history until the total bound holds, of groups that published least recently first.
   void KeepTotalBound();
   void AgeOut();
   // `change` is called with the group's history; the sum of bytes and the order by age are kept.

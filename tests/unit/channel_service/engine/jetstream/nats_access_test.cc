@@ -122,7 +122,8 @@ TEST_F(NatsFiles, BadFilesAreNamedWithTheirFlag) {
             "--nats_url_file takes a file, not a URL");
   EXPECT_EQ(Refused({.url_file = folder_}), "--nats_url_file=" + folder_ + ": is not a file");
   EXPECT_EQ(Refused({.url_file = empty}), "--nats_url_file=" + empty + ": is empty");
-  EXPECT_EQ(Refused({.url_file = bad}).rfind("--nats_url_file=" + bad + ": a host is missing", 0),
+  EXPECT_EQ(Refused({.url_file = bad})
+                .rfind("--nats_url_file=" + bad + ": HOST:PORT of a URL is wrong: it is empty", 0),
             0U);
   EXPECT_EQ(Refused({.url = url, .creds_file = nowhere}),
             "--nats_creds_file=" + nowhere + ": cannot be read: No such file or directory");
