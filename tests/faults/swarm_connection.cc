@@ -30,7 +30,7 @@ void SwarmConnection::Start(const tcp::endpoint& server, const std::string& sour
     return boost::asio::post(stream_.get_executor(),
                              [self = shared_from_this()] { self->Fail({}); });
   }
-  stream_.next_layer().async_connect(server, [self = shared_from_this(), server](error_code error) {
+  stream_.next_layer().async_connect(server, [self = shared_from_this(), server](ErrorCode error) {
     if (self->observer_ == nullptr) return;
     if (error) return self->Fail(error);
     self->Handshake(server);
@@ -40,7 +40,7 @@ void SwarmConnection::Start(const tcp::endpoint& server, const std::string& sour
 bool SwarmConnection::Open(const std::string& source_address,
                            std::optional<int> receive_buffer_bytes) {
   tcp::socket& socket = stream_.next_layer();
-  error_code error;
+  ErrorCode error;
   socket.open(tcp::v4(), error);
   if (error) return false;
   socket.set_option(tcp::no_delay(true), error);
@@ -57,7 +57,7 @@ bool SwarmConnection::Open(const std::string& source_address,
 
 void SwarmConnection::Handshake(const tcp::endpoint& server) {
   stream_.async_handshake(server.address().to_string() + ":" + std::to_string(server.port()), "/",
-                          [self = shared_from_this()](error_code error) {
+                          [self = shared_from_this()](ErrorCode error) {
                             if (self->observer_ == nullptr) return;
                             if (error) return self->Fail(error);
                             self->open_ = true;
@@ -78,7 +78,7 @@ void SwarmConnection::SetReading(bool reading) {
 
 void SwarmConnection::Detach() {
   observer_ = nullptr;
-  error_code ignored;
+  ErrorCode ignored;
   tcp::socket& socket = stream_.next_layer();
   socket.set_option(tcp::socket::linger(true, 0), ignored);
   socket.close(ignored);
@@ -87,7 +87,7 @@ void SwarmConnection::Detach() {
 void SwarmConnection::Read() {
   if (read_pending_ || !reading_ || observer_ == nullptr) return;
   read_pending_ = true;
-  stream_.async_read(buffer_, [self = shared_from_this()](error_code error, std::size_t) {
+  stream_.async_read(buffer_, [self = shared_from_this()](ErrorCode error, std::size_t) {
     self->read_pending_ = false;
     if (self->observer_ == nullptr) return;
     if (error) return self->Fail(error);
@@ -100,7 +100,7 @@ void SwarmConnection::Read() {
 
 void SwarmConnection::Write() {
   stream_.async_write(boost::asio::buffer(queue_.front()),
-                      [self = shared_from_this()](error_code error, std::size_t) {
+                      [self = shared_from_this()](ErrorCode error, std::size_t) {
                         // The read fails as well, and knows the close code.
                         if (error || self->observer_ == nullptr) return;
                         self->queue_.pop_front();
@@ -108,11 +108,11 @@ void SwarmConnection::Write() {
                       });
 }
 
-void SwarmConnection::Fail(error_code error) {
+void SwarmConnection::Fail(ErrorCode error) {
   Observer* const observer = std::exchange(observer_, nullptr);
   if (observer == nullptr) return;
   const bool closed = error == websocket::error::closed;
-  error_code ignored;
+  ErrorCode ignored;
   stream_.next_layer().close(ignored);
   observer->OnClosed(closed ? static_cast<int>(stream_.reason().code) : kAbnormalClosure);
 }

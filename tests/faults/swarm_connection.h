@@ -37,13 +37,13 @@ class SwarmConnection : public std::enable_shared_from_this<SwarmConnection> {
   void Detach();
 
  private:
-  using error_code = boost::system::error_code;
+  using ErrorCode = boost::system::error_code;
 
   bool Open(const std::string& source_address, std::optional<int> receive_buffer_bytes);
   void Handshake(const boost::asio::ip::tcp::endpoint& server);
   void Read();
   void Write();
-  void Fail(error_code error);
+  void Fail(ErrorCode error);
 
   Observer* observer_;
   boost::beast::websocket::stream<boost::asio::ip::tcp::socket, /*deflateSupported=*/false> stream_;

@@ -33,7 +33,7 @@ void AddOrigins(Rows& rows) {
   rows.push_back({"ListedOrigin", WithOrigin(kListedOrigin), {101}, {}});
 }
 
-void AddBadUpgrades(Rows& rows) {
+void AddBadKeysAndVersions(Rows& rows) {
   rows.push_back({"MissingKey", Upgrade("Sec-WebSocket-Version: 13\r\n"), {400}, {}});
   rows.push_back(
       {"KeyTooLong",
@@ -65,6 +65,9 @@ void AddBadUpgrades(Rows& rows) {
        Upgrade(std::string(kKeyAndVersion) + "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"),
        {400},
        {"Sec-WebSocket-Key"}});
+}
+
+void AddBadUpgrades(Rows& rows) {
   rows.push_back({"UpgradeWithABody",
                   Upgrade(std::string(kKeyAndVersion) + "Content-Length: 2\r\n") + "{}",
                   {400},
@@ -201,6 +204,7 @@ void AddBadHttp(Rows& rows) {
 std::vector<HttpRow> HttpRows() {
   Rows rows;
   AddOrigins(rows);
+  AddBadKeysAndVersions(rows);
   AddBadUpgrades(rows);
   AddBadHttp(rows);
   return rows;
