@@ -129,6 +129,28 @@ size_t PlaceOf(std::string_view name) {
   return number - 1;
 }
 
+// Needs the name and the limits.
+void SetUpLink(EdgeOptions& options) {
+  std::random_device random;
+  options.link.addresses = absl::GetFlag(FLAGS_channel);
+  options.link.first_address = PlaceOf(options.name);
+  options.instance = fmt::format("{:08x}{:08x}", random(), random());
+  options.link.publisher = options.instance;  // the name need not be UTF-8
+  options.link.publish_queue_bytes_max = options.limits.publish_queue_bytes_max;
+  options.link.publish_timeout = options.limits.publish_timeout;
+  options.link.seed = random();
+}
+
+void WarnOfAnyName(const boost::asio::ip::tcp::endpoint& listen, const AccessRules& access) {
+  if (!listen.address().is_loopback() && access.server_names.empty()) {
+    spdlog::warn(
+        "--server_names is not given: browsers may open WebSockets to {} under any name, also "
+        "under "
+        "one that a foreign site makes to mean this machine",
+        channel::ToString(listen));
+  }
+}
+
 int Main(int argc, char** argv) {
   channel::TuneLibraries();
   channel::ObeySignalsWhileStarting();
@@ -162,14 +184,7 @@ int Main(int argc, char** argv) {
     spdlog::error("--channel: {}", channel::MessageOf(status));
     return channel::kExitUsage;
   }
-  std::random_device random;
-  options.link.addresses = absl::GetFlag(FLAGS_channel);
-  options.link.first_address = PlaceOf(options.name);
-  options.instance = fmt::format("{:08x}{:08x}", random(), random());
-  options.link.publisher = options.instance;  // the name need not be UTF-8
-  options.link.publish_queue_bytes_max = options.limits.publish_queue_bytes_max;
-  options.link.publish_timeout = options.limits.publish_timeout;
-  options.link.seed = random();
+  SetUpLink(options);
 
   boost::asio::io_context loop(1);
   auto registry = std::make_shared<prometheus::Registry>();
@@ -177,13 +192,7 @@ int Main(int argc, char** argv) {
   channel::ProcessSignals signals(
       loop, channel::AddCounter(*registry, "channel_reloads_total", "SIGHUPs obeyed"),
       absl::GetFlag(FLAGS_log_level_file));
-  if (!listen.address().is_loopback() && options.access.server_names.empty()) {
-    spdlog::warn(
-        "--server_names is not given: browsers may open WebSockets to {} under any name, also "
-        "under "
-        "one that a foreign site makes to mean this machine",
-        channel::ToString(listen));
-  }
+  WarnOfAnyName(listen, options.access);
   EdgeServer server(loop, options, clock, *registry);
   channel::AdminServer admin(loop);
   // The admin server runs on the edge's loop, so an answer shows that the loop turns.

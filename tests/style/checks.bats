@@ -48,6 +48,10 @@ tidy() { if command -v clang-tidy; then check "$1" "$2" bash "$tree/tests/style/
   tidy 0 '1 files are clean'
   printf 'int Two() { return *(int*)0; }\n' >"$one"
   tidy 123 'one.cc:1'
+  printf 'int wrong_case() { return 1; }\n' >"$one"
+  tidy 123 "invalid case style for function 'wrong_case'"
+  (echo 'int Long() {' && seq -f '  // Line %g.' 80 && echo '  return 1; }') >"$one"
+  tidy 123 "function 'Long' exceeds"
 }
 @test 'format passes formatted sources, and tells what is not' {
   write_sources

@@ -132,10 +132,10 @@ template <bool kAlone>
 size_t Group::FanOut(Frames& frames, bool due) {
   const uint64_t offset = frames.publication.offset();
   const uint64_t previous_offset = frames.publication.previous_offset();
-  constexpr size_t ahead = kAlone ? kPrefetchAheadOfWrites : kPrefetchAhead;
+  constexpr size_t kAhead = kAlone ? kPrefetchAheadOfWrites : kPrefetchAhead;
   size_t deliveries = 0;
   for (size_t i = 0; i < members_.size(); ++i) {
-    if (i + ahead < members_.size()) members_[i + ahead].queue->Prefetch();
+    if (i + kAhead < members_.size()) members_[i + kAhead].queue->Prefetch();
     Member& member = members_[i];
     if (member.waiting || member.position >= offset) continue;
     if (due && member.enveloped && members_.QueueIsLong(member)) {
