@@ -84,22 +84,6 @@ std::string Text(Position position) {
   return std::to_string(position.epoch) + "@" + std::to_string(position.offset);
 }
 
-const char* Text(GapReason reason) {
-  switch (reason) {
-    case GapReason::kRetention:
-      return "retention";
-    case GapReason::kEpoch:
-      return "epoch";
-    case GapReason::kSlow:
-      return "slow";
-    case GapReason::kOverload:
-      return "overload";
-    case GapReason::kUnknown:
-      break;
-  }
-  return "unknown";
-}
-
 void Report::Add(std::uint64_t Verdict::*count, const std::string& problem) {
   constexpr std::size_t kProblemsMax = 20;
   ++(verdict.*count);

@@ -266,13 +266,6 @@ TEST_F(CheckerTest, FindsAMessageOfAnotherGroup) {
   ExpectOnly(&Verdict::foreign, 1);
 }
 
-TEST_F(CheckerTest, FindsAMessageAfterTheLeaveAndAcceptsThatOthersDoNotCome) {
-  one().insert(at(5), Plain(Kind::kLeft));
-  ExpectOnly(&Verdict::foreign, 6);
-  Lose(6, 11);
-  ExpectGood();
-}
-
 TEST_F(CheckerTest, AcceptsAResumeWithoutAHole) {
   one().insert(at(5), {Plain(Kind::kConnectionLost), Resumed(true, {0, OffsetOf(10)})});
   ExpectGood();

@@ -1,12 +1,15 @@
 #include "tests/faults/history.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "tests/support/deadline.h"
 
 namespace faults {
 namespace {
+
+constexpr std::array kReasons{"retention", "epoch", "overload", "unknown"};  // in GapReason's order
 
 // FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv).
 std::uint64_t HashOf(std::string_view text) {
@@ -24,6 +27,13 @@ bool TakeNumber(std::string_view& text, std::uint32_t& number) {
 }
 
 }  // namespace
+
+const char* Text(GapReason reason) { return kReasons[static_cast<std::size_t>(reason)]; }
+
+GapReason ReasonOf(std::string_view text) {
+  const auto* const found = std::find(kReasons.begin(), kReasons.end() - 1, text);
+  return static_cast<GapReason>(found - kReasons.begin());
+}
 
 std::string BodyOf(MessageId id, std::size_t bytes_min) {
   std::string body = std::to_string(id.sender) + ":" + std::to_string(id.number) + ":";
@@ -92,11 +102,6 @@ void PublicationLogs::OnAcknowledged(MessageId id, Position position, bool dupli
 std::size_t PublicationLogs::acknowledged() const {
   const std::lock_guard lock(mutex_);
   return acknowledged_;
-}
-
-std::size_t PublicationLogs::unanswered() const {
-  const std::lock_guard lock(mutex_);
-  return logs_.size() - acknowledged_;
 }
 
 std::map<std::string, Position> PublicationLogs::Heads() const {

@@ -55,7 +55,9 @@ class EpochNumbers {
   std::vector<std::string> names_;
 };
 
-enum class GapReason : std::uint8_t { kRetention, kEpoch, kSlow, kOverload, kUnknown };
+enum class GapReason : std::uint8_t { kRetention, kEpoch, kOverload, kUnknown };
+const char* Text(GapReason reason);
+GapReason ReasonOf(std::string_view text);
 
 // One thing that one member of one group saw, or that happened to it.
 struct MemberEvent {
@@ -65,7 +67,6 @@ struct MemberEvent {
     kMessage,         // `at`, `previous`, `id`
     kGap,             // `previous` = after, `at` = (epoch, before)
     kConnectionLost,  // for whatever reason; it keeps its position
-    kLeft,
   };
   Kind kind = Kind::kMessage;
   bool recovered = true;  // kResumed
@@ -112,7 +113,6 @@ class PublicationLogs {
   void OnAcknowledged(MessageId id, Position position, bool duplicate);
 
   std::size_t acknowledged() const;
-  std::size_t unanswered() const;
   // The newest acknowledged position of each group.
   std::map<std::string, Position> Heads() const;
   std::vector<PublicationLog> Copy() const;

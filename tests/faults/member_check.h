@@ -9,12 +9,12 @@
 #include <vector>
 
 #include "tests/faults/checker.h"
+#include "tests/support/resume_model.h"
 
 namespace faults {
 
 std::string Text(MessageId id);
 std::string Text(Position position);
-const char* Text(GapReason reason);
 
 // A group's messages by position, and the acknowledged ones in order.
 struct Board {
@@ -36,7 +36,9 @@ class MemberCheck {
  public:
   MemberCheck(const MemberLog& log, const Board& board, const Publications& publications,
               const CheckOptions& options, Report& report)
-      : log_(log), board_(board), publications_(publications), options_(options), report_(report) {}
+      : log_(log), board_(board), publications_(publications), options_(options), report_(report) {
+    place_.MoveTo({});
+  }
 
   void Run();
 
@@ -53,7 +55,6 @@ class MemberCheck {
   void CheckExact(const GapSeen& gap);
   void CheckNothingLost();
   bool InGap(Position at) const;
-  bool Between(const GapSeen& gap, Position at) const { return gap.after < at && at < gap.before; }
   // A message of the group is known to stand in (after, to].
   bool AnyKnown(Position after, Position to) const;
   void Defect(std::uint64_t Verdict::*count, const std::string& what) {
@@ -67,9 +68,7 @@ class MemberCheck {
   Report& report_;
 
   std::optional<Position> joined_at_;  // none: not a member yet
-  Position position_;
-  bool left_ = false;
-  bool gap_expected_ = false;
+  support::ResumeModel<Position> place_;
   std::vector<GapSeen> gaps_;
   std::unordered_map<MessageId, int, MessageIdHash> delivered_;  // in which epoch first
 };

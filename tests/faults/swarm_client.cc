@@ -5,7 +5,7 @@
 #include <boost/asio/ip/address_v4.hpp>
 #include <utility>
 
-#include "tests/faults/event_fields.h"
+#include "tests/support/event_fields.h"
 #include "tests/support/web_socket_client.h"
 
 namespace faults {
@@ -13,6 +13,10 @@ namespace {
 
 using std::chrono::milliseconds;
 namespace json = boost::json;
+using support::IsTrue;
+using support::NumberOf;
+using support::TextOf;
+using support::WindowOf;
 
 // What a client assumes until its first welcome.
 constexpr std::pair<milliseconds, milliseconds> kReconnectWindow{200, 15'000};
@@ -119,7 +123,7 @@ void SwarmClient::Disconnect() {
     MemberEvent event;
     event.kind = MemberEvent::Kind::kConnectionLost;
     event.when = Now();
-    if (membership.position) membership.log.events.push_back(event);
+    if (membership.place.position()) membership.log.events.push_back(event);
   }
 }
 
@@ -137,8 +141,6 @@ milliseconds SwarmClient::Random(milliseconds low, milliseconds high) {
   using Distribution = std::uniform_int_distribution<milliseconds::rep>;
   return milliseconds(Distribution(low.count(), std::max(low, high).count())(context_.random));
 }
-
-void SwarmClient::OnOpen() {}
 
 void SwarmClient::OnClosed(int code) {
   const bool was_there = connection_ != nullptr;
@@ -198,32 +200,31 @@ void SwarmClient::Join(Membership& membership) {
   membership.join_id = ++last_command_;
   std::string command = R"({"id":)" + std::to_string(membership.join_id) +
                         R"(,"cmd":"add_group","group_id":)" + support::Quoted(membership.log.group);
-  if (membership.position) {
-    command += R"(,"since":{"epoch":)" + support::Quoted(membership.epoch) + R"(,"offset":)" +
-               std::to_string(membership.position->offset) + "}";
+  if (const std::optional<Position>& since = membership.place.position()) {
+    command += R"(,"since":{"epoch":)" + support::Quoted(context_.epochs.NameOf(since->epoch)) +
+               R"(,"offset":)" + std::to_string(since->offset) + "}";
   }
   connection_->Send(command + "}");
 }
 
 void SwarmClient::OnOk(const json::object& event) {
   const auto id = static_cast<std::int64_t>(NumberOf(event, "id"));
-  const std::string_view epoch = TextOf(event, "epoch");
-  const Position at{context_.epochs.NumberOf(epoch), NumberOf(event, "offset")};
+  const Position at{context_.epochs.NumberOf(TextOf(event, "epoch")), NumberOf(event, "offset")};
   for (Membership& membership : memberships_) {
     if (membership.join_id != id) continue;
     if (membership.joined) return Surprise("a join answered twice", event);
     MemberEvent entry;
-    entry.kind = membership.position ? MemberEvent::Kind::kResumed : MemberEvent::Kind::kJoined;
+    entry.kind =
+        membership.place.position() ? MemberEvent::Kind::kResumed : MemberEvent::Kind::kJoined;
     entry.recovered = IsTrue(event, "recovered");
     entry.at = at;
     entry.when = heard_at_;
     membership.log.events.push_back(entry);
     membership.joined = true;
-    if (membership.position) {
+    if (membership.place.position()) {
       ++counts_.resumes;
     } else {
-      membership.position = at;
-      membership.epoch = epoch;
+      membership.place.MoveTo(at);
     }
     if (joined()) attempts_ = 0;
     return;
@@ -239,7 +240,7 @@ void SwarmClient::OnOk(const json::object& event) {
 SwarmClient::Membership* SwarmClient::Find(const json::object& event) {
   const std::string_view group = TextOf(event, "group_id");
   for (Membership& membership : memberships_) {
-    if (membership.log.group == group && membership.position) return &membership;
+    if (membership.log.group == group && membership.place.position()) return &membership;
   }
   return nullptr;
 }
@@ -248,18 +249,16 @@ void SwarmClient::OnMessage(const json::object& event) {
   Membership* const membership = Find(event);
   if (membership == nullptr) return Surprise("not a member", event);
   if (!membership->joined) Surprise("before the answer to the join", event);
-  const std::string_view epoch = TextOf(event, "epoch");
   MemberEvent message;
-  message.at = {context_.epochs.NumberOf(epoch), NumberOf(event, "offset")};
+  message.at = {context_.epochs.NumberOf(TextOf(event, "epoch")), NumberOf(event, "offset")};
   message.previous = NumberOf(event, "previous_offset");
   message.id = ParseBody(TextOf(event, "message"));
   message.when = heard_at_;
   message.dropped = IsRepeat(*membership, event);
   membership->log.events.push_back(message);
-  if (*membership->position < message.at) {
-    membership->position = message.at;
-    if (membership->epoch != epoch) membership->epoch = epoch;
-  }
+  // It goes on behind a hole: the log has it, and the checker judges.
+  const support::Arrival arrival = membership->place.OnMessage(message.at, message.previous);
+  if (arrival != support::Arrival::kDuplicate) membership->place.MoveTo(message.at);
 }
 
 bool SwarmClient::IsRepeat(Membership& membership, const json::object& event) {
@@ -277,18 +276,15 @@ bool SwarmClient::IsRepeat(Membership& membership, const json::object& event) {
 void SwarmClient::OnGap(const json::object& event) {
   Membership* const membership = Find(event);
   if (membership == nullptr) return Surprise("not a member", event);
-  const std::string_view epoch = TextOf(event, "epoch");
   MemberEvent gap;
   gap.kind = MemberEvent::Kind::kGap;
-  gap.reason = ReasonOf(event);
-  gap.at = {context_.epochs.NumberOf(epoch), NumberOf(event, "before")};
+  gap.reason = ReasonOf(TextOf(event, "reason"));
+  gap.at = {context_.epochs.NumberOf(TextOf(event, "epoch")), NumberOf(event, "before")};
   gap.previous = NumberOf(event, "after");
   gap.when = heard_at_;
   if (gap.reason == GapReason::kUnknown) Surprise("unknown reason", event);
   membership->log.events.push_back(gap);
-  const Position next{gap.at.epoch, gap.at.offset == 0 ? 0 : gap.at.offset - 1};
-  membership->position = std::max(*membership->position, next);
-  membership->epoch = context_.epochs.NameOf(membership->position->epoch);
+  membership->place.OnGap(gap.at, /*back=*/false);
 }
 
 void SwarmClient::OnError(const json::object& event) {
@@ -367,11 +363,11 @@ std::string SwarmClient::Behind(const std::map<std::string, Position>& heads) co
   for (const Membership& membership : memberships_) {
     const auto head = heads.find(membership.log.group);
     if (head == heads.end()) continue;
-    if (!membership.position || *membership.position < head->second) {
-      const std::string position =
-          membership.position ? std::to_string(membership.position->offset) : "none";
-      return options_.name + " in " + membership.log.group + " is at " + position +
-             ", the head is " + std::to_string(head->second.offset) + " (connected to " +
+    const std::optional<Position>& at = membership.place.position();
+    if (!at || *at < head->second) {
+      return options_.name + " in " + membership.log.group + " is at " +
+             (at ? std::to_string(at->offset) : "none") + ", the head is " +
+             std::to_string(head->second.offset) + " (connected to " +
              (membership.joined ? edge_ : "none") + ")";
     }
   }

@@ -17,6 +17,7 @@
 
 #include "tests/faults/history.h"
 #include "tests/faults/swarm_connection.h"
+#include "tests/support/resume_model.h"
 
 namespace faults {
 
@@ -108,8 +109,7 @@ class SwarmClient final : private SwarmConnection::Observer {
 
   struct Membership {
     MemberLog log;
-    std::optional<Position> position;
-    std::string epoch;  // the name of the position's epoch
+    support::ResumeModel<Position> place;
     bool joined = false;
     std::int64_t join_id = 0;
     std::optional<Time> join_again_at;
@@ -125,7 +125,6 @@ class SwarmClient final : private SwarmConnection::Observer {
   };
 
   // SwarmConnection::Observer
-  void OnOpen() override;
   void OnText(std::string_view text) override;
   void OnClosed(int code) override;
 

@@ -61,7 +61,6 @@ void SwarmConnection::Handshake(const tcp::endpoint& server) {
                             if (self->observer_ == nullptr) return;
                             if (error) return self->Fail(error);
                             self->open_ = true;
-                            self->observer_->OnOpen();
                             self->Read();
                           });
 }

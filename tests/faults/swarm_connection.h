@@ -18,7 +18,6 @@ class SwarmConnection : public std::enable_shared_from_this<SwarmConnection> {
  public:
   class Observer {
    public:
-    virtual void OnOpen() = 0;
     virtual void OnText(std::string_view text) = 0;
     // The close code; 1006 if there was no close frame (RFC 6455, section 7.1.5).
     virtual void OnClosed(int code) = 0;

@@ -1,16 +1,17 @@
 #include "tests/fuzz/enveloped_view.h"
 
 #include "tests/fuzz/fuzz_input.h"
+#include "tests/support/event_fields.h"
 
 namespace fuzz {
 namespace {
 
 namespace json = boost::json;
+using support::Arrival;
+using support::IsTrue;
 
 std::string Text(const json::object& event, const char* name) {
-  const json::value* value = event.if_contains(name);
-  if (value == nullptr || !value->is_string()) return {};
-  return std::string(value->get_string());
+  return std::string(support::TextOf(event, name));
 }
 
 uint64_t Number(const json::object& event, const char* name) {
@@ -19,11 +20,6 @@ uint64_t Number(const json::object& event, const char* name) {
     Fail(std::string("no number ") + name + " in " + json::serialize(event));
   }
   return value->to_number<uint64_t>();
-}
-
-bool Flag(const json::object& event, const char* name) {
-  const json::value* value = event.if_contains(name);
-  return value != nullptr && value->is_bool() && value->get_bool();
 }
 
 }  // namespace
@@ -54,7 +50,7 @@ bool EnvelopedView::joined(const std::string& group) const {
 std::optional<EnvelopedView::Position> EnvelopedView::position(const std::string& group) const {
   const auto found = groups_.find(group);
   if (found == groups_.end() || found->second.last != 0) return std::nullopt;
-  return found->second.position;
+  return found->second.place.position();
 }
 
 void EnvelopedView::OnLost() {
@@ -63,7 +59,7 @@ void EnvelopedView::OnLost() {
     group.joined = false;
     group.last_join = 0;
     // A gap that was promised and did not come: the position is as it was.
-    group.gap_after.reset();
+    group.place.ForgetGap();
   }
 }
 
@@ -115,7 +111,7 @@ void EnvelopedView::OnOk(const Object& event) {
       return OnJoined(request, id, event);
     case Kind::kLeave: {
       Group& group = groups_[request.group];
-      if (group.gap_after) Wrong("instead of a gap");
+      if (group.place.gap_due()) Wrong("instead of a gap");
       group.joined = false;
       return;
     }
@@ -130,40 +126,40 @@ void EnvelopedView::OnOk(const Object& event) {
 
 void EnvelopedView::OnJoined(const Request& request, int64_t id, const Object& event) {
   Group& group = groups_[request.group];
-  if (group.gap_after) Wrong("instead of a gap");
+  if (group.place.gap_due()) Wrong("instead of a gap");
   const std::string epoch = Text(event, "epoch");
   const uint64_t head = Number(event, "offset");
-  const bool recovered = Flag(event, "recovered");
+  const bool recovered = IsTrue(event, "recovered");
   const bool was_joined = std::exchange(group.joined, true);
   const bool from_now_on = !request.since && request.last == 0;
   if (from_now_on) {
     if (!recovered) Wrong("nothing was to be recovered");
     if (was_joined) return;
-    group.position = group.begun_at = {epoch, head};
+    group.begun_at = {epoch, head};
+    group.place.MoveTo(group.begun_at);
     group.begun_by = id;
     group.last = 0;
     // An edge that is behind the one it was on before may give again what it had there.
-    Forget(&group, *group.position);
+    Forget(&group, group.begun_at);
     return;
   }
   group.begun_by = 0;
   if (request.last != 0) {
     if (!recovered) Wrong("with `last` nothing can be lost");
-    group.position = Position{epoch, head};
+    group.place.MoveTo({epoch, head});
     group.last = request.last;
     group.given.clear();
   } else {
     group.last = 0;
-    group.position = request.since;
+    group.place.MoveTo(*request.since);
     Forget(&group, *request.since);
+    if (!group.place.OnResumed({epoch, head}, recovered)) Wrong("recovered into another epoch");
     if (recovered) {
-      if (epoch != request.since->epoch) Wrong("recovered, though the epoch is another");
       if (head < request.since->offset) Wrong("recovered from beyond the head");
     } else {
       if (!request.bogus && service_.IsLater(request.since->epoch, epoch)) {
         Wrong("back to an older epoch");
       }
-      group.gap_after = request.since->offset;
       group.bogus = request.bogus;
     }
     if (request.bogus) group.given.clear();
@@ -198,26 +194,27 @@ const LogEntry& EnvelopedView::CheckPublication(const Object& event, const std::
 void EnvelopedView::OnMessage(const Object& event) {
   const std::string name = Text(event, "group_id");
   Group& group = JoinedGroup(event);
-  if (group.gap_after) Wrong("instead of a gap");
+  if (group.place.gap_due()) Wrong("instead of a gap");
   const LogEntry& entry = CheckPublication(event, name);
-  Position& position = *group.position;
-  if (Text(event, "epoch") != position.epoch) Wrong("of an epoch that was not announced");
+  const Position position = *group.place.position();
+  const Position at{Text(event, "epoch"), entry.offset};
   const Log& log = service_.log();
-  const uint64_t previous = Number(event, "previous_offset");
   const uint32_t last = std::exchange(group.last, 0);
-  if (last != 0 && entry.offset <= position.offset) {
+  if (last != 0 && at.epoch == position.epoch && at.offset <= position.offset) {
     const size_t count = 1 + log.Between(position.epoch, name, entry.offset, position.offset + 1);
     if (count > last) Wrong("more than `last`");
     if (count < last && rings_hold_all_) CheckNoneHeld(position.epoch, name, entry.offset);
+    group.place.MoveTo(at);
   } else {
-    if (entry.offset <= position.offset) Wrong("a second time");
-    if (previous > position.offset) Wrong("a hole, by its own words");
+    const Arrival arrival = group.place.OnMessage(at, Number(event, "previous_offset"));
+    if (arrival == Arrival::kOtherEpoch) Wrong("of an epoch that was not announced");
+    if (arrival == Arrival::kDuplicate) Wrong("a second time");
+    if (arrival == Arrival::kHole) Wrong("a hole, by its own words");
     if (last != 0 && rings_hold_all_) CheckNoneHeld(position.epoch, name, position.offset + 1);
     const LogEntry* next = log.After(position.epoch, name, position.offset);
     if (next->offset != entry.offset) Wrong("something is missing before it");
   }
-  position.offset = entry.offset;
-  if (!group.given.emplace(position.epoch, position.offset).second) {
+  if (!group.given.emplace(at.epoch, at.offset).second) {
     Wrong("given before, and not asked for again");
   }
 }
@@ -239,16 +236,16 @@ void EnvelopedView::CheckSomethingMissing(const std::string& group, const Positi
 void EnvelopedView::OnGap(const Object& event) {
   const std::string name = Text(event, "group_id");
   Group& group = JoinedGroup(event);
-  Position& position = *group.position;
+  const Position position = *group.place.position();
   const std::string epoch = Text(event, "epoch");
   const std::string reason = Text(event, "reason");
   const uint64_t after = Number(event, "after");
   const uint64_t before = Number(event, "before");
-  const auto promised = std::exchange(group.gap_after, std::nullopt);
+  const bool promised = group.place.gap_due();
   if (reason == "position") {
     if (!group.bogus || after != 0) Wrong("of a position that was given, or has an end that was");
   } else if (promised) {
-    if (after != *promised) Wrong("does not begin where it was asked from");
+    if (after != position.offset) Wrong("does not begin where it was asked from");
   } else if (group.last == 0) {
     if (after < position.offset) Wrong("begins before the position");
     if (service_.log().Between(position.epoch, name, position.offset, after + 1) != 0) {
@@ -262,11 +259,12 @@ void EnvelopedView::OnGap(const Object& event) {
   const bool known = reason == "retention" || reason == "epoch" || reason == "position";
   if (!known && reason != "overload") Wrong("no such reason");
   if (!group.bogus && same_epoch && reason == "retention" && group.last == 0) {
-    CheckSomethingMissing(name, {epoch, promised.value_or(position.offset)}, before);
+    CheckSomethingMissing(name, position, before);
   }
   group.bogus = false;
-  group.last = 0;
-  position = {epoch, before - 1};
+  // With `last` the position was the head, and may go back.
+  const bool back = std::exchange(group.last, 0) != 0 || reason == "position";
+  group.place.OnGap({epoch, before}, back);
 }
 
 void EnvelopedView::OnSent(const Request& request, const Object& event) {
@@ -288,7 +286,7 @@ void EnvelopedView::OnHistory(const Request& request, const Object& event) {
   const json::value* list = event.if_contains("publications");
   if (list == nullptr || !list->is_array()) Wrong("no publications");
   const json::array& publications = list->get_array();
-  const bool recovered = Flag(event, "recovered");
+  const bool recovered = IsTrue(event, "recovered");
   const size_t most = request.limit != 0 ? request.limit : request.last != 0 ? request.last : 100;
   if (publications.size() > most) Wrong("more than asked for");
   if (request.since && recovered && request.since->epoch != epoch) Wrong("of another epoch");
@@ -314,12 +312,12 @@ void EnvelopedView::OnHistory(const Request& request, const Object& event) {
     Wrong("newer than the head");
   }
   const size_t left = position ? log.Between(epoch, request.group, *position, head + 1) : 0;
-  if (Flag(event, "more") != (left > 0)) Wrong("`more` is wrong");
+  if (IsTrue(event, "more") != (left > 0)) Wrong("`more` is wrong");
 }
 
 void EnvelopedView::OnError(const Object& event) {
   const std::string code = Text(event, "code");
-  if (Flag(event, "retryable") != (code == "unavailable")) Wrong("not as retryable as it says");
+  if (IsTrue(event, "retryable") != (code == "unavailable")) Wrong("not as retryable as it says");
   if (!event.contains("id")) return;
   const auto found = TakeOpen(static_cast<int64_t>(Number(event, "id")));
   const Request& request = found.mapped();
@@ -344,7 +342,7 @@ void EnvelopedView::OnError(const Object& event) {
       break;
   }
   if (!allowed) Wrong("no reason for it");
-  if (code == "unavailable" && group.gap_after) Wrong("instead of a gap");
+  if (code == "unavailable" && group.place.gap_due()) Wrong("instead of a gap");
 }
 
 void EnvelopedView::CheckComplete() const {
@@ -353,11 +351,11 @@ void EnvelopedView::CheckComplete() const {
   }
   for (const auto& [name, group] : groups_) {
     if (!group.joined) continue;
-    if (group.gap_after) Fail(name_ + ": a gap was promised for " + name);
+    if (group.place.gap_due()) Fail(name_ + ": a gap was promised for " + name);
     const auto& entries = service_.log().Of(service_.epoch(), name);
     if (entries.empty()) Fail("there is no last publication");
-    if (group.position->epoch != service_.epoch() ||
-        group.position->offset < entries.back().offset) {
+    const Position& position = *group.place.position();
+    if (position.epoch != service_.epoch() || position.offset < entries.back().offset) {
       Fail(name_ + ": is left behind in " + name);
     }
     if (group.given.count({service_.epoch(), entries.back().offset}) == 0) {

@@ -22,6 +22,7 @@
 
 #include "channel_service/model/publication.h"
 #include "tests/fuzz/sim_service.h"
+#include "tests/support/resume_model.h"
 
 namespace fuzz {
 
@@ -66,14 +67,13 @@ class EnvelopedView {
   using Object = boost::json::object;
   struct Group {
     bool joined = false;
-    std::optional<Position> position = {};
+    support::ResumeModel<Position> place = {};
     // The join from now on that set the position, and where.
     int64_t begun_by = 0;
     Position begun_at = {};
     // Joined with `last`: the next message may be one of the newest so many up to the position.
     uint32_t last = 0;
-    std::optional<uint64_t> gap_after = {};  // a gap must come next, with this `after`
-    bool bogus = false;                      // it asked from where it never was
+    bool bogus = false;  // it asked from where it never was
     std::set<std::pair<std::string, uint64_t>> given = {};
     int64_t last_join = 0;
   };

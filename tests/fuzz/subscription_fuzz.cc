@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "tests/fuzz/fuzz_input.h"
+#include "tests/support/resume_model.h"
 #include "ws_edge/upstream/subscription.h"
 #include "ws_edge/upstream/subscription_table.h"
 
@@ -18,6 +19,7 @@ namespace {
 using channel::StreamPosition;
 using edge::Subscription;
 using fuzz::Fail;
+using support::Arrival;
 
 // One group that is subscribed to, and what may be expected of it.
 class Group final : private Subscription::Observer {
@@ -26,13 +28,12 @@ class Group final : private Subscription::Observer {
       : subscription(table, name, this) {}
 
   Subscription subscription;
-  uint64_t tag = 0;      // of the newest question that was written
-  bool asked = false;    // on this link, since the question or since something was missed
-  bool awaited = false;  // its answer
-  bool gap_awaited = false;
+  uint64_t tag = 0;           // of the newest question that was written
+  bool asked = false;         // on this link, since the question or since something was missed
+  bool awaited = false;       // its answer
   bool follows = false;       // the question is answered, and the gap told, if there was one
   bool may_be_older = false;  // the next publication may be one of the `last`
-  std::optional<StreamPosition> position = {};
+  support::ResumeModel<StreamPosition> place = {};
   // What the subscription told in this step.
   bool told_subscribed = false;
   bool told_gap = false;
@@ -85,8 +86,9 @@ class Fuzz {
     }
     auto& group = groups_[name];
     if (group == nullptr) group = std::make_unique<Group>(table_, name);
-    group->position = from.since;
-    group->asked = group->awaited = group->gap_awaited = group->follows = false;
+    group->place = {};
+    if (from.since) group->place.MoveTo(*from.since);
+    group->asked = group->awaited = group->follows = false;
     group->subscription.Ask(from);
   }
 
@@ -118,12 +120,14 @@ class Fuzz {
     Group& group = *found->second;
     group.asked = group.awaited = true;
     told_.insert(subscription.group_id());
-    group.follows = group.gap_awaited = group.may_be_older = false;
+    group.follows = group.may_be_older = false;
+    group.place.ForgetGap();
     if (subscription.tag() < group.tag || subscription.tag() == 0) Fail("an old tag");
     group.tag = subscription.tag();
-    if (subscription.has_since() != group.position.has_value()) Fail("from somewhere else");
-    if (group.position && (subscription.since().offset() != group.position->offset ||
-                           subscription.since().epoch() != group.position->epoch)) {
+    const std::optional<StreamPosition>& position = group.place.position();
+    if (subscription.has_since() != position.has_value()) Fail("from somewhere else");
+    if (position && (subscription.since().offset() != position->offset ||
+                     subscription.since().epoch() != position->epoch)) {
       Fail("not from where it is");
     }
   }
@@ -132,7 +136,8 @@ class Fuzz {
     table_.OnLinkUp();
     told_.clear();
     for (auto& [name, group] : groups_) {
-      group->asked = group->awaited = group->gap_awaited = group->follows = false;
+      group->asked = group->awaited = group->follows = false;
+      group->place.ForgetGap();
     }
   }
 
@@ -160,12 +165,12 @@ class Fuzz {
     if (!ours) return;
     group->awaited = false;
     group->follows = subscribed.recovered();
-    group->gap_awaited = !subscribed.recovered();
-    if (group->position) return;
-    group->may_be_older = subscribed.missed() > 0;
-    // If the link is lost before the first of the `last` came, everything held is asked for.
-    group->position =
-        StreamPosition{subscribed.epoch(), group->may_be_older ? 0 : subscribed.offset()};
+    if (!group->place.position()) {
+      group->may_be_older = subscribed.missed() > 0;
+      // If the link is lost before the first of the `last` came, everything held is asked for.
+      group->place.MoveTo({subscribed.epoch(), group->may_be_older ? 0 : subscribed.offset()});
+    }
+    group->place.OnResumed({subscribed.epoch(), subscribed.offset()}, subscribed.recovered());
   }
 
   void OnGap(const std::string& name, fuzz::FuzzInput& input) {
@@ -177,10 +182,10 @@ class Fuzz {
     gap.set_before(1 + input.Below(16));
     table_.OnEvent(event, /*alone=*/false);
     if (group == nullptr) return;
-    if (group->told_gap != group->gap_awaited) Fail("a gap that was not to come");
-    if (!std::exchange(group->gap_awaited, false)) return;
+    if (group->told_gap != group->place.gap_due()) Fail("a gap that was not to come");
+    if (!group->place.gap_due()) return;
     group->follows = true;
-    group->position = StreamPosition{gap.epoch(), gap.before() - 1};
+    group->place.OnGap({gap.epoch(), gap.before()}, /*back=*/true);
   }
 
   void OnPublication(const std::string& name, fuzz::FuzzInput& input) {
@@ -198,17 +203,13 @@ class Fuzz {
       if (group->told_offset.has_value()) Fail("lets through what was not asked for");
       return;
     }
-    if (std::exchange(group->may_be_older, false)) group->position->offset = previous;
-    const bool is_new = offset > group->position->offset;
-    const bool missed = is_new && previous > group->position->offset;
-    if (group->told_offset.has_value() != (is_new && !missed)) {
+    const std::string epoch = group->place.position()->epoch;
+    if (std::exchange(group->may_be_older, false)) group->place.MoveTo({epoch, previous});
+    const Arrival arrival = group->place.OnMessage({epoch, offset}, previous);
+    if (group->told_offset.has_value() != (arrival == Arrival::kNext)) {
       Fail("delivers twice, across a hole, or not at all");
     }
-    if (missed) {
-      group->follows = group->asked = false;
-    } else if (is_new) {
-      group->position->offset = offset;
-    }
+    if (arrival == Arrival::kHole) group->follows = group->asked = false;
   }
 
   edge::SubscriptionTable table_{[] {}};

@@ -2,6 +2,8 @@
 
 #include <atomic>
 
+#include "tests/support/event_fields.h"
+
 namespace support {
 namespace {
 
@@ -118,9 +120,9 @@ boost::json::object WebSocketClient::ReadEvent(Duration wait) {
   const std::string text = ReadMessage(wait);
   boost::json::error_code error;
   boost::json::value value = boost::json::parse(text, error);
-  const boost::json::object* object = error ? nullptr : value.if_object();
-  const boost::json::value* event = object == nullptr ? nullptr : object->if_contains("event");
-  if (event == nullptr || !event->is_string()) throw TestFailure("not an event: " + Excerpt(text));
+  if (error || !value.is_object() || TextOf(value.get_object(), "event").empty()) {
+    throw TestFailure("not an event: " + Excerpt(text));
+  }
   return std::move(value.as_object());
 }
 
@@ -174,13 +176,9 @@ std::string ErrorCode(std::string_view text) {
       boost::json::parse(boost::json::string_view(text.data(), text.size()), error);
   if (error || !value.is_object()) return "";
   const boost::json::object& object = value.as_object();
-  const boost::json::value* event = object.if_contains("event");
-  const boost::json::value* code = object.if_contains("code");
-  const boost::json::value* message = object.if_contains("message");
-  if (object.size() != 3 || event == nullptr || code == nullptr || message == nullptr) return "";
-  if (!event->is_string() || event->as_string() != "error") return "";
-  if (!code->is_string() || !message->is_string() || message->as_string().empty()) return "";
-  return std::string(code->as_string());
+  const bool known = object.size() == 3 && !TextOf(object, "message").empty();
+  if (!known || TextOf(object, "event") != "error") return "";
+  return std::string(TextOf(object, "code"));
 }
 
 ErrorEvent ParseErrorEvent(std::string_view text) {

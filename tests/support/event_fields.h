@@ -8,9 +8,7 @@
 #include <string_view>
 #include <utility>
 
-#include "tests/faults/history.h"
-
-namespace faults {
+namespace support {
 
 using Milliseconds = std::chrono::milliseconds;
 
@@ -21,7 +19,5 @@ bool IsTrue(const boost::json::object& event, std::string_view name);
 
 // `reconnect_ms`.
 std::optional<std::pair<Milliseconds, Milliseconds>> WindowOf(const boost::json::object& event);
-// `reason` of a gap.
-GapReason ReasonOf(const boost::json::object& event);
 
-}  // namespace faults
+}  // namespace support

@@ -1,6 +1,6 @@
-#include "tests/faults/event_fields.h"
+#include "tests/support/event_fields.h"
 
-namespace faults {
+namespace support {
 
 namespace json = boost::json;
 
@@ -30,13 +30,4 @@ std::optional<std::pair<Milliseconds, Milliseconds>> WindowOf(const json::object
   return std::pair(Milliseconds(window[0].get_int64()), Milliseconds(window[1].get_int64()));
 }
 
-GapReason ReasonOf(const json::object& event) {
-  const std::string_view text = TextOf(event, "reason");
-  if (text == "retention") return GapReason::kRetention;
-  if (text == "epoch") return GapReason::kEpoch;
-  if (text == "slow") return GapReason::kSlow;
-  if (text == "overload") return GapReason::kOverload;
-  return GapReason::kUnknown;
-}
-
-}  // namespace faults
+}  // namespace support
