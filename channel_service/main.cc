@@ -130,6 +130,26 @@ int ExitCodeOf(const absl::Status& status) {
   return absl::IsUnavailable(status) ? kExitUnavailable : kExitConfig;
 }
 
+// The first signal drains; the second ends the process.
+void RunUntilStopped(boost::asio::io_context& control, ProcessSignals& signals,
+                     ChannelServer& server, StateFile& state_file) {
+  std::thread stopper;
+  signals.OnStop([&](int count) {
+    if (count > 1) {
+      spdlog::info("second signal: stopping at once");
+      state_file.Remove();
+      std::_Exit(0);
+    }
+    spdlog::info("draining");
+    stopper = std::thread([&] {
+      server.Stop(absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_drain_time)));
+      control.stop();
+    });
+  });
+  control.run();
+  stopper.join();
+}
+
 int Main(int argc, char** argv) {
   TuneLibraries();
   ObeySignalsWhileStarting();
@@ -184,21 +204,7 @@ int Main(int argc, char** argv) {
     return Fail(kExitSystem, status);
   }
 
-  std::thread stopper;
-  signals.OnStop([&](int count) {
-    if (count > 1) {
-      spdlog::info("second signal: stopping at once");
-      state_file.Remove();
-      std::_Exit(0);
-    }
-    spdlog::info("draining");
-    stopper = std::thread([&] {
-      server.Stop(absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_drain_time)));
-      control.stop();
-    });
-  });
-  control.run();
-  stopper.join();
+  RunUntilStopped(control, signals, server, state_file);
   spdlog::info("stopped");
   return log_lost ? kExitUnavailable : 0;
 }
