@@ -42,7 +42,7 @@ class SimWire {
   void Connect();
   void Lose();
   void Tick();
-  // What waits where, for a trace.
+  // Describes the queues of the link and of the streams, for a trace.
   std::string Describe() const;
 
  private:

@@ -34,7 +34,7 @@ class Group final : private Subscription::Observer {
   bool follows = false;       // the question is answered, and the gap told, if there was one
   bool may_be_older = false;  // the next publication may be one of the `last`
   support::ResumeModel<StreamPosition> place = {};
-  // What the subscription told in this step.
+  // The subscription told these in this step.
   bool told_subscribed = false;
   bool told_gap = false;
   std::optional<uint64_t> told_offset;

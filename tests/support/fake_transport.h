@@ -1,7 +1,7 @@
 // Streams without a network: the test is the channel service's end of them.
 //
-// What the link writes waits in `written` until the test takes it; what the test gives is read at
-// once. A stream that the link cancelled is over at the next Settle, as with gRPC.
+// A message that the link writes waits in `written` until the test takes it; the link reads at once
+// what the test gives. A stream that the link cancelled is over at the next Settle, as with gRPC.
 #pragma once
 
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>

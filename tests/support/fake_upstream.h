@@ -29,7 +29,7 @@ class FakeUpstream {
   void Lose();
   void Reconnect();
 
-  // What the link wrote, in order.
+  // The link wrote these, in order.
   const std::vector<channel::v1::Subscription>& asked();
   // The groups that the service would give, by what it was told.
   const std::set<std::string>& held();

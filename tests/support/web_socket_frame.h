@@ -26,7 +26,7 @@ struct Frame {
   std::string payload;
 
   bool Is(Opcode code) const { return opcode == static_cast<std::uint8_t>(code); }
-  // Of a close frame: its code (1005 if it has none) and its reason.
+  // The code (1005 if it has none) and the reason of a close frame.
   int CloseCode() const;
   std::string CloseReason() const;
 };

@@ -67,7 +67,7 @@ void Group::StartRecent(Subscription::Answer answer) {
     } else if (from.since.has_value()) {
       const uint64_t since = from.since->offset;
       if (answer == Subscription::Answer::kFirst || since < recent.after()) {
-        // What comes is more, or it is the same and follows an earlier position.
+        // More comes than is held, or the same, following an earlier position.
         const bool oldest = answer == Subscription::Answer::kAsked && recent.anchored() &&
                             recent.begins_with_oldest();
         recent.Restart(since, since == 0 || oldest);

@@ -156,7 +156,7 @@ TEST_F(GroupTableTest, RandomJoinsAndLeavesAgreeWithAModel) {
     });
     ASSERT_EQ(groups_.GroupsOf(*session), static_cast<size_t>(in));
   }
-  // What each group delivers is one frame for each member.
+  // Each group delivers one frame to each member.
   for (const auto& [id, members] : model) {
     upstream_.Confirm(id, 0);
     const double before = metrics_.deliveries.Value();

@@ -6,7 +6,7 @@
 namespace edge {
 namespace {
 
-// What an edge does without it is tested with real processes (restart_test).
+// restart_test runs a real edge without the descriptor.
 TEST(PollDescriptorTest, OnlyAVersionThatIsKnownIsWatched) {
   EXPECT_TRUE(WaitsInOneEpollSet("1.51.1"));
   EXPECT_FALSE(WaitsInOneEpollSet("1.5.0"));
