@@ -6,10 +6,10 @@
 
 namespace bad_input {
 
-// What a client sends after the upgrade, and what comes back. Exactly one of three:
-// - `error_code` is set: one error frame with this code; the connection stays and works;
+// What a client sends after the upgrade, in either dialect, and what comes back. Exactly one of:
+// - `error_code` is set: one error with this code; the connection stays and works;
 // - `close_codes` is not empty: a close frame with one of these codes, then the end of the
-// connection;
+//   connection;
 // - neither: nothing comes back, the connection stays and works.
 struct FrameRow {
   std::string name;   // for people, and letters only: it becomes the test's name
@@ -17,21 +17,6 @@ struct FrameRow {
   std::string error_code;
   std::vector<int> close_codes;
   std::string reason_has;  // of the close frame
-};
-
-// The same with envelopes. Exactly one of three, unless nothing is to come back:
-// - `error_code` is set: one error event, not retryable, with this id; its words contain
-//   `message_has`, which says what is allowed; the connection stays and works;
-// - `close_code` is set: the edge closes with it;
-// - `answer` is what comes back, and the connection stays and works.
-struct EnvelopedRow {
-  std::string name;
-  std::string bytes;
-  std::string error_code = {};
-  std::string id = {};  // as JSON; empty = none
-  std::string message_has = {};
-  std::string answer = {};
-  int close_code = 0;
 };
 
 // What a client sends as HTTP, and the status that comes back (one of those, 0 = closed without
@@ -45,18 +30,14 @@ struct HttpRow {
 
 // GoogleTest prints rows with these; the bytes may be long and unprintable.
 inline void PrintTo(const FrameRow& row, std::ostream* out) { *out << row.name; }
-inline void PrintTo(const EnvelopedRow& row, std::ostream* out) { *out << row.name; }
 inline void PrintTo(const HttpRow& row, std::ostream* out) { *out << row.name; }
 
 // The limits as the deployment of this test has them.
 inline constexpr std::size_t kMessageBytesMax = 65'536;
-inline constexpr std::size_t kGroupIdBytesMax = 255;
 inline constexpr int kGroupsPerConnectionMax = 128;
 inline constexpr std::size_t kHttpHeaderBytesMax = 8'192;
-inline constexpr const char* kListedOrigin = "https://listed.example";
 
 std::vector<FrameRow> FrameRows();
-std::vector<EnvelopedRow> EnvelopedRows();
 std::vector<HttpRow> HttpRows();
 
 }  // namespace bad_input
