@@ -19,7 +19,7 @@ Usage: tests/run.sh [--quick] [--asan] [--all] [-- CTEST_ARGUMENTS]
 Whatever is missing is installed: with apt, npm, on Debian 13 pip (clang-format 14), and where Go 1.21 or later is,
 with Go (grpcurl, nats-server 2.10, Caddy). What could not run here is listed at the end, with the reason. Examples:
   tests/run.sh --quick
-  tests/run.sh -- -R seed_test
+  tests/run.sh -- -R delivery_test
   tests/run.sh --fuzz 600
 TEXT
 }

@@ -33,10 +33,10 @@ TEST(CommandTest, TheSeedsCommandsAreUnderstood) {
 }
 
 TEST(CommandTest, AnIntegerGroupIsItsDecimalString) {
-  EXPECT_EQ(Parse(R"({"cmd":"add_group","group_id":123})").command.group_id, "123");
-  EXPECT_EQ(Parse(R"({"cmd":"add_group","group_id":-5})").command.group_id, "-5");
-  EXPECT_EQ(Parse(R"({"cmd":"add_group","group_id":18446744073709551615})").command.group_id,
-            "18446744073709551615");
+  for (const std::string id :
+       {"123", "0", "-5", "9223372036854775807", "-9223372036854775808", "18446744073709551615"}) {
+    EXPECT_EQ(Parse(R"({"cmd":"add_group","group_id":)" + id + "}").command.group_id, id);
+  }
 }
 
 TEST(CommandTest, AMessageThatIsNoStringIsDeliveredAsItWasWrittenButCompact) {
