@@ -209,7 +209,7 @@ TEST_F(Grpc, HealthAnswersServingAndDoesNotKnowOthers) {
   }
 }
 
-TEST(GrpcHealth, WatchTellsThatTheServiceStops) {
+TEST(GrpcStop, StreamsEndWithUnavailableAndWatchTellsIt) {
   support::DeploymentOptions options;
   options.edges = 0;
   support::Deployment deployment(options);
@@ -230,7 +230,12 @@ TEST(GrpcHealth, WatchTellsThatTheServiceStops) {
   ASSERT_TRUE(unknown_watch->Read(&response));
   EXPECT_EQ(response.status(), HealthCheckResponse::SERVICE_UNKNOWN);
 
+  const auto subscriber = client.OpenSubscriber();
+  subscriber->Subscribe("stop");
+  subscriber->NextSubscribed();
+
   deployment.service().process->Signal(SIGTERM);
+  EXPECT_EQ(subscriber->AwaitEnd().error_code(), StatusCode::UNAVAILABLE);
   ASSERT_TRUE(watch->Read(&response));
   EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
   EXPECT_FALSE(watch->Read(&response));
