@@ -8,7 +8,7 @@ readonly BUILD_PACKAGES=(g++ cmake ninja-build pkg-config libgrpc++-dev protobuf
   protobuf-compiler libprotobuf-dev libabsl-dev libspdlog-dev prometheus-cpp-dev libnats-dev libssl-dev
   libgtest-dev libgmock-dev curl procps)
 readonly TEST_PACKAGES=(bats clang clang-tidy libclang-rt-dev chromium libbenchmark-dev iproute2
-  nats-server python3 valgrind nginx haproxy openssl faketime)
+  nats-server python3 valgrind nginx haproxy openssl)
 readonly NATS_PACKAGES=(nats-server)
 readonly NODE_PACKAGES=(nodejs npm)
 # Packages that come with a service of the same name that systemd starts at once.
@@ -28,7 +28,7 @@ readonly TOOLS_DIR
 # What the build cannot do without, for systems where package names mean nothing to us.
 readonly BUILD_TOOLS=(g++ cmake ninja pkg-config protoc grpc_cpp_plugin curl)
 readonly TEST_TOOLS=(bats clang++ clang-tidy chromium nats-server valgrind node npm python3 nginx haproxy
-  openssl faketime)
+  openssl)
 
 die() {
   local code=$1

@@ -52,7 +52,7 @@ class ProxyProtocol : public AccessTest {
  protected:
   static void SetUpTestSuite() {
     StartWith(
-        {"--proxy_protocol", "--upgrade_timeout=2s", "--trusted_proxies=127.0.0.1,10.0.0.0/8"});
+        {"--proxy_protocol", "--upgrade_timeout=1s", "--trusted_proxies=127.0.0.1,10.0.0.0/8"});
   }
 
   static std::string Local2() { return std::string("\r\n\r\n\0\r\nQUIT\n\x20\0\0\0", 16); }

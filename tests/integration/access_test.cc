@@ -25,6 +25,7 @@ TEST_F(DefaultAccess, APageOfAForeignOriginIsToldSoAndClosedInBothDialects) {
     EXPECT_NE(frame->CloseReason().find("--allowed_origins"), std::string::npos)
         << frame->CloseReason();
     client.SendClose(kForbidden);
+    client.connection().ShutdownWrite();
     EXPECT_TRUE(client.AwaitEnd());
     support::Await("the session is counted",
                    [&] { return Closed("forbidden_origin") == closed + 1; });
@@ -86,6 +87,7 @@ TEST_F(DefaultAccess, PagesAreServedUnderAnyName) {
   }
 }
 
+// Which file and which encoding is sent: tests/unit/ws_edge/http_parts_test.cc.
 TEST_F(DefaultAccess, FilesAreNegotiated) {
   const auto get = [](const std::string& path, const std::string& headers) {
     return support::HttpExchange(
@@ -93,27 +95,17 @@ TEST_F(DefaultAccess, FilesAreNegotiated) {
   };
   for (const char* path : {"/", "/client/outbox.js", "/page/base.css"}) {
     const HttpResponse whole = get(path, "");
-    EXPECT_EQ(whole.Header("content-encoding"), "");
-    EXPECT_EQ(whole.Header("access-control-allow-origin"), "*");
     EXPECT_EQ(whole.Header("cache-control"), "no-cache");
-    EXPECT_EQ(whole.Header("vary"), "Accept-Encoding");
     EXPECT_EQ(whole.Header("x-content-type-options"), "nosniff");
     const std::string etag = whole.Header("etag");
-    EXPECT_EQ(etag.front(), '"') << etag;
     const HttpResponse held = get(path, "If-None-Match: \"x\", W/" + etag + "\r\n");
     EXPECT_EQ(held.status, 304);
-    EXPECT_EQ(held.Header("etag"), etag);
     EXPECT_EQ(held.Header("content-length"), "");
-
     const HttpResponse packed = get(path, "Accept-Encoding: br, gzip\r\n");
-    EXPECT_EQ(packed.status, 200);
     EXPECT_EQ(packed.Header("content-encoding"), "gzip");
     EXPECT_EQ(packed.body.substr(0, 2), "\x1f\x8b") << path;
     EXPECT_LT(packed.body.size(), whole.body.size() / 2);
-    EXPECT_NE(packed.Header("etag"), etag);
     EXPECT_EQ(packed.Header("content-type"), whole.Header("content-type"));
-    EXPECT_EQ(get(path, "Accept-Encoding: gzip;q=0, *\r\n").body, whole.body);
-
     const std::string head = Head(path);
     EXPECT_NE(head.find("Content-Length: " + std::to_string(whole.body.size()) + "\r\n"),
               std::string::npos)
@@ -175,20 +167,6 @@ TEST_F(ListedAccess, OriginsThatAreListed) {
   EXPECT_EQ(Connect(From("null")), 101);
   EXPECT_EQ(Connect(From("http://chat.example:81", "chat.example:81")), 101);
   EXPECT_EQ(Connect(From("http://chat.example:82", "chat.example:81")), kForbidden);
-}
-
-TEST(AccessFlags, WhatCanNeverMatchIsRefusedAtTheStart) {
-  for (const char* flag :
-       {"--allowed_origins=chat.example", "--allowed_origins=https://chat.example/path",
-        "--allowed_origins=https://chat.example:0", "--allowed_origins=https://a, https://b",
-        "--allowed_origins=https://a.*.example", "--server_names=https://chat.example",
-        "--trusted_proxies=10.0.0.0/33", "--trusted_proxies=proxy.example"}) {
-    support::Process edge(
-        {support::BinaryPath("ws_edge"), {"--listen=127.0.0.1:0", flag}, std::nullopt});
-    EXPECT_EQ(edge.WaitForExit(), 64) << flag;
-    const std::string name = std::string(flag).substr(0, std::string(flag).find('='));
-    EXPECT_NE(edge.StderrText().find(name), std::string::npos) << edge.StderrText();
-  }
 }
 
 }  // namespace
