@@ -15,7 +15,6 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "channel_service/base/address.h"
-#include "channel_service/base/admin_server.h"
 #include "channel_service/base/descriptors.h"
 #include "channel_service/base/flags.h"
 #include "channel_service/base/log.h"
@@ -23,6 +22,7 @@
 #include "channel_service/base/state_file.h"
 #include "channel_service/engine/jetstream/jetstream_engine.h"
 #include "channel_service/engine/memory/memory_engine.h"
+#include "channel_service/http/admin_server.h"
 #include "channel_service/server.h"
 
 ABSL_FLAG(std::string, listen, "127.0.0.1:2206", "Address of the gRPC service, IP:PORT");
@@ -187,8 +187,8 @@ int Main(int argc, char** argv) {
   if (!engine.ok()) return Fail(ExitCodeOf(engine.status()), engine.status());
   ChannelServer server(limits, *registry, *std::move(engine));
   AdminServer admin(control);
-  AddStandardHandlers(
-      admin, registry, [&] { return server.alive(); }, [&] { return server.unready_reason(); });
+  admin.HandleStandardPaths(
+      registry, [&] { return server.alive(); }, [&] { return server.unready_reason(); });
   const auto admin_endpoint = admin.Listen(admin_listen);
   if (!admin_endpoint.ok()) return Fail(kExitSystem, admin_endpoint.status());
 

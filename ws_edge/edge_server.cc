@@ -45,7 +45,7 @@ EdgeServer::EdgeServer(boost::asio::io_context& loop, EdgeOptions options,
           [this] { return WhyNoPlace(); },
           [this] { return std::string(WhyNotReadyInBrief()); },
           [this](Socket socket, const Upgrade& upgrade) { OnUpgrade(std::move(socket), upgrade); }},
-      listener_(loop, [this](Socket socket, const Endpoint&) { OnConnection(std::move(socket)); }),
+      listener_(loop, [this](Socket socket) { OnConnection(std::move(socket)); }),
       sweep_timer_(loop),
       ping_timer_(loop),
       deadlines_(options_.limits, clock) {}
@@ -53,7 +53,7 @@ EdgeServer::EdgeServer(boost::asio::io_context& loop, EdgeOptions options,
 EdgeServer::~EdgeServer() { poller_.Stop(std::chrono::milliseconds(0)); }
 
 absl::StatusOr<EdgeServer::Endpoint> EdgeServer::Start(const Endpoint& endpoint) {
-  auto bound = listener_.Listen(endpoint);
+  auto bound = listener_.Listen(endpoint, channel::Listener::Port::kShared);
   if (!bound.ok()) return bound;
   http_context_.loopback_listener = bound->address().is_loopback();
   link_.Start(&groups_);
@@ -68,7 +68,7 @@ void EdgeServer::OnConnection(Socket socket) {
   if (connection_count() > options_.limits.connections_max + kRefusalsMax ||
       descriptor + kLastDescriptors >= options_.limits.descriptors_max) {
     metrics_.Refused("503").Increment();
-    RefuseConnection(std::move(socket), "this edge is full");
+    channel::RefuseConnection(std::move(socket), "this edge is full");
     return;
   }
   StartHttp(std::move(socket), http_context_, http_count_);

@@ -16,12 +16,12 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "channel_service/base/clock.h"
+#include "channel_service/http/listener.h"
 #include "ws_edge/groups/group_table.h"
 #include "ws_edge/limits.h"
 #include "ws_edge/metrics.h"
 #include "ws_edge/net/corked_stream.h"
-#include "ws_edge/net/http_upgrade.h"
-#include "ws_edge/net/listener.h"
+#include "ws_edge/net/edge_http.h"
 #include "ws_edge/session/service_notice.h"
 #include "ws_edge/session/session.h"
 #include "ws_edge/session/session_deadlines.h"
@@ -40,7 +40,7 @@ struct EdgeOptions {
 
 class EdgeServer final : private SessionObserver {
  public:
-  using Endpoint = Listener::Endpoint;
+  using Endpoint = channel::Listener::Endpoint;
 
   EdgeServer(boost::asio::io_context& loop, EdgeOptions options, const channel::Clock& clock,
              prometheus::Registry& registry);
@@ -97,7 +97,7 @@ class EdgeServer final : private SessionObserver {
   SessionContext session_context_;
   RefusalLog refusal_log_;
   HttpContext http_context_;
-  Listener listener_;
+  channel::Listener listener_;
   boost::asio::steady_timer sweep_timer_;
   boost::asio::steady_timer ping_timer_;
 

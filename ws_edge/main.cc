@@ -15,13 +15,13 @@
 #include "absl/strings/ascii.h"
 #include "absl/time/time.h"
 #include "channel_service/base/address.h"
-#include "channel_service/base/admin_server.h"
 #include "channel_service/base/descriptors.h"
 #include "channel_service/base/flags.h"
 #include "channel_service/base/log.h"
 #include "channel_service/base/process.h"
 #include "channel_service/base/state_file.h"
 #include "channel_service/base/strings.h"
+#include "channel_service/http/admin_server.h"
 #include "ws_edge/edge_server.h"
 
 ABSL_FLAG(std::string, listen, "127.0.0.1:1234",
@@ -196,8 +196,8 @@ int Main(int argc, char** argv) {
   EdgeServer server(loop, options, clock, *registry);
   channel::AdminServer admin(loop);
   // The admin server runs on the edge's loop, so an answer shows that the loop turns.
-  channel::AddStandardHandlers(
-      admin, registry, [] { return true; }, [&] { return server.WhyNotReady(); });
+  admin.HandleStandardPaths(
+      registry, [] { return true; }, [&] { return server.WhyNotReady(); });
   admin.Handle("/connections", [&] {
     return channel::AdminAnswer{200, server.DescribeSessions()};
   });

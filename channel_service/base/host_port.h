@@ -1,6 +1,6 @@
 // HOST:PORT as people write it in flags and URLs: to connect to, or to listen on.
 //
-// Names of hosts in HTTP headers follow a rule of their own (ws_edge/net/host_name.h): they are
+// Names of hosts in HTTP headers follow a rule of their own (channel_service/http/authority.h): they are
 // compared, so they have a normal form.
 #pragma once
 

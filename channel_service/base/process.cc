@@ -2,7 +2,6 @@
 
 #include <google/protobuf/stubs/logging.h>
 #include <malloc.h>
-#include <prometheus/text_serializer.h>
 #include <spdlog/spdlog.h>
 
 #include <csignal>
@@ -65,22 +64,6 @@ boost::asio::ip::tcp::endpoint ParseListenFlag(std::string_view flag, std::strin
     std::exit(Fail(kExitConfig, status));
   }
   return *endpoint;
-}
-
-void AddStandardHandlers(AdminServer& admin, std::shared_ptr<prometheus::Registry> registry,
-                         std::function<bool()> alive, std::function<std::string()> unready_reason) {
-  admin.Handle("/healthz", [alive = std::move(alive)] {
-    return alive() ? AdminAnswer{200, "ok\n"} : AdminAnswer{503, "the loop does not turn\n"};
-  });
-  admin.Handle("/readyz", [unready_reason = std::move(unready_reason)] {
-    const std::string why = unready_reason();
-    return why.empty() ? AdminAnswer{200, "ready\n"} : AdminAnswer{503, why + "\n"};
-  });
-  admin.Handle("/metrics", [registry = std::move(registry)] {
-    auto families = registry->Collect();
-    for (auto& family : ProcessMetrics().Collect()) families.push_back(std::move(family));
-    return AdminAnswer{200, prometheus::TextSerializer().Serialize(families)};
-  });
 }
 
 ProcessSignals::ProcessSignals(boost::asio::io_context& loop, prometheus::Counter& reloads,

@@ -1,5 +1,4 @@
-// Parts of main that both processes share: refusing to start, signals, the standard paths of the
-// admin address.
+// Parts of main that both processes share: refusing to start, signals.
 #pragma once
 
 #include <prometheus/registry.h>
@@ -13,7 +12,6 @@
 #include <string_view>
 
 #include "absl/status/status.h"
-#include "channel_service/base/admin_server.h"
 #include "channel_service/base/metrics.h"
 
 namespace channel {
@@ -32,11 +30,6 @@ int Fail(int exit_code, const absl::Status& status);
 // without --insecure.
 boost::asio::ip::tcp::endpoint ParseListenFlag(std::string_view flag, std::string_view value,
                                                bool insecure);
-
-// Adds /healthz, /readyz and /metrics. `alive`: the loop turns. `unready_reason`: empty when ready.
-// Both are called on the admin server's loop.
-void AddStandardHandlers(AdminServer& admin, std::shared_ptr<prometheus::Registry> registry,
-                         std::function<bool()> alive, std::function<std::string()> unready_reason);
 
 // SIGTERM and SIGINT stop, SIGHUP reloads the log level. Runs on the loop that it is given.
 class ProcessSignals {

@@ -11,7 +11,7 @@
 #include "ws_edge/net/forwarded.h"
 #include "ws_edge/net/origin.h"
 #include "ws_edge/net/proxy_protocol.h"
-#include "ws_edge/net/request_checks.h"
+#include "ws_edge/net/upgrade_checks.h"
 #include "ws_edge/net/web_file.h"
 
 namespace {
@@ -40,8 +40,8 @@ void CheckProxyHeader(std::string_view bytes) {
 }
 
 // A host that was read is normal: read again it is the same.
-void CheckHost(const edge::HostPort& address) {
-  if (edge::ParseHostPort(address.host) != edge::HostPort{address.host, std::nullopt}) {
+void CheckAuthority(const channel::Authority& address) {
+  if (channel::ParseAuthority(address.host) != channel::Authority{address.host, std::nullopt}) {
     Fail("the host is not normal: " + address.host);
   }
 }
@@ -58,7 +58,7 @@ void CheckForwarded(std::string_view text) {
   const auto trusted = edge::AddressRanges::Parse("", {"10.0.0.0/8", "::1"});
   const auto result = edge::ReadForwarded(headers, *trusted);
   if (!result.ok()) return;
-  if (result->host.has_value()) CheckHost(*result->host);
+  if (result->host.has_value()) CheckAuthority(*result->host);
   if (!result->scheme.empty() && result->scheme != "http" && result->scheme != "https") {
     Fail("an unknown scheme");
   }
@@ -76,7 +76,7 @@ void CheckOrigin(std::string_view text) {
   const edge::Site own{"http", {"a.example", std::nullopt}};
   const auto site = edge::ParseSite(text);
   if (site.has_value()) {
-    CheckHost(site->address);
+    CheckAuthority(site->address);
     if (edge::ParseSite(edge::ToString(*site)) != site) Fail("a site is not normal");
   }
   const auto listed = edge::AllowedOrigins::Parse({std::string(text)});
@@ -89,13 +89,13 @@ void CheckOrigin(std::string_view text) {
 }
 
 void CheckRest(std::string_view text) {
-  const auto target = edge::ParseTarget(text);
+  const auto target = channel::ParseTarget(text);
   if (target.has_value() && (target->path.empty() || target->path.front() != '/')) {
     Fail("a path that is none");
   }
   edge::WantsGzip(text);
   edge::NamesEtag(text, "\"a\"");
-  for (const char c : edge::Printable(text, 100)) {
+  for (const char c : channel::Printable(text, 100)) {
     if (c < ' ' || c > '~') Fail("not printable");
   }
 }

@@ -13,8 +13,8 @@ namespace {
 
 namespace http = boost::beast::http;
 
-edge::HttpRequest UpgradeRequest(bool enveloped) {
-  edge::HttpRequest request{http::verb::get, "/", 11};
+channel::HttpRequest UpgradeRequest(bool enveloped) {
+  channel::HttpRequest request{http::verb::get, "/", 11};
   request.set(http::field::host, "127.0.0.1");
   request.set(http::field::upgrade, "websocket");
   request.set(http::field::connection, "Upgrade");

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/support/deployment.h"
@@ -12,6 +15,7 @@
 
 namespace {
 
+using boost::asio::ip::tcp;
 using support::Process;
 using support::ProcessOptions;
 
@@ -77,17 +81,37 @@ TEST(UpstreamAway, ReadinessTellsWhyOfEachAddress) {
   edge.Stop();
 }
 
-// HTTP/1.1 both: the admin server hangs up, the edge answers.
+// A server that hangs up on each connection.
+class HangingUp {
+ public:
+  HangingUp() { Accept(); }
+  ~HangingUp() {
+    loop_.stop();
+    thread_.join();
+  }
+  std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
+
+ private:
+  void Accept() {
+    acceptor_.async_accept([this](const boost::system::error_code& error, tcp::socket) {
+      if (!error) Accept();
+    });
+  }
+
+  boost::asio::io_context loop_;
+  tcp::acceptor acceptor_{loop_, {boost::asio::ip::make_address("127.0.0.1"), 0}};
+  std::thread thread_{[this] { loop_.run(); }};
+};
+
+// An edge and an admin address answer in HTTP/1.1.
 TEST(UpstreamAway, AnEdgeWhoseAddressIsNoGrpcServiceSaysSo) {
   support::Deployment deployment;
-  const std::pair<std::uint16_t, const char*> rows[] = {
-      {deployment.service().admin_port, "does a channel service listen there"},
-      {deployment.edge_port(), "http1"},
-  };
-  for (const auto& [port, reason] : rows) {
+  HangingUp hanging_up;
+  for (const std::uint16_t port :
+       {deployment.service().admin_port, deployment.edge_port(), hanging_up.port()}) {
     const std::string address = "127.0.0.1:" + std::to_string(port);
     LonelyEdge edge(address);
-    edge.ExpectReason(address, reason);
+    edge.ExpectReason(address, "does a channel service listen there");
     edge.Stop();
   }
 }

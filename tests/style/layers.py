@@ -11,6 +11,7 @@ import sys
 # error, so a new part needs a line here.
 USES = {
     "channel_service/base": [],
+    "channel_service/http": ["base"],
     "channel_service/model": [],
     "channel_service/wire": ["base", "model"],
     "channel_service/limits": ["base", "model"],
@@ -20,17 +21,17 @@ USES = {
     "channel_service/hub": ["base", "model", "wire", "limits", "engine"],
     "channel_service/rpc": ["base", "model", "wire", "limits", "engine", "hub"],
     "channel_service/server": ["base", "limits", "engine", "hub", "rpc"],
-    "channel_service/main": ["base", "limits", "engine", "engine/memory", "engine/jetstream", "server"],
+    "channel_service/main": ["base", "http", "limits", "engine", "engine/memory", "engine/jetstream", "server"],
     "ws_edge/limits": ["channel_service/base"],
     "ws_edge/metrics": ["channel_service/base"],
     "ws_edge/web_files": ["net"],
-    "ws_edge/net": ["channel_service/base", "limits", "metrics"],
+    "ws_edge/net": ["channel_service/base", "channel_service/http", "limits", "metrics"],
     "ws_edge/protocol": ["channel_service/base", "channel_service/model", "channel_service/wire", "limits", "metrics", "net"],
     "ws_edge/upstream": ["channel_service/base", "channel_service/model", "channel_service/wire", "limits", "metrics"],
     "ws_edge/groups": ["channel_service/base", "channel_service/model", "limits", "metrics", "net", "protocol", "upstream"],
-    "ws_edge/session": ["channel_service/base", "limits", "metrics", "net", "protocol"],
-    "ws_edge/edge_server": ["channel_service/base", "limits", "metrics", "web_files", "net", "protocol", "groups", "session", "upstream"],
-    "ws_edge/main": ["channel_service/base", "limits", "net", "edge_server"],
+    "ws_edge/session": ["channel_service/base", "channel_service/http", "limits", "metrics", "net", "protocol"],
+    "ws_edge/edge_server": ["channel_service/base", "channel_service/http", "limits", "metrics", "web_files", "net", "protocol", "groups", "session", "upstream"],
+    "ws_edge/main": ["channel_service/base", "channel_service/http", "limits", "net", "edge_server"],
 }
 # These headers, and all that they include here, leave out sockets and gRPC; so tests need none.
 WITHOUT_SOCKETS = re.compile(r"ws_edge/(groups/|upstream/(?!grpc_)).*\.h$")

@@ -9,14 +9,16 @@ namespace edge {
 
 using boost::asio::ip::tcp;
 
-absl::StatusOr<RequestSource> FindSource(const AccessRules& rules, const HttpRequest& request,
-                                         const Peer& peer, const HostPort& host) {
-  const ForwardedHeaders headers{
-      JoinedHeader(request, "Forwarded"), JoinedHeader(request, "X-Forwarded-For"),
-      JoinedHeader(request, "X-Forwarded-Host"), JoinedHeader(request, "X-Forwarded-Proto")};
+absl::StatusOr<RequestSource> FindSource(const AccessRules& rules,
+                                         const channel::HttpRequest& request, const Peer& peer,
+                                         const channel::Authority& host) {
+  const ForwardedHeaders headers{channel::JoinedHeader(request, "Forwarded"),
+                                 channel::JoinedHeader(request, "X-Forwarded-For"),
+                                 channel::JoinedHeader(request, "X-Forwarded-Host"),
+                                 channel::JoinedHeader(request, "X-Forwarded-Proto")};
   RequestSource source{peer.endpoint, {}, peer.by_proxy_protocol || headers.any()};
   std::string scheme = "http";
-  HostPort address = host;
+  channel::Authority address = host;
   const bool believed = !peer.hidden && rules.trusted_proxies.Contain(peer.endpoint.address());
   if (headers.any() && believed) {
     const auto forwarded = ReadForwarded(headers, rules.trusted_proxies);
@@ -31,7 +33,8 @@ absl::StatusOr<RequestSource> FindSource(const AccessRules& rules, const HttpReq
 
 bool NameAllowed(const AccessRules& rules, const RequestSource& source, bool loopback_listener) {
   if (!rules.server_names.empty()) return rules.server_names.Contain(source.site);
-  return !loopback_listener || source.through_proxy || IsLoopbackName(source.site.address.host);
+  return !loopback_listener || source.through_proxy ||
+         channel::IsLoopbackName(source.site.address.host);
 }
 
 std::string DescribeClient(const tcp::endpoint& client) {

@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "channel_service/http/text.h"
 #include "ws_edge/net/address_ranges.h"
-#include "ws_edge/net/http_text.h"
 #include "ws_edge/net/origin.h"
 
 namespace edge {
@@ -38,8 +38,9 @@ struct RequestSource {
 // `host` is what the request was sent to. Forwarded headers are believed if the peer is a trusted
 // proxy and not hidden, because a proxy that passes bytes on removes no forged headers.
 // INVALID_ARGUMENT says what is wrong in them.
-absl::StatusOr<RequestSource> FindSource(const AccessRules& rules, const HttpRequest& request,
-                                         const Peer& peer, const HostPort& host);
+absl::StatusOr<RequestSource> FindSource(const AccessRules& rules,
+                                         const channel::HttpRequest& request, const Peer& peer,
+                                         const channel::Authority& host);
 
 // Returns whether WebSockets may be opened under the name that the request was sent to.
 //

@@ -8,9 +8,7 @@
 #include <absl/functional/any_invocable.h>
 
 #include <boost/asio/async_result.hpp>
-#include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/beast/core/bind_handler.hpp>
 #include <boost/beast/core/buffers_to_string.hpp>
@@ -20,14 +18,13 @@
 #include <string>
 #include <utility>
 
+#include "channel_service/http/socket.h"
 #include "ws_edge/limits.h"
 #include "ws_edge/net/send_queue.h"
 
 namespace edge {
 
-// The executor of the loop itself: Asio's type-erased one is larger and has virtual calls.
-using LoopExecutor = boost::asio::io_context::executor_type;
-using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, LoopExecutor>;
+using channel::Socket;
 
 // The flush list of the streams of one loop.
 class LoopFlushList final : public FlushList {
@@ -45,7 +42,7 @@ class LoopFlushList final : public FlushList {
 
 class CorkedStream final : public SendQueue {
  public:
-  using executor_type = LoopExecutor;
+  using executor_type = channel::LoopExecutor;
   using Error = boost::beast::error_code;
 
   CorkedStream(Socket socket, LoopFlushList* flush_list)

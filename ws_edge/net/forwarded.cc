@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "ws_edge/net/http_text.h"
+#include "channel_service/http/text.h"
 
 namespace edge {
 namespace {
@@ -22,7 +22,7 @@ struct Hop {
 
 absl::Status Bad(std::string_view header, std::string_view what, std::string_view value) {
   return absl::InvalidArgumentError(
-      fmt::format("the header {} is bad: {}: '{}'", header, what, Printable(value, 64)));
+      fmt::format("the header {} is bad: {}: '{}'", header, what, channel::Printable(value, 64)));
 }
 
 // The characters of a token (RFC 9110 section 5.6.2).
@@ -63,7 +63,7 @@ class ForwardedReader {
   bool ReadPair(Hop* hop) {
     const size_t begin = at_;
     while (at_ < text_.size() && IsTokenCharacter(text_[at_])) ++at_;
-    const std::string name = ToLower(text_.substr(begin, at_ - begin));
+    const std::string name = channel::ToLower(text_.substr(begin, at_ - begin));
     if (name.empty() || at_ == text_.size() || text_[at_] != '=') return false;
     ++at_;
     std::string value;
@@ -148,15 +148,15 @@ size_t ReadClients(const std::vector<std::string_view>& clients, const AddressRa
 }
 
 absl::Status SetHost(std::string_view header, std::string_view text, Forwarded* result) {
-  result->host = ParseHostPort(text);
+  result->host = channel::ParseAuthority(text);
   return result->host.has_value() ? absl::OkStatus() : Bad(header, "no host", text);
 }
 
 absl::Status SetScheme(std::string_view header, std::string_view text, Forwarded* result) {
   // Some proxies tell the scheme of the WebSocket.
-  if (EqualsIgnoringCase(text, "https") || EqualsIgnoringCase(text, "wss")) {
+  if (channel::EqualsIgnoringCase(text, "https") || channel::EqualsIgnoringCase(text, "wss")) {
     result->scheme = "https";
-  } else if (EqualsIgnoringCase(text, "http") || EqualsIgnoringCase(text, "ws")) {
+  } else if (channel::EqualsIgnoringCase(text, "http") || channel::EqualsIgnoringCase(text, "ws")) {
     result->scheme = "http";
   } else {
     return Bad(header, "neither http nor https", text);
@@ -185,7 +185,7 @@ absl::StatusOr<Forwarded> ReadStandard(std::string_view text, const AddressRange
 
 std::vector<std::string_view> Split(std::string_view list) {
   std::vector<std::string_view> elements;
-  ForEachElement(list, [&](std::string_view element) {
+  channel::ForEachElement(list, [&](std::string_view element) {
     elements.push_back(element);
     return true;
   });

@@ -12,8 +12,8 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "channel_service/http/authority.h"
 #include "ws_edge/net/address_ranges.h"
-#include "ws_edge/net/host_name.h"
 
 namespace edge {
 
@@ -32,7 +32,7 @@ struct ForwardedHeaders {
 struct Forwarded {
   std::optional<boost::asio::ip::address> client;
   uint16_t client_port = 0;  // 0: not told
-  std::optional<HostPort> host;
+  std::optional<channel::Authority> host;
   std::string scheme;  // http or https; empty: not told
 };
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "ws_edge/net/http_text.h"
+#include "channel_service/http/text.h"
 
 namespace edge {
 namespace {
@@ -19,14 +19,14 @@ bool IsScheme(std::string_view scheme) {
 }
 
 void DropDefaultPort(std::string_view scheme, std::optional<uint16_t>* port) {
-  if (*port == DefaultPort(scheme)) port->reset();
+  if (*port == channel::DefaultPort(scheme)) port->reset();
 }
 
 // Splits "scheme://rest". The scheme is in lower case; empty if there is none.
 std::string SplitScheme(std::string_view text, std::string_view* rest) {
   const size_t end = text.find("://");
   if (end == std::string_view::npos) return {};
-  std::string scheme = ToLower(text.substr(0, end));
+  std::string scheme = channel::ToLower(text.substr(0, end));
   *rest = text.substr(end + 3);
   return IsScheme(scheme) ? scheme : std::string();
 }
@@ -48,7 +48,7 @@ std::string WhyNoOrigin(std::string_view entry, std::string_view scheme, std::st
 
 }  // namespace
 
-Site MakeSite(std::string_view scheme, HostPort address) {
+Site MakeSite(std::string_view scheme, channel::Authority address) {
   DropDefaultPort(scheme, &address.port);
   return {std::string(scheme), std::move(address)};
 }
@@ -63,7 +63,7 @@ std::optional<Site> ParseSite(std::string_view text) {
   std::string_view rest;
   const std::string scheme = SplitScheme(text, &rest);
   if (scheme.empty()) return std::nullopt;
-  auto address = ParseHostPort(rest);
+  auto address = channel::ParseAuthority(rest);
   if (!address.has_value()) return std::nullopt;
   return MakeSite(scheme, std::move(*address));
 }
@@ -82,7 +82,7 @@ absl::StatusOr<AllowedOrigins> AllowedOrigins::Parse(const std::vector<std::stri
     if (!address.empty() && address.back() == '/') address.remove_suffix(1);
     std::string why = WhyNoOrigin(entry, parsed.scheme, address);
     if (why.empty()) {
-      const auto pattern = ParseHostPortPattern(address);
+      const auto pattern = channel::ParseAuthorityPattern(address);
       if (pattern.has_value()) {
         parsed.address = *pattern;
       } else if (address.find('*') != std::string_view::npos) {
@@ -113,7 +113,8 @@ bool AllowedOrigins::Allows(std::string_view origin, const Site& own) const {
   const auto site = ParseSite(origin);
   if (!site.has_value()) return false;
   if (*site == own) return true;
-  if (IsLoopbackName(site->address.host) && IsLoopbackName(own.address.host)) return true;
+  if (channel::IsLoopbackName(site->address.host) && channel::IsLoopbackName(own.address.host))
+    return true;
   return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
     return entry.scheme == site->scheme && entry.address.port == site->address.port &&
            entry.address.host.Matches(site->address.host);
@@ -127,7 +128,7 @@ absl::StatusOr<ServerNames> ServerNames::Parse(const std::vector<std::string>& e
       names.all_ = true;
       continue;
     }
-    auto pattern = ParseHostPortPattern(entry);
+    auto pattern = channel::ParseAuthorityPattern(entry);
     if (!pattern.has_value()) {
       return absl::InvalidArgumentError(
           fmt::format("--server_names: '{}' is no name of a server; allowed are example.org, "
@@ -141,9 +142,10 @@ absl::StatusOr<ServerNames> ServerNames::Parse(const std::vector<std::string>& e
 }
 
 bool ServerNames::Contain(const Site& own) const {
-  if (all_ || IsLoopbackName(own.address.host)) return true;
-  const auto port = own.address.port.has_value() ? own.address.port : DefaultPort(own.scheme);
-  return std::any_of(entries_.begin(), entries_.end(), [&](const HostPortPattern& entry) {
+  if (all_ || channel::IsLoopbackName(own.address.host)) return true;
+  const auto port =
+      own.address.port.has_value() ? own.address.port : channel::DefaultPort(own.scheme);
+  return std::any_of(entries_.begin(), entries_.end(), [&](const channel::AuthorityPattern& entry) {
     return entry.host.Matches(own.address.host) && (!entry.port.has_value() || entry.port == port);
   });
 }

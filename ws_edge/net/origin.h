@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "ws_edge/net/host_name.h"
+#include "channel_service/http/authority.h"
 
 namespace edge {
 
@@ -19,13 +19,13 @@ namespace edge {
 // out.
 struct Site {
   std::string scheme;
-  HostPort address;
+  channel::Authority address;
 
   bool operator==(const Site&) const = default;
 };
 
 // Makes a site, without the port if that is the scheme's default.
-Site MakeSite(std::string_view scheme, HostPort address);
+Site MakeSite(std::string_view scheme, channel::Authority address);
 
 // "https://a.example:8443"; for logs.
 std::string ToString(const Site& site);
@@ -48,7 +48,7 @@ class AllowedOrigins {
  private:
   struct Entry {
     std::string scheme;
-    HostPortPattern address;
+    channel::AuthorityPattern address;
   };
   std::vector<Entry> entries_;
   bool all_ = false;
@@ -67,7 +67,7 @@ class ServerNames {
   bool Contain(const Site& own) const;
 
  private:
-  std::vector<HostPortPattern> entries_;
+  std::vector<channel::AuthorityPattern> entries_;
   bool all_ = false;
 };
 

@@ -2,7 +2,7 @@
 
 #include <optional>
 
-#include "ws_edge/net/http_text.h"
+#include "channel_service/http/text.h"
 
 namespace edge {
 namespace {
@@ -26,10 +26,11 @@ std::optional<int> ParseWeight(std::string_view text) {
 
 // Returns the weight of "gzip ; q=0.5"; nothing if it is malformed.
 std::optional<int> WeightOf(std::string_view parameters) {
-  parameters = Trim(parameters);
+  parameters = channel::Trim(parameters);
   if (parameters.empty()) return 1000;
   const size_t equals = parameters.find('=');
-  if (equals == std::string_view::npos || !EqualsIgnoringCase(parameters.substr(0, equals), "q")) {
+  if (equals == std::string_view::npos ||
+      !channel::EqualsIgnoringCase(parameters.substr(0, equals), "q")) {
     return std::nullopt;
   }
   return ParseWeight(parameters.substr(equals + 1));
@@ -45,13 +46,14 @@ bool WantsGzip(std::string_view accept_encoding) {
   std::optional<int> gzip;
   std::optional<int> identity;
   std::optional<int> others;
-  ForEachElement(accept_encoding, [&](std::string_view element) {
+  channel::ForEachElement(accept_encoding, [&](std::string_view element) {
     const size_t end = std::min(element.find(';'), element.size());
-    const std::string_view name = Trim(element.substr(0, end));
+    const std::string_view name = channel::Trim(element.substr(0, end));
     const auto weight = WeightOf(element.substr(std::min(end + 1, element.size())));
     if (!weight.has_value()) return true;  // a malformed header counts as absent
-    if (EqualsIgnoringCase(name, "gzip") || EqualsIgnoringCase(name, "x-gzip")) gzip = weight;
-    if (EqualsIgnoringCase(name, "identity")) identity = weight;
+    if (channel::EqualsIgnoringCase(name, "gzip") || channel::EqualsIgnoringCase(name, "x-gzip"))
+      gzip = weight;
+    if (channel::EqualsIgnoringCase(name, "identity")) identity = weight;
     if (name == "*") others = weight;
     return true;
   });
@@ -61,7 +63,7 @@ bool WantsGzip(std::string_view accept_encoding) {
 
 bool NamesEtag(std::string_view if_none_match, std::string_view etag) {
   bool found = false;
-  ForEachElement(if_none_match, [&](std::string_view element) {
+  channel::ForEachElement(if_none_match, [&](std::string_view element) {
     if (element.substr(0, 2) == "W/") element.remove_prefix(2);
     found = element == etag || element == "*";
     return !found;

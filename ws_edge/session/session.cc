@@ -9,7 +9,7 @@
 
 #include "channel_service/base/check.h"
 #include "ws_edge/net/access.h"
-#include "ws_edge/net/request_checks.h"
+#include "ws_edge/net/upgrade_checks.h"
 #include "ws_edge/protocol/encode.h"
 
 namespace edge {
@@ -37,7 +37,7 @@ Session::Session(SessionContext& context, uint64_t id, Socket socket,
 
 Session::~Session() = default;
 
-void Session::Start(const HttpRequest& request) {
+void Session::Start(const channel::HttpRequest& request) {
   net::ip::tcp::no_delay no_delay(true);
   CorkedStream::Error ignored;
   stream().socket().set_option(no_delay, ignored);

@@ -19,7 +19,7 @@
 #include "ws_edge/limits.h"
 #include "ws_edge/metrics.h"
 #include "ws_edge/net/corked_stream.h"
-#include "ws_edge/net/http_upgrade.h"
+#include "ws_edge/net/edge_http.h"
 #include "ws_edge/net/message_buffers.h"
 #include "ws_edge/protocol/client.h"
 #include "ws_edge/protocol/command.h"
@@ -67,7 +67,7 @@ class Session final : public Client, public std::enable_shared_from_this<Session
   ~Session();
 
   // Answers the upgrade request and begins to read.
-  void Start(const HttpRequest& request);
+  void Start(const channel::HttpRequest& request);
 
   // Client
   void CloseAsSlow() override;

@@ -5,9 +5,14 @@
 namespace edge {
 namespace {
 
-// gRPC says no more than "Socket closed" of a peer that hangs up on what it does not understand.
 constexpr char kNoGrpcHint[] = " (does a channel service listen there, without TLS?)";
 constexpr std::chrono::minutes kWarnAgainAfter{1};
+
+// gRPC says no more than "Socket closed" of a peer that hangs up on what it does not understand,
+// and "http1" of one that answers.
+bool IsNoGrpc(const std::string& why) {
+  return why.ends_with("Socket closed") || why.find("http1") != std::string::npos;
+}
 
 }  // namespace
 
@@ -29,7 +34,7 @@ void LinkReport::OnDown(const std::string& address, const std::string& why) {
 void LinkReport::OnConnectFailed(const std::string& address, const std::string& why) {
   std::string& failure = failure_by_address_[address];
   failure = why;
-  if (why.ends_with("Socket closed")) failure += kNoGrpcHint;
+  if (IsNoGrpc(why)) failure += kNoGrpcHint;
   const channel::SteadyTime now = clock_.Now();
   if (now < next_warning_at_) return;
   next_warning_at_ = now + kWarnAgainAfter;

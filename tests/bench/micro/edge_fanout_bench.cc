@@ -104,7 +104,7 @@ class MicroEdge final : private SessionObserver {
     socket.assign(boost::asio::ip::tcp::v4(), ends[0]);
     peers_.push_back(ends[1]);
     sessions_.push_back(std::make_shared<Session>(context_, peers_.size(), std::move(socket)));
-    HttpRequest request{http::verb::get, "/", 11};
+    channel::HttpRequest request{http::verb::get, "/", 11};
     request.set(http::field::host, "127.0.0.1");
     request.set(http::field::upgrade, "websocket");
     request.set(http::field::connection, "Upgrade");

@@ -36,7 +36,7 @@ class ConnectedSessionTest : public ::testing::Test, public SessionObserver {
   // Answers an upgrade request and takes what was said.
   std::string Upgrade(std::string_view subprotocol = {}) {
     namespace http = boost::beast::http;
-    HttpRequest request(http::verb::get, "/", 11);
+    channel::HttpRequest request(http::verb::get, "/", 11);
     request.set(http::field::host, "127.0.0.1");
     request.set(http::field::connection, "Upgrade");
     request.set(http::field::upgrade, "websocket");

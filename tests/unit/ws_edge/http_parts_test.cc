@@ -1,53 +1,20 @@
-// The pure parts of HTTP: headers, checks of a request, choice of a file's encoding, refusal log.
+// The pure parts of the edge's HTTP: checks of an upgrade, choice of a file's encoding, refusal
+// log.
 #include <gtest/gtest.h>
 
 #include "tests/support/fake_clock.h"
-#include "ws_edge/net/http_answer.h"
+#include "ws_edge/net/file_answer.h"
 #include "ws_edge/net/refusal_log.h"
-#include "ws_edge/net/request_checks.h"
+#include "ws_edge/net/upgrade_checks.h"
 
 namespace edge {
 namespace {
 
 namespace http = boost::beast::http;
 
-TEST(HttpTextTest, ListsOverSeveralHeadersHoldTheirTokens) {
-  HttpRequest request;
-  request.insert("Connection", "keep-alive");
-  request.insert("Connection", "bad token \"(, ,UPGRADE ,x");
-  EXPECT_TRUE(HeaderLists(request, "connection", "upgrade"));
-  EXPECT_TRUE(HeaderLists(request, "Connection", "Keep-Alive"));
-  EXPECT_FALSE(HeaderLists(request, "Connection", "upgrad"));
-  EXPECT_FALSE(HeaderLists(request, "Upgrade", "websocket"));
-  EXPECT_EQ(HeaderCount(request, "Connection"), 2u);
-  EXPECT_EQ(Printable("a\n\xff"
-                      "b",
-                      3),
-            "a??");
-}
-
-TEST(RequestChecksTest, Targets) {
-  const auto path = [](const char* target) {
-    const auto parsed = ParseTarget(target);
-    return parsed ? parsed->path : "none";
-  };
-  EXPECT_EQ(path("/"), "/");
-  EXPECT_EQ(path("/a/b?c=/d://e"), "/a/b");
-  EXPECT_EQ(path("/http://x"), "/http://x");
-  EXPECT_EQ(path("http://a.example"), "/");
-  EXPECT_EQ(path("HTTP://a.example?x"), "/");
-  EXPECT_EQ(path("wss://a.example:1/b?c"), "/b");
-  EXPECT_EQ(ParseTarget("http://A.example:81/b")->address, (HostPort{"a.example", 81}));
-  EXPECT_EQ(ParseTarget("/b")->address, std::nullopt);
-  for (const char* bad : {"", "*", "a.example:443", "?x", "ftp://a/", "http://", "http:///x",
-                          "http://user@a/", "http://a:0/"}) {
-    EXPECT_EQ(path(bad), "none") << bad;
-  }
-}
-
 // A good upgrade request.
-HttpRequest Upgrading() {
-  HttpRequest request{http::verb::get, "/", 11};
+channel::HttpRequest Upgrading() {
+  channel::HttpRequest request{http::verb::get, "/", 11};
   request.set("Host", "a.example");
   request.set("Upgrade", "websocket");
   request.set("Connection", "Upgrade");
@@ -56,10 +23,10 @@ HttpRequest Upgrading() {
   return request;
 }
 
-TEST(RequestChecksTest, AnUpgradeIsAskedForInBothHeaders) {
+TEST(UpgradeChecksTest, AnUpgradeIsAskedForInBothHeaders) {
   EXPECT_TRUE(AsksForUpgrade(Upgrading()));
   EXPECT_FALSE(CheckUpgrade(Upgrading()).has_value());
-  HttpRequest request = Upgrading();
+  channel::HttpRequest request = Upgrading();
   request.erase("Upgrade");
   EXPECT_FALSE(AsksForUpgrade(request));
   request.set("Upgrade", "h2c");
@@ -70,7 +37,7 @@ TEST(RequestChecksTest, AnUpgradeIsAskedForInBothHeaders) {
   EXPECT_FALSE(AsksForUpgrade(request));
 }
 
-TEST(RequestChecksTest, BadUpgradesAreRefusedInWords) {
+TEST(UpgradeChecksTest, BadUpgradesAreRefusedInWords) {
   struct Row {
     const char* header;
     const char* value;  // instead of the good one; null: without it
@@ -95,14 +62,14 @@ TEST(RequestChecksTest, BadUpgradesAreRefusedInWords) {
       {"Content-Length", "00x", "no body"},
   };
   for (const Row& row : rows) {
-    HttpRequest request = Upgrading();
+    channel::HttpRequest request = Upgrading();
     request.erase(row.header);
     if (row.value != nullptr) request.set(row.header, row.value);
     const auto refusal = CheckUpgrade(request);
     ASSERT_TRUE(refusal.has_value()) << row.header << ": " << (row.value ? row.value : "-");
     EXPECT_NE(refusal->why.find(row.why), std::string::npos) << refusal->why;
   }
-  HttpRequest request = Upgrading();
+  channel::HttpRequest request = Upgrading();
   request.set("Content-Length", "0");
   EXPECT_FALSE(CheckUpgrade(request).has_value());
   for (const char* header : {"Sec-WebSocket-Key", "Origin"}) {
@@ -113,28 +80,7 @@ TEST(RequestChecksTest, BadUpgradesAreRefusedInWords) {
   }
 }
 
-TEST(RequestChecksTest, HostStandsThereOnce) {
-  std::optional<HostPort> host;
-  HttpRequest request{http::verb::get, "/", 11};
-  EXPECT_NE(CheckHost(request, &host)->why.find("missing"), std::string::npos);
-  request.version(10);
-  EXPECT_FALSE(CheckHost(request, &host).has_value());
-  EXPECT_FALSE(host.has_value());
-  request.version(11);
-  request.set("Host", "A.example:81");
-  EXPECT_FALSE(CheckHost(request, &host).has_value());
-  EXPECT_EQ(host, (HostPort{"a.example", 81}));
-  request.insert("Host", "A.example:81");
-  EXPECT_NE(CheckHost(request, &host)->why.find("more than once"), std::string::npos);
-  for (const char* bad : {"a b", "a,b", "a/b", "user@a", "a:b", "[::1", "a:99999"}) {
-    request.set("Host", bad);
-    EXPECT_TRUE(CheckHost(request, &host).has_value()) << bad;
-  }
-  request.set("Host", "");  // RFC 9112: what a client sends that asked for no host
-  EXPECT_FALSE(CheckHost(request, &host).has_value());
-}
-
-TEST(RequestChecksTest, ABadSubprotocolDoesNotHideOthers) {
+TEST(UpgradeChecksTest, ABadSubprotocolDoesNotHideOthers) {
   const std::pair<const char*, bool> rows[] = {
       {"channel.v1.json", true},
       {"a, channel.v1.json", true},
@@ -147,7 +93,7 @@ TEST(RequestChecksTest, ABadSubprotocolDoesNotHideOthers) {
       {"", false},
   };
   for (const auto& [offered, expected] : rows) {
-    HttpRequest request = Upgrading();
+    channel::HttpRequest request = Upgrading();
     request.set("Sec-WebSocket-Protocol", offered);
     EXPECT_EQ(OffersSubprotocol(request, "channel.v1.json"), expected) << offered;
   }
@@ -193,26 +139,26 @@ TEST(WebFileTest, EntityTags) {
 
 TEST(HttpAnswerTest, EachEncodingHasItsOwnTagAndIsAnsweredWith304) {
   const WebFile file{"text/plain", "hash", "content", "packed"};
-  HttpRequest request;
-  EXPECT_EQ(FileAnswer(file, request, "edge").body(), "content");
-  EXPECT_EQ(FileAnswer(file, request, "edge")["ETag"], "\"hash\"");
-  EXPECT_EQ(FileAnswer(file, request, "edge")["Vary"], "Accept-Encoding");
+  channel::HttpRequest request;
+  EXPECT_EQ(FileAnswer(file, request).body(), "content");
+  EXPECT_EQ(FileAnswer(file, request)["ETag"], "\"hash\"");
+  EXPECT_EQ(FileAnswer(file, request)["Vary"], "Accept-Encoding");
   request.set("If-None-Match", "\"hash\"");
-  EXPECT_EQ(FileAnswer(file, request, "edge").result(), http::status::not_modified);
+  EXPECT_EQ(FileAnswer(file, request).result(), http::status::not_modified);
   request.set("Accept-Encoding", "gzip");
-  const HttpResponse packed = FileAnswer(file, request, "edge");
+  const channel::HttpResponse packed = FileAnswer(file, request);
   EXPECT_EQ(packed.result(), http::status::ok);  // it has the other one
   EXPECT_EQ(packed.body(), "packed");
   EXPECT_EQ(packed["Content-Encoding"], "gzip");
   EXPECT_EQ(packed["ETag"], "\"hash-gzip\"");
   request.set("If-None-Match", "W/\"hash-gzip\"");
-  const HttpResponse held = FileAnswer(file, request, "edge");
+  const channel::HttpResponse held = FileAnswer(file, request);
   EXPECT_EQ(held.result(), http::status::not_modified);
   EXPECT_EQ(held.body(), "");
   EXPECT_EQ(held["Vary"], "Accept-Encoding");
   EXPECT_EQ(held["Access-Control-Allow-Origin"], "*");
   const WebFile small{"text/plain", "hash", "content", {}};
-  EXPECT_EQ(FileAnswer(small, request, "edge").count("Content-Encoding"), 0u);
+  EXPECT_EQ(FileAnswer(small, request).count("Content-Encoding"), 0u);
 }
 
 TEST(RefusalLogTest, OneLineInAnInterval) {

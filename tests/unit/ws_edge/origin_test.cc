@@ -184,11 +184,11 @@ TEST(ServerNamesTest, EntriesThatAreNoNamesAreRefused) {
 TEST(HostNameTest, LoopbackNames) {
   for (const char* host : {"localhost", "localhost.", "a.localhost", "127.0.0.1", "127.255.0.9",
                            "[::1]", "[::ffff:127.0.0.1]"}) {
-    EXPECT_TRUE(IsLoopbackName(host)) << host;
+    EXPECT_TRUE(channel::IsLoopbackName(host)) << host;
   }
   for (const char* host : {"", "localhost.evil", "xlocalhost", ".localhost", "128.0.0.1", "0.0.0.0",
                            "[::2]", "[::]", "127.0.0.1.evil", "[::ffff:10.0.0.1]"}) {
-    EXPECT_FALSE(IsLoopbackName(host)) << host;
+    EXPECT_FALSE(channel::IsLoopbackName(host)) << host;
   }
 }
 

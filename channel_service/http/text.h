@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace edge {
+namespace channel {
 
 using HttpRequest = boost::beast::http::request<boost::beast::http::empty_body>;
 
@@ -39,4 +39,4 @@ bool HeaderLists(const HttpRequest& request, std::string_view name, std::string_
 // printable ASCII.
 std::string Printable(std::string_view text, size_t bytes_max);
 
-}  // namespace edge
+}  // namespace channel

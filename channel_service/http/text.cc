@@ -1,8 +1,8 @@
-#include "ws_edge/net/http_text.h"
+#include "channel_service/http/text.h"
 
 #include <algorithm>
 
-namespace edge {
+namespace channel {
 namespace {
 
 char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
@@ -66,4 +66,4 @@ std::string Printable(std::string_view text, size_t bytes_max) {
   return shown;
 }
 
-}  // namespace edge
+}  // namespace channel

@@ -1,9 +1,8 @@
-// A connection before it is a WebSocket session: reads the PROXY protocol's header if there must be
-// one, then one HTTP request, and either hands the socket on for the upgrade or answers with a page
-// or an error.
+// The HTTP side of the shared port: answers requests with files, health or an error, and hands the
+// socket of a valid upgrade request on.
 //
-// Keeps itself alive until it is done; loop thread. Bounds: header kHttpHeaderBytesMax,
-// kProxyHeaderBytesMax before it, both within upgrade_timeout, one request a connection.
+// Loop thread. Bounds: one request a connection, within upgrade_timeout, which the PROXY protocol's
+// header shares.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
@@ -12,11 +11,10 @@
 #include <memory>
 #include <string>
 
+#include "channel_service/http/connection.h"
 #include "ws_edge/limits.h"
 #include "ws_edge/metrics.h"
 #include "ws_edge/net/access.h"
-#include "ws_edge/net/corked_stream.h"
-#include "ws_edge/net/http_text.h"
 #include "ws_edge/net/refusal_log.h"
 #include "ws_edge/net/web_file.h"
 
@@ -24,7 +22,7 @@ namespace edge {
 
 // A valid upgrade request.
 struct Upgrade {
-  HttpRequest request;
+  channel::HttpRequest request;
   boost::asio::ip::tcp::endpoint client;  // as trusted proxies tell it; port 0: not known
   // False: the page is of a foreign origin. The session accepts it and closes it with
   // kClosedForOrigin: a browser tells a page nothing about a refused handshake, so it would try for
@@ -45,12 +43,12 @@ struct HttpContext {
   // Says for /readyz why clients cannot be served; empty if they can.
   std::function<std::string()> why_not_ready;
   // Takes the socket of a valid upgrade request.
-  std::function<void(Socket, const Upgrade&)> on_upgrade;
+  std::function<void(channel::Socket, const Upgrade&)> on_upgrade;
   // True if only this machine can connect.
   bool loopback_listener = true;
 };
 
-// Takes over a new connection. `count` is held until the connection is handed on or closed.
-void StartHttp(Socket socket, HttpContext& context, std::shared_ptr<void> count);
+// Takes over a new connection. `count` is held until its socket is handed on or closed.
+void StartHttp(channel::Socket socket, HttpContext& context, std::shared_ptr<void> count);
 
 }  // namespace edge

@@ -1,4 +1,4 @@
-#include "ws_edge/net/listener.h"
+#include "channel_service/http/listener.h"
 
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
@@ -6,9 +6,8 @@
 #include <utility>
 
 #include "channel_service/base/address.h"
-#include "ws_edge/limits.h"
 
-namespace edge {
+namespace channel {
 namespace {
 
 constexpr int kBacklog = 4096;
@@ -23,17 +22,17 @@ Listener::Listener(boost::asio::io_context& loop, OnConnection on_connection)
       retry_timer_(loop.get_executor()),
       on_connection_(std::move(on_connection)) {}
 
-absl::StatusOr<Listener::Endpoint> Listener::Listen(const Endpoint& endpoint) {
+absl::StatusOr<Listener::Endpoint> Listener::Listen(const Endpoint& endpoint, Port port) {
   boost::system::error_code error;
   acceptor_.open(endpoint.protocol(), error);
   if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
-  if (!error) acceptor_.set_option(ReusePort(true), error);
+  if (!error) acceptor_.set_option(ReusePort(port == Port::kShared), error);
   if (!error) acceptor_.bind(endpoint, error);
   if (!error) acceptor_.listen(kBacklog, error);
   if (!error) acceptor_.non_blocking(true, error);
   if (error) {
     return absl::UnavailableError(
-        fmt::format("cannot listen on {}: {}", channel::ToString(endpoint), error.message()));
+        fmt::format("cannot listen on {}: {}", ToString(endpoint), error.message()));
   }
   StartAccept();
   return acceptor_.local_endpoint();
@@ -42,21 +41,20 @@ absl::StatusOr<Listener::Endpoint> Listener::Listen(const Endpoint& endpoint) {
 void Listener::Stop() {
   boost::system::error_code error;
   while (acceptor_.is_open()) {
-    Endpoint peer;
     Socket socket(acceptor_.get_executor());
-    acceptor_.accept(socket, peer, error);
+    acceptor_.accept(socket, error);
     if (error) break;
-    on_connection_(std::move(socket), peer);
+    on_connection_(std::move(socket));
   }
   acceptor_.close(error);
   retry_timer_.cancel();
 }
 
 void Listener::StartAccept() {
-  acceptor_.async_accept(peer_, [this](const boost::system::error_code& error, Socket socket) {
-    if (!acceptor_.is_open()) return;
+  acceptor_.async_accept([this](const boost::system::error_code& error, Socket socket) {
+    if (error == boost::asio::error::operation_aborted || !acceptor_.is_open()) return;
     if (!error) {
-      on_connection_(std::move(socket), peer_);
+      on_connection_(std::move(socket));
       StartAccept();
       return;
     }
@@ -68,18 +66,4 @@ void Listener::StartAccept() {
   });
 }
 
-void RefuseConnection(Socket socket, const char* why) {
-  const std::string body = fmt::format("{}\n", why);
-  const std::string answer = fmt::format(
-      "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nConnection: close\r\n"
-      "Content-Type: text/plain\r\nContent-Length: {}\r\n\r\n{}",
-      body.size(), body);
-  ::send(socket.native_handle(), answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-  // Closing with an unread request would reset the connection, and our answer would be lost.
-  char request[kHttpHeaderBytesMax];
-  ::recv(socket.native_handle(), request, sizeof request, MSG_DONTWAIT);
-  boost::system::error_code ignored;
-  socket.shutdown(Socket::shutdown_both, ignored);
-}
-
-}  // namespace edge
+}  // namespace channel

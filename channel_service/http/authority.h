@@ -6,21 +6,21 @@
 #include <string>
 #include <string_view>
 
-namespace edge {
+namespace channel {
 
 // A host and its port. `host` is normal: in lower case, an IPv6 address in brackets and in its
 // shortest form. So equal hosts are equal strings.
-struct HostPort {
+struct Authority {
   std::string host;
   std::optional<uint16_t> port;  // none: the default of the scheme
 
-  bool operator==(const HostPort&) const = default;
+  bool operator==(const Authority&) const = default;
 };
 
 // Parses a host with an optional port from 1 to 65535 (RFC 3986 section 3.2, without user
 // information). Returns nothing for any other text. International names must be written in ASCII
 // (xn--…), as browsers do.
-std::optional<HostPort> ParseHostPort(std::string_view text);
+std::optional<Authority> ParseAuthority(std::string_view text);
 
 // Returns the port that browsers leave out: 80 for http, 443 for https, none for other schemes.
 std::optional<uint16_t> DefaultPort(std::string_view scheme);
@@ -37,12 +37,12 @@ struct HostPattern {
   bool Matches(std::string_view other) const;
 };
 
-struct HostPortPattern {
+struct AuthorityPattern {
   HostPattern host;
   std::optional<uint16_t> port;
 };
 
 // Parses "a.example", "*.a.example:8080" and the like. Returns nothing for any other text.
-std::optional<HostPortPattern> ParseHostPortPattern(std::string_view text);
+std::optional<AuthorityPattern> ParseAuthorityPattern(std::string_view text);
 
-}  // namespace edge
+}  // namespace channel

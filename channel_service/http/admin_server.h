@@ -2,13 +2,13 @@
 // /metrics …).
 //
 // main owns it; it runs on the io_context it is given and calls its handlers there. Bounds: at most
-// kConnectionsMax connections, each closed after one answer or kTimeout. A connection that fails
-// ends alone.
+// kAdminConnectionsMax connections, each closed after one answer or kTimeout; others are answered
+// with 503. A connection that fails ends alone.
 #pragma once
 
+#include <prometheus/registry.h>
+
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -17,6 +17,7 @@
 
 #include "absl/status/statusor.h"
 #include "channel_service/base/descriptors.h"
+#include "channel_service/http/listener.h"
 
 namespace channel {
 
@@ -28,10 +29,8 @@ struct AdminAnswer {
 class AdminServer {
  public:
   using Handler = std::function<AdminAnswer()>;
-  using Endpoint = boost::asio::ip::tcp::endpoint;
+  using Endpoint = Listener::Endpoint;
 
-  static constexpr int kConnectionsMax = kAdminConnectionsMax;
-  static constexpr size_t kRequestBytesMax = 8192;
   static constexpr std::chrono::seconds kTimeout{10};
 
   explicit AdminServer(boost::asio::io_context& loop);
@@ -39,18 +38,24 @@ class AdminServer {
   // `handler` answers GET `path`. Before Listen.
   void Handle(const std::string& path, Handler handler);
 
+  // Adds /healthz, /readyz and /metrics. `alive`: the loop turns. `unready_reason`: empty when
+  // ready.
+  void HandleStandardPaths(std::shared_ptr<prometheus::Registry> registry,
+                           std::function<bool()> alive,
+                           std::function<std::string()> unready_reason);
+
   // Binds and starts to accept; returns the bound address (with the port chosen for port 0).
   absl::StatusOr<Endpoint> Listen(const Endpoint& endpoint);
 
  private:
-  class Connection;
-  void StartAccept();
+  class Routes;
+  class Visit;
 
-  boost::asio::ip::tcp::acceptor acceptor_;
-  boost::asio::steady_timer retry_timer_;
-  std::map<std::string, Handler> handlers_;
-  // The count of connections, which may outlive the server until the loop is destroyed.
-  std::shared_ptr<int> connections_ = std::make_shared<int>(0);
+  void OnConnection(Socket socket);
+
+  Listener listener_;
+  // Each connection holds them; it may outlive the server until the loop is destroyed.
+  std::shared_ptr<Routes> routes_;
 };
 
 }  // namespace channel

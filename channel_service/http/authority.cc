@@ -1,12 +1,12 @@
-#include "ws_edge/net/host_name.h"
+#include "channel_service/http/authority.h"
 
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
 #include <charconv>
 
-#include "ws_edge/net/http_text.h"
+#include "channel_service/http/text.h"
 
-namespace edge {
+namespace channel {
 namespace {
 
 namespace ip = boost::asio::ip;
@@ -61,8 +61,8 @@ bool ReadPort(std::string_view text, std::optional<uint16_t>* port) {
 
 }  // namespace
 
-std::optional<HostPort> ParseHostPort(std::string_view text) {
-  HostPort result;
+std::optional<Authority> ParseAuthority(std::string_view text) {
+  Authority result;
   size_t end = 0;
   if (!text.empty() && text.front() == '[') {
     end = text.find(']');
@@ -107,13 +107,13 @@ bool HostPattern::Matches(std::string_view other) const {
          other[other.size() - host.size() - 1] == '.';
 }
 
-std::optional<HostPortPattern> ParseHostPortPattern(std::string_view text) {
-  HostPortPattern pattern;
+std::optional<AuthorityPattern> ParseAuthorityPattern(std::string_view text) {
+  AuthorityPattern pattern;
   if (text.substr(0, 2) == "*.") {
     pattern.host.below = true;
     text.remove_prefix(2);
   }
-  auto parsed = ParseHostPort(text);
+  auto parsed = ParseAuthority(text);
   if (!parsed.has_value() || text.back() == ':') return std::nullopt;
   // No name is below an address.
   const char last = parsed->host.back();
@@ -127,4 +127,4 @@ std::optional<HostPortPattern> ParseHostPortPattern(std::string_view text) {
   return pattern;
 }
 
-}  // namespace edge
+}  // namespace channel
