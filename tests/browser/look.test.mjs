@@ -87,50 +87,47 @@ async function assertFits(chat) {
   );
 }
 
-for (const colorScheme of ['light', 'dark']) {
-  scenario(`the page fits a phone (${colorScheme})`, { edges: 1 }, async ({ system, open }) => {
-    const empty = await open('', { ...PHONE, colorScheme });
-    await picture(empty, `phone-${colorScheme}-empty`);
-    const chat = await talk(open, { ...PHONE, colorScheme });
+// In both colour schemes.
+async function assertLooks(chat, name) {
+  for (const colorScheme of ['light', 'dark']) {
+    await chat.page.emulateMedia({ colorScheme });
     await assertFits(chat);
-    await picture(chat, `phone-${colorScheme}`);
-    await chat.page.getByLabel('Message', { exact: true }).tap();
-    await chat.page.keyboard.type('typed by thumb');
-    await chat.page.getByRole('button', { name: 'Send', exact: true }).tap();
-    assert.equal((await chat.waitForMessages(6)).at(-1), 'Bob: typed by thumb');
-    assert.equal(
-      await chat.page.evaluate(() => document.activeElement.id),
-      'text',
-      'the keyboard stays',
-    );
-
-    await chat.page.setViewportSize({ width: 360, height: 400 }); // as with the keyboard open
-    await assertFits(chat);
-    await picture(chat, `phone-${colorScheme}-keyboard`);
-    assert.deepEqual(chat.problems, []);
-
-    await chat.page.setViewportSize(PHONE.viewport);
-    await system.service.kill();
-    await chat.send('into the void');
-    await system.edges[0].kill();
-    await chat.waitForState('Reconnecting…');
-    await chat.page.locator('.message.pending').getByText('sending…').waitFor();
-    await assertFits(chat);
-    await picture(chat, `phone-${colorScheme}-reconnecting`);
-  });
-
-  scenario(`the page fits a desktop (${colorScheme})`, { edges: 1 }, async ({ system, open }) => {
-    const empty = await open('', { ...DESKTOP, colorScheme });
-    await picture(empty, `desktop-${colorScheme}-empty`);
-    const chat = await talk(open, { ...DESKTOP, colorScheme });
-    await assertFits(chat);
-    await picture(chat, `desktop-${colorScheme}`);
-    await system.edges[0].kill();
-    await chat.waitForState('Reconnecting…');
-    await assertFits(chat);
-    await picture(chat, `desktop-${colorScheme}-reconnecting`);
-  });
+    await picture(chat, `${name}-${colorScheme}`);
+  }
 }
+
+scenario('the page fits a phone', { edges: 1 }, async ({ system, open }) => {
+  await picture(await open('', PHONE), 'phone-empty');
+  const chat = await talk(open, PHONE);
+  await assertLooks(chat, 'phone');
+  await chat.page.getByLabel('Message', { exact: true }).tap();
+  await chat.page.keyboard.type('typed by thumb');
+  await chat.page.getByRole('button', { name: 'Send', exact: true }).tap();
+  assert.equal((await chat.waitForMessages(6)).at(-1), 'Bob: typed by thumb');
+  const focused = await chat.page.evaluate(() => document.activeElement.id);
+  assert.equal(focused, 'text', 'the keyboard stays');
+
+  await chat.page.setViewportSize({ width: 360, height: 400 }); // as with the keyboard open
+  await assertLooks(chat, 'phone-keyboard');
+  assert.deepEqual(chat.problems, []);
+
+  await chat.page.setViewportSize(PHONE.viewport);
+  await system.service.kill();
+  await chat.send('into the void');
+  await system.edges[0].kill();
+  await chat.waitForState('Reconnecting…');
+  await chat.page.locator('.message.pending').getByText('sending…').waitFor();
+  await assertLooks(chat, 'phone-reconnecting');
+});
+
+scenario('the page fits a desktop', { edges: 1 }, async ({ system, open }) => {
+  await picture(await open('', DESKTOP), 'desktop-empty');
+  const chat = await talk(open, DESKTOP);
+  await assertLooks(chat, 'desktop');
+  await system.edges[0].kill();
+  await chat.waitForState('Reconnecting…');
+  await assertLooks(chat, 'desktop-reconnecting');
+});
 
 scenario(
   'the page is usable by keyboard alone, and its controls have names',

@@ -1,11 +1,9 @@
 // What the page says of its connection: when the service is away, when it is refused, when it never
-// gets through, when the network is gone; and that it works under a path of a proxy.
+// gets through, when the network is gone.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { ChatPage } from './support/chat_page.mjs';
 import { PlayedEdge } from './support/played_edge.mjs';
-import { PrefixProxy } from './support/prefix_proxy.mjs';
 import { scenario } from './support/scenario.mjs';
 import { until } from './support/wait.mjs';
 
@@ -88,32 +86,3 @@ scenario('a network that is gone is told at once', { edges: 1 }, async ({ open }
   await soon('Connected');
   assert.deepEqual(await chat.waitForMessages(1), ['from the tunnel']);
 });
-
-scenario(
-  'page and client work under a path of a proxy that takes it off',
-  { edges: 1 },
-  async ({ system, open }) => {
-    const proxy = await PrefixProxy.start('/chat/', system.port);
-    const direct = await open('?group=123');
-    const chat = await ChatPage.open(direct.context.browser(), `${proxy.url}?group=123`);
-    try {
-      await chat.connected();
-      await chat.send('from under a path');
-      assert.deepEqual(await direct.waitForMessages(1), ['from under a path']);
-      const elsewhere = proxy.paths.filter((path) => !path.startsWith('/chat/'));
-      assert.deepEqual(elsewhere, []);
-      assert.deepEqual(chat.problems, []);
-      // An application of another path that imports the client gets the client's edge.
-      await chat.page.evaluate(async (url) => {
-        const { connect } = await import(url);
-        await connect().send('123', 'by the client alone');
-      }, `${proxy.url}channel.js`);
-      await direct.waitForMessages(2);
-      const upgrades = () => proxy.paths.filter((path) => path === '/chat/').length;
-      await until('the upgrades', () => upgrades() >= 2);
-    } finally {
-      await chat.close();
-      await proxy.stop();
-    }
-  },
-);

@@ -1,5 +1,5 @@
 // The client against real processes, where a fake could be wrong about them: an edge refuses a page
-// of another host, bytes, two components in one group.
+// of another host, and bytes.
 
 import assert from 'node:assert/strict';
 import path from 'node:path';
@@ -57,42 +57,3 @@ scenario('bytes go from page to page as they are', {}, async ({ openOnDifferentE
   assert.deepEqual(await read, [true, all]);
   assert.deepEqual(await reader.waitForMessages(1), ['[256 bytes that are not text]']);
 });
-
-scenario(
-  'two components in one group get each what they ask for',
-  { edges: 1 },
-  async ({ system, open }) => {
-    const chat = await open();
-    const seen = await chat.page.evaluate(async () => {
-      const { connect } = await import('/channel.js');
-      const channel = connect();
-      for (let i = 1; i <= 5; i++) await channel.send('shop', i);
-      const events = (options) => {
-        const room = channel.join('shop', options);
-        const list = [];
-        room.addEventListener('message', ({ message }) => list.push(message));
-        return { room, list };
-      };
-      const rooms = [events({}), events({ last: 2 }), events({}), events({ last: 50 })];
-      const joined = await Promise.all(rooms.map(({ room }) => room.joined));
-      const since = { epoch: joined[0].epoch, offset: joined[0].offset - 3 };
-      rooms.push(events({ since }));
-      await rooms[4].room.joined;
-      await channel.send('shop', 6);
-      rooms[0].room.leave();
-      await channel.send('shop', 7);
-      while (rooms.slice(1).some(({ list }) => list.at(-1) !== 7)) {
-        await new Promise((resolve) => setTimeout(resolve, 0));
-      }
-      return rooms.map(({ list }) => list);
-    });
-    assert.deepEqual(seen, [
-      [6],
-      [4, 5, 6, 7],
-      [6, 7],
-      [1, 2, 3, 4, 5, 6, 7],
-      [3, 4, 5, 6, 7],
-    ]);
-    assert.equal(await system.edges[0].metric('channel_edge_memberships'), 1);
-  },
-);

@@ -100,6 +100,14 @@ each('two people chat on the page, at each path', async (deployment, { paths }) 
       assert.deepEqual(elsewhere, [], 'requests that are not below the path');
       assert.deepEqual([...new Set(page.sockets)], [below.replace('https', 'wss')]);
     }
+    // A page of another path that imports the client gets the client's edge.
+    const other = await deployment.openPage(browser, '/?group=page');
+    await other.page.evaluate(async (url) => {
+      const { connect } = await import(url);
+      await connect().send('page', 'by the client alone');
+    }, deployment.url(`${at}channel.js`));
+    await until('its message', async () => (await pages[0].messages()).includes('by the client alone'));
+    assert.ok(other.sockets.includes(deployment.url(at).replace('https', 'wss')));
   }
 });
 

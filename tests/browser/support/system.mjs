@@ -4,7 +4,6 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { spawnChild } from './children.mjs';
-import { NatsServer } from './nats_server.mjs';
 import { freePort } from './ports.mjs';
 import { DEADLINE_MS, until } from './wait.mjs';
 
@@ -39,15 +38,6 @@ class Part {
     await until(`${this.name} to be ready`, () => end !== undefined || isStarted());
     if (end !== undefined) throw new Error(`${this.name} ended: ${end}`);
     this.state = JSON.parse(fs.readFileSync(this.stateFile, 'utf8'));
-  }
-
-  // Until thaw() it holds its sockets and does nothing.
-  freeze() {
-    this.child.kill('SIGSTOP');
-  }
-
-  thaw() {
-    this.child.kill('SIGCONT');
   }
 
   async kill() {
@@ -91,21 +81,16 @@ class Part {
 }
 
 export class System {
-  // options: edges (count), edgeFlags, nats (the log is in a nats-server)
-  static async start(directory, { edges = 2, edgeFlags = [], nats = false } = {}) {
+  // options: edges (count), edgeFlags
+  static async start(directory, { edges = 2, edgeFlags = [] } = {}) {
     const system = new System();
     system.port = await freePort();
     system.url = `http://127.0.0.1:${system.port}/`;
-    const engineFlags = [];
-    if (nats) {
-      system.nats = await NatsServer.start(directory);
-      engineFlags.push('--engine=nats', `--nats_url=${system.nats.url}`);
-    }
     const servicePort = await freePort();
     system.service = new Part(
       'channel_service',
       'service',
-      [`--listen=127.0.0.1:${servicePort}`, '--admin_listen=127.0.0.1:0', ...engineFlags],
+      [`--listen=127.0.0.1:${servicePort}`, '--admin_listen=127.0.0.1:0'],
       directory,
     );
     system.edges = Array.from(
@@ -157,7 +142,6 @@ export class System {
       const code = await part.stop();
       if (code !== 0) bad.push(`${part.name}: ${code}`);
     }
-    await this.nats?.kill();
     return bad;
   }
 
