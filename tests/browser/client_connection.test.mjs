@@ -91,7 +91,20 @@ test('the window of a bye counts for the next wait, whatever the close code is',
   assert.deepEqual(await delays(world, 2, 1006), [60_000, 2000]);
 });
 
-for (const code of [1000, 1001, 1006, 1009, 1012, 4000, 4001, 4002, 4008, 4012, 4499, 5000]) {
+test('close code 4000 means at once, but only after a connection that held', async () => {
+  const world = new FakeWorld();
+  world.open();
+  await world.time.advance(5000);
+  assert.deepEqual(await delays(world, 3, 4000), [0, 1100, 2100]);
+  world.open();
+  await world.time.advance(4999);
+  assert.deepEqual(await delays(world, 1, 4000), [4100], 'a server that goes on so is not hurried');
+  world.open();
+  await world.time.advance(5000);
+  assert.deepEqual(await delays(world, 1, 4000), [0]);
+});
+
+for (const code of [1000, 1001, 1006, 1009, 1012, 4001, 4002, 4008, 4012, 4499, 5000]) {
   test(`on close code ${code} it connects again`, async () => {
     const world = new FakeWorld();
     world.open().drop(code, 'because');
@@ -151,6 +164,37 @@ test('an attempt without a welcome in 10 s is given up and not heard any more', 
   await world.time.advance(600);
   world.open();
   assert.equal(world.client.state, 'open');
+});
+
+test('a server that selects no subprotocol is no edge: it is told at once, and tried again', async () => {
+  const world = new FakeWorld();
+  const room = world.client.join('123');
+  const [other] = world.sockets;
+  other.accept('');
+  assert.notEqual(other.closedWith, null);
+  assert.match(world.errors[0].message, /does not speak channel\.v1\.json/);
+  assert.equal(world.errors[0].code, 'unreachable');
+  assert.deepEqual(other.sent, []);
+  await world.time.advance(600);
+  world.open().answer('add_group');
+  assert.equal(room.state, 'joined');
+});
+
+test('after a bye it goes on until the server closes, and resumes on the next connection', async () => {
+  const world = new FakeWorld();
+  const room = world.joined();
+  world.socket.deliver({ event: 'bye', code: 4001, reconnect_ms: [100, 500] });
+  const sending = outcome(room.send('a'));
+  const { key } = world.socket.take('send_to_group');
+  assert.equal(world.socket.closedWith, null);
+  world.socket.drop(4001);
+  await world.time.advance(500);
+  world.open().answer('add_group');
+  const again = world.socket.take('send_to_group');
+  assert.deepEqual([again.message, again.key], ['a', key]);
+  world.socket.ok(again, { offset: 1 });
+  await settled();
+  assert.equal(sending.value.offset, 1);
 });
 
 test('close ends everything: 1000, groups left, sends rejected, no timer stays', async () => {

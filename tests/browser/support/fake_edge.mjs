@@ -13,6 +13,7 @@ globalThis.crypto ??= webcrypto; // Node 18 has it only there
 class FakeSocket {
   sent = []; // frames of the client that the test did not take yet
   closedWith = null; // the code that the client closed with
+  onopen = null;
   onmessage = null;
   onclose = null;
   readyState = 0; // connecting; 1: open, 2: closing, 3: closed
@@ -54,8 +55,15 @@ class FakeSocket {
     this.onclose?.({ code, reason });
   }
 
+  // The handshake succeeds, and the server selects this subprotocol.
+  accept(protocol = this.protocol) {
+    this.protocol = protocol;
+    this.readyState = 1;
+    this.onopen?.();
+  }
+
   welcome(fields) {
-    if (this.readyState === 0) this.readyState = 1;
+    if (this.readyState === 0) this.accept();
     this.deliver(frames.welcome(fields));
   }
 

@@ -1,10 +1,12 @@
 import { BACKOFF_FIRST_MS, RECONNECT_WINDOW_MS, STABLE_MS } from './limits.js';
 
+const RECONNECT_NOW = 4000; // close code
+
 // How long to wait before the next attempt to connect: a random time in the server's window ("full
 // jitter"), because the clients of an edge that went away must not come back at one moment.
 export class Backoff {
   #random;
-  #attempts = 0; // since the last connection that held STABLE_MS
+  #waits = 0; // since the last connection that held STABLE_MS
   #window = RECONNECT_WINDOW_MS; // of the newest welcome
   #byeWindow = null; // of a bye; holds for one wait
 
@@ -20,13 +22,16 @@ export class Backoff {
     this.#byeWindow = window;
   }
 
-  // heldMs: how long the connection that was lost had been open; 0 if it never was.
-  nextDelay(heldMs) {
-    if (heldMs >= STABLE_MS) this.#attempts = 0;
+  // heldMs: how long the connection that was lost had been open; 0 if it never was. A server may
+  // send the client to another connection at once, but not in a circle.
+  nextDelay(code, heldMs) {
+    if (heldMs >= STABLE_MS) this.#waits = 0;
     const bye = this.#byeWindow;
     this.#byeWindow = null;
+    const waitsBefore = this.#waits++;
+    if (code === RECONNECT_NOW && waitsBefore === 0) return 0;
     const [low, high] = bye ?? this.#window;
-    const step = BACKOFF_FIRST_MS * 2 ** this.#attempts++;
+    const step = BACKOFF_FIRST_MS * 2 ** waitsBefore;
     const ceiling = bye ? high : Math.max(low, Math.min(high, step));
     return low + this.#random() * (ceiling - low);
   }

@@ -95,6 +95,7 @@ export class Connection {
     this.#environment.clearTimeout(this.#timer);
     const socket = new this.#environment.WebSocket(this.#url, PROTOCOL);
     this.#socket = socket;
+    socket.onopen = () => this.#checkProtocol(socket.protocol);
     socket.onmessage = ({ data }) => this.#received(JSON.parse(data));
     socket.onclose = ({ code, reason }) => this.#lost(code, reason);
     socket.onerror = () => {}; // a close follows; in Node an error without a listener would throw
@@ -102,6 +103,13 @@ export class Connection {
       () => this.#abandon('no answer to the attempt to connect'),
       ATTEMPT_TIMEOUT_MS,
     );
+  }
+
+  // Browsers refuse such a connection themselves. A server that speaks something else sends no
+  // welcome, so its frames are not waited for.
+  #checkProtocol(protocol) {
+    if (protocol === PROTOCOL) return;
+    this.#abandon(`the server does not speak ${PROTOCOL}; is this an edge, or a proxy before it?`);
   }
 
   #attemptAgain() {
@@ -170,7 +178,8 @@ export class Connection {
       this.#stop(code, reason);
       return;
     }
-    const delayMs = this.#backoff.nextDelay(wasOpen ? this.#environment.now() - this.#openedAt : 0);
+    const heldMs = wasOpen ? this.#environment.now() - this.#openedAt : 0;
+    const delayMs = this.#backoff.nextDelay(code, heldMs);
     this.#attemptIn(delayMs);
     const isFirstFailure = this.state === 'connecting';
     const state = this.#welcome ? 'reconnecting' : 'unreachable';
@@ -206,7 +215,7 @@ export class Connection {
     this.#heartbeat?.stop();
     this.#heartbeat = null;
     if (!this.#socket) return;
-    this.#socket.onmessage = this.#socket.onclose = null;
+    this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = null;
     this.#socket = null;
   }
 }
