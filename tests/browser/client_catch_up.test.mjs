@@ -63,6 +63,19 @@ test('a history that is ahead of what came live is not told twice', async () => 
   assert.deepEqual(ofFirst, ['message 6', 'message 7', 'message 8']);
 });
 
+test('what was fetched is known by its key when it comes again in a new epoch', async () => {
+  const world = new FakeWorld();
+  const ofFirst = recordAll(world.joined({}, { offset: 5 }));
+  const ofSecond = recordAll(world.client.join('123', { last: 1 }));
+  await settled();
+  const [held] = publications(5, 5);
+  await world.answerHistory({ offset: 5, publications: [{ ...held, key: 'sent-again' }] });
+  world.socket.gap(5, 1, { epoch: 'k2', reason: 'epoch' });
+  world.socket.message(1, { epoch: 'k2', key: 'sent-again' });
+  assert.deepEqual(ofSecond, ['state joined', 'message 5', 'gap 5-1 epoch']);
+  assert.deepEqual(ofFirst, ['gap 5-1 epoch', 'message 1'], 'this one did not have it');
+});
+
 test('a long history is fetched page by page, over a lost connection as well', async () => {
   const world = new FakeWorld();
   world.joined({}, { offset: 9 });
@@ -150,7 +163,7 @@ test('a history that is never whole, and brings nothing, ends with a gap', async
 test('a history that is refused fails the one that needs it, and no other', async () => {
   const world = new FakeWorld();
   const first = world.joined();
-  const second = world.client.join('123', { since: { epoch: '', offset: 1 } });
+  const second = world.client.join('123', { last: 5000 });
   const events = recordAll(second);
   await settled();
   world.socket.refuse('history', 'bad_request');

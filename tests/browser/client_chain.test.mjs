@@ -94,6 +94,30 @@ test('a message that was sent again into a new epoch is known by its key', () =>
   assert.equal(world.client.counters.duplicates, 1);
 });
 
+test('who was away for long still knows it: the time of the messages counts', async () => {
+  const world = new FakeWorld();
+  const messages = record(world.joined(), 'message');
+  world.socket.message(1, { key: 'sent-again' });
+  world.socket.drop();
+  await world.time.advance(3_600_000);
+  world.client.retryNow();
+  world.open().answer('add_group', { epoch: 'k2', offset: 9, recovered: false });
+  world.socket.gap(1, 9, EPOCH);
+  world.socket.message(9, { epoch: 'k2', key: 'sent-again', time_unix_ms: 1_800_000_060_000 });
+  assert.deepEqual(pluck(messages, 'offset'), [1]);
+});
+
+test('a key is as old as its message, whatever came between', () => {
+  const world = new FakeWorld();
+  const messages = record(world.joined(), 'message');
+  const at = (seconds) => ({ time_unix_ms: 1_800_000_000_000 + seconds * 1000 });
+  world.socket.message(1, { key: 'a', ...at(60) }); // the clock of the service is set back then
+  world.socket.message(2, { key: 'b', ...at(0) });
+  world.socket.gap(2, 1, EPOCH);
+  world.socket.message(1, { epoch: 'k2', key: 'b', ...at(150) });
+  assert.equal(messages.length, 3);
+});
+
 test('within one epoch the service compares the keys, not the client', () => {
   const world = new FakeWorld();
   const messages = record(world.joined(), 'message');

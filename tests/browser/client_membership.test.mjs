@@ -192,8 +192,19 @@ test('a group that is no valid text is refused at once', () => {
   const world = new FakeWorld();
   world.open();
   assert.throws(() => world.client.join('g\ud83d'), TypeError);
+  assert.throws(() => world.client.join(''), TypeError);
+  assert.throws(() => world.client.join('ğ'.repeat(128)), /256 bytes; allowed are 1 to 255/);
   world.client.join('g👋');
   assert.equal(world.socket.take('add_group').group_id, 'g👋');
+});
+
+test('a position that no log gives is refused at once', () => {
+  const world = new FakeWorld();
+  world.open({ limits: { message_bytes: 200 } });
+  for (const since of [{ epoch: 'k'.repeat(300), offset: 1 }, { epoch: 'k1', offset: -1 }, 'k1']) {
+    assert.throws(() => world.client.join('123', { since }), /since must be \{epoch/);
+  }
+  assert.deepEqual(world.socket.sent, []);
 });
 
 test('a repair that is refused leaves the group at the server, too', () => {

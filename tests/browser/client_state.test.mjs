@@ -51,6 +51,16 @@ test('sends wait in the queue while the service is away, joins and histories do 
   assert.deepEqual(pluck(world.socket.takeAll(), 'message'), ['a', 'b']);
 });
 
+test('what waited for the service goes before what a page sends when it is back', () => {
+  const world = new FakeWorld();
+  const room = world.joined();
+  world.socket.service(false);
+  for (const text of ['a', 'b']) room.send(text);
+  world.client.addEventListener('state', () => room.send('c'));
+  world.socket.service(true);
+  assert.deepEqual(pluck(world.socket.takeAll(), 'message'), ['a', 'b', 'c']);
+});
+
 test('a send that the edge gave back waits for the service, not for its time', async () => {
   const world = new FakeWorld();
   const room = world.joined();

@@ -91,6 +91,9 @@ export class Subscription<Message = unknown> extends TypedTarget<SubscriptionEve
   /**
    * The position that everything came up to: keep it, and give it to `join` as `since` later. Null
    * until it is known, which with `last` is at the first message.
+   *
+   * A new subscription does not know the keys of an earlier one. If the service lost its memory in
+   * between, a message that was sent again then may come a second time, with the same `key`.
    */
   readonly position: Position | null;
   /**
@@ -159,7 +162,8 @@ export class ChannelClient extends TypedTarget<ClientEvents> {
    * with its own `since` or `last`: those messages are fetched from the history first, as message
    * and gap events in order, then it goes on live. Without both it begins with the next message.
    *
-   * Throws if the group is no valid text, or the connection has ended.
+   * Throws if the group is no text of 1 to 255 bytes, if `since` is no position, or if the
+   * connection has ended.
    */
   join<Message = unknown>(group: string | number, options?: JoinOptions): Subscription<Message>;
   /**

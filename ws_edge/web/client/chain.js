@@ -1,11 +1,8 @@
-import { KEY_AGE_MAX_MS, KEYS_MAX } from './limits.js';
-
 // The position of one membership, and the check that every message continues it.
 export class Chain {
   position; // {epoch, offset} that everything came up to; null until it is known
   #last; // newest messages to ask for, as long as there is no position
   #begin = null; // head of the first join: with `last` the chain begins there or before
-  #keys = new Map(); // key → {epoch, time} of its message; the newest keys, oldest first
 
   constructor({ since, last }) {
     this.position = since ? { epoch: since.epoch, offset: since.offset } : null;
@@ -37,7 +34,7 @@ export class Chain {
   }
 
   // Returns 'new' (the position is now this message), 'duplicate', or 'hole' (the position stays).
-  onMessage({ epoch, offset, previousOffset, key, time }) {
+  onMessage({ epoch, offset, previousOffset }) {
     const before = this.reached;
     if (epoch !== before.epoch || previousOffset > before.offset) {
       this.position = before;
@@ -45,7 +42,7 @@ export class Chain {
     }
     if (this.position && offset <= before.offset) return 'duplicate';
     this.position = { epoch, offset };
-    return this.#isKnown(key, epoch, time) ? 'duplicate' : 'new';
+    return 'new';
   }
 
   // Returns the range that is lost, or null if nothing of it is news.
@@ -58,20 +55,5 @@ export class Chain {
     this.position = { epoch, offset: end };
     // The edge may have had more than what came here: then the range is wider.
     return { epoch, after: Math.min(after, from.offset), before, reason };
-  }
-
-  // A send that was not answered when the service lost its memory is sent again and gets a position
-  // of the new epoch. Only its key shows that it is the same message. Within one epoch the service
-  // compares keys itself, so two messages with one key are two messages.
-  #isKnown(key, epoch, time) {
-    if (key === undefined) return false;
-    for (const [old, known] of this.#keys) {
-      if (time - known.time <= KEY_AGE_MAX_MS && this.#keys.size < KEYS_MAX) break;
-      this.#keys.delete(old);
-    }
-    const known = this.#keys.get(key);
-    this.#keys.delete(key); // to become the newest
-    this.#keys.set(key, { epoch, time });
-    return known !== undefined && known.epoch !== epoch;
   }
 }

@@ -6,7 +6,8 @@
 // Outbox         sends and history requests, until they are answered
 // Membership     one joined group: its join and position, with Chain (is a message new, a duplicate
 //                or behind a hole?)
-// Subscription   what one caller of `join` was told, with CatchUp (fetches what it asked for)
+// Subscription   what one caller of `join` was told, with CatchUp (fetches what it asked for) and
+//                KeyMemory (did this message come already, in the epoch before?)
 //
 // Each part brings its own state up to date first and tells listeners last: a listener may call
 // anything here, and one that throws stops nothing.

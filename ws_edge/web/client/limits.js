@@ -1,6 +1,6 @@
 // Times and bounds of the browser client.
 
-// The connection. The edge answers a publication within 10 s, if only with "unavailable".
+// The connection. The edge answers a send within 20 s, if only with "unavailable".
 export const RECONNECT_WINDOW_MS = [200, 15_000]; // until a welcome gives another
 export const BACKOFF_FIRST_MS = 1000;
 export const STABLE_MS = 5000; // a connection that held so long starts the back-off afresh
@@ -12,6 +12,7 @@ export const ASLEEP_MS = 2000; // a timer that is later shows that the tab was t
 export const WAKE_SPACING_MS = 1000; // between attempts, however many signs of a network come
 
 // Messages.
+export const GROUP_BYTES_MAX = 255;
 export const DEPTH_MAX = 32; // levels of arrays and objects that an edge reads; the frame is the first
 export const SEND_TIMEOUT_MS = 60_000;
 export const SEND_TIMEOUT_MAX_MS = 100_000; // and 20 s at the edge: the service still knows the key

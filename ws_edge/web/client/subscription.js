@@ -1,5 +1,6 @@
 import { CatchUp } from './catch_up.js';
 import { ChannelError, dispatch } from './events.js';
+import { KeyMemory } from './keys.js';
 
 // The part that one caller of `join` has in a membership: owns the state that this caller was told,
 // and gives it its events. The first subscription decides from where the group is joined. A later
@@ -18,6 +19,7 @@ export class Subscription extends EventTarget {
   #reach;
   #floor = null; // {epoch, offset}; null: no floor, since the membership began with it
   #catchUp;
+  #keys = new KeyMemory();
   #settleJoined;
 
   // services: {outbox, counters, environment}
@@ -194,6 +196,10 @@ export class Subscription extends EventTarget {
   }
 
   #tellMessage(publication) {
+    if (this.#keys.isRepetition(publication)) {
+      this.#counters.duplicates++;
+      return;
+    }
     this.#counters.messages++;
     dispatch(this, 'message', publication);
   }
