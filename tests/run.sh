@@ -16,8 +16,8 @@ Usage: tests/run.sh [--quick] [--asan] [--all] [-- CTEST_ARGUMENTS]
   --all       first the default run, then the --asan run; what comes later is built while the tests wait
   --fuzz      each fuzz target on its corpus for so long (default 60 s); a crash's input is kept in build/fuzz
 
-Whatever is missing is installed: with apt, npm, on Debian 13 pip (clang-format 14), and where Go 1.21 or later is,
-with Go (grpcurl, nats-server 2.10, Caddy). What could not run here is listed at the end, with the reason. Examples:
+Missing tools are installed: with apt, npm, on Debian 13 pip (clang-format 14), and where Go 1.21 or later is,
+with Go (grpcurl, nats-server 2.10, Caddy). The end of the output lists what could not run here, with the reason. Examples:
   tests/run.sh --quick
   tests/run.sh -- -R delivery_test
   tests/run.sh --fuzz 600

@@ -1,6 +1,5 @@
-// CHANNEL_CHECK: a broken promise of our own ends the process, also in release builds. What peers,
-// the network or the engine may do is never checked with it: that is a value (absl::Status or an
-// enum).
+// CHANNEL_CHECK: a broken promise of our own ends the process, also in release builds. It never
+// checks what peers, the network or the engine may do: that is a value (absl::Status or an enum).
 #pragma once
 
 namespace channel::internal {

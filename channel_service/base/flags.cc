@@ -33,7 +33,7 @@ constexpr std::string_view kFlagFileHelp =
     "line.\n"
     "      The flags hold as if they stood here: a later one wins\n";
 
-// The beginning of an argument that can be a flag's name. What follows may be a secret: with
+// The beginning of an argument that can be a flag's name. The rest may be a secret: with
 // `--nats_url nats://me:password@host` on one line of a file, or where the dashes were forgotten.
 std::string NameIn(const std::string& argument) {
   size_t end = 0;

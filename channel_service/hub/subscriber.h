@@ -36,7 +36,7 @@ class Subscriber {
 
   // For the hub. Copies a record to the end of the queue, which takes none after kOpen.
   void Append(std::string_view record);
-  // For the hub: kUnavailable, if it is open. What is queued can still be taken.
+  // For the hub: kUnavailable, if it is open. The queue can still be taken.
   void Fail();
 
   // For the owner. The next block; empty if nothing is queued.

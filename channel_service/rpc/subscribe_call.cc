@@ -17,7 +17,7 @@ namespace channel {
 namespace {
 
 // While this much waits for the client, its further subscriptions are not begun: what they missed
-// would only fill the queue. What one of them missed fits into the other half
+// would only fill the queue. The other half has room for what one of them missed
 // (ServiceLimits::Check).
 size_t CatchUpQueueBytesMax(const ServiceLimits& limits) {
   return std::min<size_t>(4 << 20, limits.subscriber_queue_bytes_max / 2);

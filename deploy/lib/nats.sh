@@ -2,7 +2,7 @@
 # The nats-server of --engine nats: whether there is one of ours, its configuration, how it is.
 # Sourced by channelctl.
 #
-# It is one server that is alone, or the member of a cluster (--nats_cluster_listen). What it stores
+# It is one server that is alone, or the member of a cluster (--nats_cluster_listen). Its data
 # is below the run directory and stays there when it ends. Nobody must say who he is to it: it
 # belongs on a loopback address or into a network of servers only.
 

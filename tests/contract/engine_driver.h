@@ -30,7 +30,7 @@ class TaskLoop {
   std::deque<std::function<void()>> tasks_;  // guarded by mutex_
 };
 
-// Starts the engine; stops it at the end. What does not come in time is a TestFailure.
+// Starts the engine; stops it at the end. An answer that does not come in time is a TestFailure.
 class EngineDriver final : public PublishWaiter {
  public:
   explicit EngineDriver(std::unique_ptr<Engine> engine);

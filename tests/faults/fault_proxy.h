@@ -20,7 +20,7 @@ class ProxyLink;
 struct LinkFaults {
   std::chrono::milliseconds delay{0};
   std::size_t bytes_per_second = 0;  // 0 = as fast as it goes
-  // Nothing is forwarded. What comes is kept and forwarded later, as TCP would send it again.
+  // Nothing is forwarded. Bytes that come are kept and forwarded later, as TCP would send it again.
   bool stopped = false;
   // One bit is flipped in so many bytes on average; 0 = none.
   std::size_t flip_every_bytes = 0;

@@ -15,8 +15,8 @@ namespace faults {
 // The calling thread, which must be the test's main thread (see support::Process), gets a network
 // namespace of its own with an address at that switch until the destructor, and so do the threads
 // that it starts meanwhile: no other run and no firewall of the host is in the way. Everything is
-// removed at the end, also when the test is killed (three_machines.sh). Needs root. What does not
-// happen in time is a TestFailure.
+// removed at the end, also when the test is killed (three_machines.sh). Needs root. An
+// event that does not happen in time is a TestFailure.
 class ThreeMachines {
  public:
   static constexpr int kMachines = 3;

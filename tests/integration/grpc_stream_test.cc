@@ -1,5 +1,5 @@
-// Subscribe and PublishStream over real gRPC against the real binary. What a subscriber is given is
-// in hub_test.cc, tests/contract and tests/golden.
+// Subscribe and PublishStream over real gRPC against the real binary. The events of a
+// subscriber are tested in hub_test.cc, tests/contract and tests/golden.
 
 #include <gtest/gtest.h>
 

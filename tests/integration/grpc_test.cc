@@ -1,6 +1,6 @@
 // History, unary Publish, health and reflection over real gRPC against the real binary: how answers
-// and errors look there. What is accepted is in validate_test.cc, what the log does in
-// tests/contract.
+// and errors look there. validate_test.cc tests which fields are accepted, tests/contract
+// what the log does.
 
 #include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>

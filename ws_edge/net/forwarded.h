@@ -3,7 +3,7 @@
 //
 // Pure functions. Each proxy adds an element at the right end, so only what trusted proxies have
 // added can be believed: reading from the right, the first address that is no trusted proxy's is
-// the client. What stands left of it came from the client and may be forged; it is not read.
+// the client. The elements left of it came from the client and may be forged; they are not read.
 #pragma once
 
 #include <boost/asio/ip/address.hpp>

@@ -32,7 +32,7 @@ std::vector<int> EpollSets() {
 int StartAndFind() {
   const std::string version = grpc::Version();
   if (!WaitsInOneEpollSet(version)) {
-    spdlog::warn("where gRPC {} waits is not known here (of 1.51 it is): it is polled on a timer",
+    spdlog::warn("gRPC {} is polled on a timer: its descriptor is known for gRPC 1.51 only",
                  version);
     return -1;
   }

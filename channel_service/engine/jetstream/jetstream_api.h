@@ -1,8 +1,8 @@
 // Requests of NATS's JetStream API about the log's stream, one message or one answer at a time.
 //
 // The LogReader owns it; loop thread only. Each request has one call of `done`: with the reply, or
-// with null if there was none in time, or the server did not know; the caller may try again. What
-// is handed over is valid during the call only. Source of subjects and fields: NATS ADR-1 and
+// with null if there was none in time, or the server did not know; the caller may try again. The
+// reply is valid during the call only. Source of subjects and fields: NATS ADR-1 and
 // ADR-31 (github.com/nats-io/nats-architecture-and-design).
 #pragma once
 

@@ -348,11 +348,11 @@ void NatsConnection::Push(NatsMessage message) {
 void NatsConnection::OnDisconnected() {
   if (state_ == State::kStopping) return;
   ChangeState(State::kDown, "disconnected");
-  spdlog::warn("link to NATS is down");
+  spdlog::warn("connection to NATS is down");
 }
 
 void NatsConnection::OnReconnected() {
-  spdlog::info("link to NATS is up again");
+  spdlog::info("connection to NATS is up again");
   ChangeState(State::kUp, "reconnected");
   {
     const std::lock_guard lock(arrived_mutex_);

@@ -2,9 +2,10 @@
 //
 // The engine owns it. Publish, Subscribe and Unsubscribe may be called on one thread only (the
 // service's loop); they never wait: a thread of the connection takes what was collected and writes
-// it with one system call. What arrives is collected, too, and `wake` is called once for a burst,
-// on any thread; the owner then calls TakeArrived. Bounds: kArrivedBytesMax wait to be taken,
-// beyond that messages are dropped and `dropped` says so; the owner bounds what it publishes.
+// it with one system call. Messages that arrive are collected, too, and `wake` is called once for a
+// burst, on any thread; the owner then calls TakeArrived. Bounds: kArrivedBytesMax wait to be
+// taken, beyond that messages are dropped and `dropped` says so; the owner bounds what it
+// publishes.
 #pragma once
 
 #include <nats/nats.h>

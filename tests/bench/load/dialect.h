@@ -1,5 +1,5 @@
-// The words of the four systems that bench_swarm speaks to. What a server says is read in
-// swarm_session.cc.
+// The words of the four systems that bench_swarm speaks to. swarm_session.cc reads what
+// a server says.
 #pragma once
 
 #include <cstdint>

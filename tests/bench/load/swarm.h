@@ -17,8 +17,9 @@ namespace channel::bench {
 // Says why on standard error and ends the process with 1.
 [[noreturn]] void Die(const std::string& why);
 
-// One thread. What cannot be measured (a refused connection, a wait that took too long) ends the
-// process with its reason; what a server does wrong with messages is counted in ledger().faults.
+// One thread. A load that cannot be measured (a refused connection, a wait that took too long) ends
+// the process with its reason; what a server does wrong with messages is counted in
+// ledger().faults.
 class Swarm {
  public:
   Swarm(Dialect dialect, std::vector<uint16_t> ports);

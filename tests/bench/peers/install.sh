@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the bench compares Channel with: nats-server, redis-server and Node.js from Debian's
-# packages, and the npm packages of this folder; and matplotlib, which draws its plots. What is there
-# already is left alone, so a second run is instant and needs no network. Exit codes: 0 all is there, 69 something cannot be installed.
+# packages, and the npm packages of this folder; and matplotlib, which draws its plots. It leaves
+# alone what is there already, so a second run is instant and needs no network. Exit codes: 0 all is there, 69 something cannot be installed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 PATH+=:/usr/local/sbin:/usr/sbin # where Debian puts nats-server, also for who is not root

@@ -25,7 +25,7 @@ const std::string kAddresses4("\xc0\x00\x02\x01\x0a\x00\x00\x01\x12\x67\x01\xbb"
 const std::string kAddresses6 = std::string("\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x07", 16) +
                                 std::string(15, '\0') + "\x01\x12\x67\x01\xbb";
 
-// The client, "none" if it is not told, or why the header is malformed. What comes behind the
+// The client, "none" if it is not told, or why the header is malformed. The bytes behind the
 // header must not matter, and each shorter beginning must be incomplete.
 std::string Read(const std::string& header) {
   const ProxyHeader read = ReadProxyHeader(header + "GET / HTTP/1.1\r\n");
