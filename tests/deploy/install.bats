@@ -14,9 +14,12 @@ is_whole() {
   for file in bin/{channel_service,ws_edge,channel_probe,channelctl} lib/systemd/system/channel-service.service \
     lib/systemd/system/channel-edge@.service share/channel/web/{channel.js,channel.d.ts,package.json,client/{index.js,events.d.ts}} \
     share/channel/proto/channel/v1/channel.proto share/channel/three_machines/start.sh \
-    share/doc/channel/{README.md,LICENSE,channel.env.example,deploy/{README.md,LIMITS.md,proxies/nginx.conf}}; do
+    share/doc/channel/{README.md,LICENSE,channel.env.example,deploy/{README.md,LIMITS.md,proxies/nginx.conf}} \
+    share/doc/channel/{proto/{websocket.md,channel/v1/channel.proto},ws_edge/README.md,tests/golden/README.md}; do
     [[ -r $1/$file ]] || { echo "$file is missing" && false; }
   done
+  python3 -B "$root/tests/style/documents.py" --links "$1/share/doc/channel"
+  grep -qF '](proto/websocket.md)' "$1/share/doc/channel/README.md" # a link that leads somewhere stays
   # Every module that a file below share/channel/web imports is there too.
   mapfile -t modules < <(grep -roE "from '\.[^']*'" "$1/share/channel/web" --include='*.js')
   ((${#modules[@]} > 0))

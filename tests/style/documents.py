@@ -2,7 +2,9 @@
 
 Looked at are, of documents (*.md), the links with their headings and the file names in backticks; of every other text
 file, paths that begin with a folder of the tree's root, and in comments names of sources and documents, too. Files are
-found without git. Usage: documents.py ROOT
+found without git. With --links only the links of documents are looked at, as in an installed tree.
+
+Usage: documents.py [--links] ROOT
 """
 
 import os
@@ -68,9 +70,21 @@ def dead_ends(root):
             yield from ((path.relative_to(root), number, what) for what in dict.fromkeys(wrong))
 
 
+def dead_links(root):
+    """(document, line, link that leads nowhere), and an error if there are no documents."""
+    documents = [path for path in files_below(root) if path.suffix == ".md"]
+    if not documents:
+        sys.exit(f"{root}: no documents are there")
+    for path in documents:
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            wrong = (target for target in LINK.findall(line) if wrong_link(path, target))
+            yield from ((path.relative_to(root), number, what) for what in dict.fromkeys(wrong))
+
+
 def main():
-    root = pathlib.Path(sys.argv[1])
-    found = list(dead_ends(root))
+    links_only = "--links" in sys.argv
+    root = pathlib.Path(sys.argv[-1])
+    found = list(dead_links(root) if links_only else dead_ends(root))
     for path, number, what in found:
         print(f"{path}:{number}: {what} is not there")
     return 1 if found else 0
