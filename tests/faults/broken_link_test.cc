@@ -21,11 +21,7 @@ class BrokenLink : public Scenario {
     Deploy(std::move(options), /*proxies=*/true);
     AddClients(kClients, groups_, 2);
     swarm().AwaitJoined();
-    for (std::uint32_t sender = 0; sender < 4; ++sender) {
-      swarm().With(sender, [&](SwarmClient& client) {
-        client.StartSending({sender, groups_, per_second, 8, 200});
-      });
-    }
+    StartSending(4, groups_, per_second, 200);
     AddGrpcPublisher(4, groups_, per_second);
     AwaitAcknowledged(50);
   }

@@ -35,11 +35,7 @@ class Cluster : public Scenario {
     Deploy(std::move(options));
     AddClients(kClients, groups_, 2);
     swarm().AwaitJoined();
-    for (std::uint32_t sender = 0; sender < kSendingClients; ++sender) {
-      swarm().With(sender, [&](SwarmClient& client) {
-        client.StartSending({sender, groups_, kPerSecond, 8, 0});
-      });
-    }
+    StartSending(kSendingClients, groups_, kPerSecond);
     for (std::uint32_t i = 0; i < kBackEnds; ++i) {
       AddGrpcPublisher(kSendingClients + i, groups_, kPerSecond);
     }

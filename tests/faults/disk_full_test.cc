@@ -93,11 +93,7 @@ class DiskFull : public Scenario {
     Deploy(std::move(options));
     AddClients(kClients, groups_, 2);
     swarm().AwaitJoined();
-    for (std::uint32_t sender = 0; sender < kSendingClients; ++sender) {
-      swarm().With(sender, [&](SwarmClient& client) {
-        client.StartSending({sender, groups_, kPerSecond, 8, kBodyBytes});
-      });
-    }
+    StartSending(kSendingClients, groups_, kPerSecond, kBodyBytes);
     AwaitAcknowledged(kEnough);
   }
 

@@ -102,17 +102,6 @@ TEST_F(FaultProxyTest, ForwardsEverythingAndTheEnd) {
   EXPECT_EQ(counts.flipped, 0u);
 }
 
-TEST_F(FaultProxyTest, DelaysOneDirection) {
-  LinkFaults late;
-  late.delay = std::chrono::milliseconds(200);
-  proxy_.Set(Way::kUp, late);
-  TcpConnection connection(proxy_.port());
-  const Clock::time_point sent = Clock::now();
-  connection.Send("late");
-  EXPECT_EQ(ReceiveBytes(connection, 4), "late");
-  EXPECT_GE(Clock::now() - sent, late.delay);
-}
-
 TEST_F(FaultProxyTest, CutsWithAResetOrWithAnEnd) {
   for (const CutKind kind : {CutKind::kReset, CutKind::kFin}) {
     TcpConnection connection(proxy_.port());

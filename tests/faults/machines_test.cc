@@ -73,11 +73,7 @@ class Machines : public Scenario {
   }
 
   void StartPublishing() {
-    for (std::uint32_t sender = 0; sender < kSendingClients; ++sender) {
-      swarm().With(sender, [&](SwarmClient& client) {
-        client.StartSending({sender, groups_, kPerSecond, 8, 0});
-      });
-    }
+    StartSending(kSendingClients, groups_, kPerSecond);
     for (std::uint32_t i = 0; i < kBackEnds; ++i) {
       AddGrpcPublisher(
           ThreeMachines::addresses(static_cast<int>(i) + 1, ThreeMachines::kServicePort),

@@ -3,19 +3,10 @@
 
 #include <gtest/gtest.h>
 
-#include <exception>
 #include <iostream>
-
-#include "tests/faults/scenario.h"
 
 int main(int argc, char** argv) {
   ::testing::InitGoogleTest(&argc, argv);
-  try {
-    faults::Settings::Get().Read(argc, argv);
-  } catch (const std::exception& failure) {
-    std::cerr << failure.what() << "\nknown: --seed=N --minutes=N --long --engine_flags='…'\n";
-    return 64;
-  }
   const int result = RUN_ALL_TESTS();
   constexpr int kSkipped = 77;
   const ::testing::UnitTest& run = *::testing::UnitTest::GetInstance();

@@ -48,11 +48,9 @@ void ProxyPipe::Read() {
                           } else if (error) {
                             return on_end_(true);
                           } else {
-                            Chunk chunk{std::chrono::steady_clock::now() + faults_.delay,
-                                        std::string(buffer_.data(), count)};
-                            Corrupt(chunk.bytes);
+                            held_.emplace_back(buffer_.data(), count);
+                            Corrupt(held_.back());
                             held_bytes_ += count;
-                            held_.push_back(std::move(chunk));
                           }
                           Write();
                           Read();
@@ -77,14 +75,14 @@ void ProxyPipe::Write() {
     to_.shutdown(Socket::shutdown_send, ignored);
     return on_end_(false);
   }
-  if (!Reached(std::max(held_.front().due, next_write_at_))) return;
-  auto bytes = std::make_shared<std::string>(std::move(held_.front().bytes));
+  if (!Reached(next_write_at_)) return;
+  auto bytes = std::make_shared<std::string>(std::move(held_.front()));
   held_.pop_front();
   if (faults_.bytes_per_second != 0) {
     // Twenty portions a second.
     const std::size_t portion = std::max<std::size_t>(faults_.bytes_per_second / 20, 1);
     if (bytes->size() > portion) {
-      held_.push_front({SteadyTime{}, bytes->substr(portion)});
+      held_.push_front(bytes->substr(portion));
       bytes->resize(portion);
     }
     next_write_at_ =

@@ -35,11 +35,6 @@ class ProxyPipe {
   using SteadyTime = std::chrono::steady_clock::time_point;
   static constexpr std::size_t kHeldBytesMax = 1 << 20;
 
-  struct Chunk {
-    SteadyTime due;
-    std::string bytes;
-  };
-
   void Read();
   void Write();
   // True if the time has come; otherwise Write is called then.
@@ -57,7 +52,7 @@ class ProxyPipe {
   boost::asio::steady_timer timer_;
   SteadyTime next_write_at_{};
   std::array<char, 16 << 10> buffer_{};
-  std::deque<Chunk> held_;
+  std::deque<std::string> held_;
   std::size_t held_bytes_ = 0;
   std::shared_ptr<void> keep_alive_;
   bool reading_ = false;

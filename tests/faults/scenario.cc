@@ -4,58 +4,30 @@
 #include <cstdlib>
 #include <iostream>
 #include <sstream>
-#include <string_view>
 
 namespace faults {
 
 using support::Duration;
 using support::TestFailure;
 
+Settings::Settings() {
+  if (const char* text = std::getenv("CHANNEL_FAULT_SEED")) seed = std::stoull(text);
+  if (const char* text = std::getenv("CHANNEL_FAULT_MINUTES")) minutes = std::stod(text);
+  if (const char* text = std::getenv("CHANNEL_FAULT_LONG")) long_form = text != std::string("0");
+  if (const char* text = std::getenv("CHANNEL_FAULT_ENGINE_FLAGS")) {
+    std::istringstream words(text);
+    for (std::string word; words >> word;) engine_flags.push_back(word);
+  }
+}
+
 bool Settings::HasFlag(const std::string& prefix) const {
   return std::any_of(engine_flags.begin(), engine_flags.end(),
                      [&](const std::string& flag) { return flag.rfind(prefix, 0) == 0; });
 }
 
-Settings& Settings::Get() {
-  static Settings settings;
+const Settings& Settings::Get() {
+  static const Settings settings;
   return settings;
-}
-
-void Settings::Read(int argc, char** argv) {
-  const auto set = [this](std::string_view name, const std::string& value) {
-    if (name == "seed") {
-      seed = std::stoull(value);
-    } else if (name == "minutes") {
-      minutes = std::stod(value);
-    } else if (name == "long") {
-      long_form = value != "0";
-    } else if (name == "engine_flags") {
-      std::istringstream words(value);
-      for (std::string word; words >> word;) engine_flags.push_back(word);
-    } else {
-      throw TestFailure("unknown argument --" + std::string(name));
-    }
-  };
-  for (const auto& [variable, name] :
-       {std::pair("CHANNEL_FAULT_SEED", "seed"), std::pair("CHANNEL_FAULT_MINUTES", "minutes"),
-        std::pair("CHANNEL_FAULT_LONG", "long"),
-        std::pair("CHANNEL_FAULT_ENGINE_FLAGS", "engine_flags")}) {
-    if (const char* value = std::getenv(variable)) set(name, value);
-  }
-  for (int i = 1; i < argc; ++i) {
-    const std::string argument = argv[i];
-    if (argument.rfind("--", 0) != 0) throw TestFailure("unknown argument " + argument);
-    const std::size_t equals = argument.find('=');
-    const std::string name = argument.substr(2, equals - 2);
-    if (equals != std::string::npos) {
-      set(name, argument.substr(equals + 1));
-    } else if (name == "long") {
-      set(name, "1");
-    } else {
-      if (++i == argc) throw TestFailure(argument + " needs a value");
-      set(name, argv[i]);
-    }
-  }
 }
 
 Scenario::Scenario() : random_(Settings::Get().seed) {}
@@ -125,6 +97,15 @@ void Scenario::AddClients(std::size_t count, const std::vector<std::string>& gro
 void Scenario::AddClient(SwarmClientOptions client) {
   swarm_->Add(std::move(client));
   ++clients_;
+}
+
+void Scenario::StartSending(std::uint32_t count, const std::vector<std::string>& groups,
+                            double per_second, std::size_t body_bytes) {
+  for (std::uint32_t sender = 0; sender < count; ++sender) {
+    swarm_->With(sender, [&](SwarmClient& client) {
+      client.StartSending({sender, groups, per_second, 8, body_bytes});
+    });
+  }
 }
 
 void Scenario::AddGrpcPublisher(std::uint32_t sender, const std::vector<std::string>& groups,

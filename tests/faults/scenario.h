@@ -26,8 +26,10 @@ inline constexpr bool kSanitized = true;
 inline constexpr bool kSanitized = false;
 #endif
 
-// From the environment, or from the arguments --seed=N and --minutes=N (or --minutes N), --long.
+// From the environment.
 struct Settings {
+  Settings();
+
   std::uint64_t seed = 20'250'301;           // CHANNEL_FAULT_SEED
   double minutes = kSanitized ? 0.33 : 1.0;  // CHANNEL_FAULT_MINUTES, of the random scenario
   bool long_form = false;                    // CHANNEL_FAULT_LONG=1, of the large scenarios
@@ -38,9 +40,7 @@ struct Settings {
   bool engine_in_memory() const { return !HasFlag("--engine=nats"); }
   bool HasFlag(const std::string& prefix) const;
 
-  static Settings& Get();
-  // Throws support::TestFailure for what it does not know.
-  void Read(int argc, char** argv);
+  static const Settings& Get();
 };
 
 class Scenario : public ::testing::Test {
@@ -66,6 +66,9 @@ class Scenario : public ::testing::Test {
   void AddClients(std::size_t count, const std::vector<std::string>& groups,
                   std::size_t groups_each = 1);
   void AddClient(SwarmClientOptions client);
+  // The first `count` clients publish, as the senders 0 … count - 1.
+  void StartSending(std::uint32_t count, const std::vector<std::string>& groups, double per_second,
+                    std::size_t body_bytes = 0);
   // A publisher of its own that speaks gRPC with the service.
   void AddGrpcPublisher(std::uint32_t sender, const std::vector<std::string>& groups,
                         double per_second);

@@ -23,11 +23,7 @@ TEST_F(ServiceDeath, WhatItTookAlongIsAnnouncedAndNothingComesTwice) {
   const std::vector<std::string> groups = GroupNames(6);
   AddClients(60, groups, 2);
   swarm().AwaitJoined();
-  for (std::uint32_t sender = 0; sender < 3; ++sender) {
-    swarm().With(sender, [&](SwarmClient& client) {
-      client.StartSending({sender, groups, 40, 8, 0});
-    });
-  }
+  StartSending(3, groups, 40);
   AddGrpcPublisher(3, groups, 40);
 
   for (int round = 0; round < kRounds; ++round) {
