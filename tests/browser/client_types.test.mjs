@@ -54,10 +54,7 @@ function namesOfUnion(declaration) {
   return [...union.matchAll(/'(\w+)'/g)].map(([, name]) => name).sort();
 }
 
-test('a TypeScript program that uses the whole client compiles', () => {
-  compile('--project', here('types/tsconfig.json'));
-});
-
+// A program that uses the whole client.
 for (const resolution of ['bundler', 'nodenext', 'node10']) {
   test(`TypeScript finds the package by name with resolution "${resolution}"`, (t) => {
     const directory = installPackage(t);

@@ -38,7 +38,6 @@ class JetStreamNode {
       : driver_(Open(options, clock)) {}
 
   EngineDriver* operator->() { return &driver_; }
-  EngineDriver& driver() { return driver_; }
 
   // Value of a counter or gauge without labels.
   double Metric(const std::string& name) const {

@@ -168,16 +168,4 @@ TEST_F(BadInput, AClientThatVanishesInTheMiddleOfAHandshakeHarmsNobody) {
   }
 }
 
-TEST_F(BadInput, AThousandErrorsOnOneConnectionAreAThousandErrorFrames) {
-  WebSocketClient client(Port());
-  std::string burst;
-  for (int i = 0; i < 1'000; ++i) burst += support::EncodeText("nonsense");
-  client.SendRaw(burst);
-  for (int i = 0; i < 1'000; ++i) {
-    ASSERT_EQ(support::ErrorCode(client.ReadMessage()), "bad_request");
-  }
-  ExpectKept(client, "after a thousand errors");
-  ExpectBystanderUnharmed();
-}
-
 }  // namespace

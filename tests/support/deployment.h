@@ -33,8 +33,7 @@ struct Node {
   std::uint16_t port = 0;
   std::uint16_t admin_port = 0;
 
-  Metrics ReadMetrics() const { return Metrics::Read(admin_port); }
-  double Metric(const std::string& series) const { return ReadMetrics().Value(series); }
+  double Metric(const std::string& series) const { return Metrics::Read(admin_port).Value(series); }
   // HTTP status of /readyz.
   int Readiness() const { return HttpGet(admin_port, "/readyz").status; }
 };

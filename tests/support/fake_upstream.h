@@ -35,7 +35,6 @@ class FakeUpstream {
   const std::set<std::string>& held();
   // As "GROUP:BODY".
   const std::vector<std::string>& published();
-  void ForgetPublished() { published_ = std::vector<std::string>(); }
   // "since OFFSET", "last COUNT" or "now"; "nothing" before the first question.
   std::string AskedLast();
   // The tag of the group's newest question; 0: none.

@@ -91,12 +91,6 @@ channel::v1::Publication Subscriber::NextPublication() {
   return event.publication();
 }
 
-channel::v1::Gap Subscriber::NextGap() {
-  const Event event = Next();
-  if (!event.has_gap()) throw TestFailure("not a gap: " + event.ShortDebugString());
-  return event.gap();
-}
-
 grpc::Status Subscriber::AwaitEnd() {
   while (stream_->Read(&batch_)) {
   }

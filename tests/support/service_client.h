@@ -42,7 +42,6 @@ class Subscriber {
   // The next event, which must be of this kind.
   channel::v1::Subscribed NextSubscribed();
   channel::v1::Publication NextPublication();
-  channel::v1::Gap NextGap();
 
   // Reads to the end of the stream and says how it ended.
   grpc::Status AwaitEnd();

@@ -19,9 +19,9 @@ RecordPtr Make(uint64_t offset, uint64_t previous, size_t body_bytes = 10,
   return MakeRecord(input, offset, previous, /*time_unix_ms=*/0, held_since);
 }
 
-std::vector<uint64_t> Offsets(const HistoryRing& ring, uint64_t after, ReadRequest request = {}) {
+std::vector<uint64_t> Offsets(const HistoryRing& ring, uint64_t after) {
   ReadResult result;
-  ring.Read(after, request, &result);
+  ring.Read(after, ReadRequest(), &result);
   std::vector<uint64_t> offsets;
   for (const auto& record : result.records) offsets.push_back(record->offset);
   return offsets;
@@ -44,23 +44,6 @@ TEST(HistoryRingTest, ReadsAfterAnOffsetThatNeedNotBeARecord) {
   EXPECT_EQ(Offsets(ring, 20), (std::vector<uint64_t>{30, 40}));
   EXPECT_EQ(Offsets(ring, 25), (std::vector<uint64_t>{30, 40}));
   EXPECT_TRUE(Offsets(ring, 40).empty());
-}
-
-TEST(HistoryRingTest, AReadIsBoundedAndSaysThatThereIsMore) {
-  HistoryRing ring;
-  for (uint64_t i = 1; i <= 4; ++i) ring.Append(Make(i, i - 1), 10, 10'000);
-  ReadRequest request;
-  request.count_max = 2;
-  ReadResult result;
-  ring.Read(0, request, &result);
-  EXPECT_EQ(result.records.size(), 2u);
-  EXPECT_TRUE(result.more);
-  request.count_max = 100;
-  request.bytes_max = 5;
-  result = {};
-  ring.Read(0, request, &result);
-  EXPECT_EQ(result.records.size(), 1u) << "one is always given";
-  EXPECT_TRUE(result.more);
 }
 
 TEST(HistoryRingTest, DropsWhatIsTooOld) {

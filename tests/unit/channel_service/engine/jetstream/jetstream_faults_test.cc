@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <map>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -173,20 +172,6 @@ TEST(JetStreamFaults, AFrozenNatsLosesNothing) {
   EXPECT_EQ(listener->AwaitBodies("g", 20), sent.BodiesOf("g"));
 }
 
-TEST(JetStreamFaults, ABusyGroupCatchesUpWhileMoreIsPublished) {
-  SystemClock clock;
-  support::NatsServer nats;
-  test::JetStreamNode publisher(Options({nats.url()}, "a"), clock);
-  test::JetStreamNode listener(Options({nats.url()}, "b"), clock);
-  listener->Attach("g");
-  Sent sent(publisher);
-  nats.Kill();
-  for (int i = 0; i < 500; ++i) sent.Start("g", std::to_string(i));
-  nats.Start();
-  sent.ExpectAccepted();
-  EXPECT_EQ(listener->AwaitBodies("g", 500), sent.BodiesOf("g"));
-}
-
 class JetStreamClusterFaults : public ::testing::Test {
  protected:
   JetStreamOptions Replicated(std::vector<std::string> servers, std::string node) {
@@ -202,36 +187,6 @@ class JetStreamClusterFaults : public ::testing::Test {
   SystemClock clock_;
   support::NatsCluster cluster_;
 };
-
-TEST_F(JetStreamClusterFaults, TheDeathOfTheLeaderLosesNothingThatWasAcknowledged) {
-  test::JetStreamNode publisher(Replicated(cluster_.urls(), "a"), clock_);
-  test::JetStreamNode listener(Replicated(cluster_.urls(), "b"), clock_);
-  EXPECT_EQ(publisher->engine().epoch(), listener->engine().epoch());
-  listener->Attach("g");
-  support::NatsServer& leader = cluster_.LeaderOf("LOG");
-  std::vector<uint64_t> tickets;
-  for (int i = 0; i < 200; ++i) tickets.push_back(publisher->StartPublish("g", std::to_string(i)));
-  publisher->AwaitOutcome(tickets.at(50));
-  leader.Kill();
-  // An election takes 4 to 9 s: the last ones may be given up after 10 s.
-  Bodies accepted;
-  for (size_t i = 0; i < tickets.size(); ++i) {
-    const PublishOutcome outcome = publisher->AwaitOutcome(tickets[i]);
-    if (outcome.code == PublishCode::kAccepted) accepted.push_back(std::to_string(i));
-  }
-  EXPECT_GT(accepted.size(), 50u);
-  const ReadResult stored = publisher->Read({.group_id = "g"});
-  ASSERT_TRUE(stored.available);
-  const Bodies bodies = test::BodiesOf(stored.records);
-  EXPECT_GE(bodies.size(), accepted.size());
-  size_t found = 0;
-  for (const std::string& body : bodies) {
-    if (found < accepted.size() && body == accepted[found]) ++found;
-  }
-  EXPECT_EQ(found, accepted.size()) << "each of them, in order";
-  EXPECT_EQ(std::set<std::string>(bodies.begin(), bodies.end()).size(), bodies.size());
-  EXPECT_EQ(listener->AwaitBodies("g", bodies.size()), bodies);
-}
 
 TEST_F(JetStreamClusterFaults, WhatIsPublishedWhileALinkIsCutIsBroughtWhenItIsBack) {
   test::JetStreamNode maker(Replicated(cluster_.urls(), "m"), clock_);
