@@ -59,6 +59,17 @@ TEST_F(CommandTurnsTest, WhileTheServiceIsAwayAllIsAnsweredInTimeAndInOrder) {
   EXPECT_EQ(metrics_.memberships.Value(), 0);
 }
 
+TEST_F(CommandTurnsTest, ASendBehindAJoinThatFailsGoesOn) {
+  Join();  // 1
+  Tick(limits_.publish_timeout);
+  Send();  // 2
+  Tick(std::chrono::milliseconds(1));
+  EXPECT_EQ(Told(), (Strings{"error 1 unavailable"}));
+  EXPECT_EQ(Published(), (Strings{"g:m2"}));
+  AnswerSend(11);
+  EXPECT_EQ(Told(), (Strings{"ok 2 offset=11"}));
+}
+
 TEST_F(CommandTurnsTest, AHistoryIsNotOvertaken) {
   Join();  // 1
   Confirm("g", 10);
