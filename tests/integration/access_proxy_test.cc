@@ -7,7 +7,7 @@ namespace {
 
 class ProxyHeaders : public AccessTest {
  protected:
-  static void SetUpTestSuite() { StartWith({}); }
+  static void SetUpTestSuite() { DeployWithEdges({}); }
 };
 
 // nginx's documented example sends its upstream's name as Host.
@@ -51,7 +51,7 @@ TEST_F(ProxyHeaders, WhatAProxyGarblesIsRefusedInWords) {
 class ProxyProtocol : public AccessTest {
  protected:
   static void SetUpTestSuite() {
-    StartWith(
+    DeployWithEdges(
         {"--proxy_protocol", "--upgrade_timeout=1s", "--trusted_proxies=127.0.0.1,10.0.0.0/8"});
   }
 
@@ -66,14 +66,14 @@ class ProxyProtocol : public AccessTest {
   // Nothing is answered: the edge closes the connection, and counts it.
   static void ExpectClosed(const std::string& bytes, const std::string& source = "") {
     const char* const kRefused = "channel_edge_refused_total{status=\"proxy_protocol\"}";
-    const double refused = deployment_->EdgeMetric(kRefused);
+    const double refused = deployment().EdgeMetric(kRefused);
     support::TcpOptions options;
     options.source_address = source;
     support::TcpConnection connection(Port(), options);
     connection.SendWhileItMoves(bytes, support::kPatience);
     std::string answer;
     EXPECT_FALSE(connection.Receive(answer)) << answer;
-    EXPECT_EQ(deployment_->EdgeMetric(kRefused), refused + 1);
+    EXPECT_EQ(deployment().EdgeMetric(kRefused), refused + 1);
   }
 };
 
@@ -107,7 +107,7 @@ TEST_F(ProxyProtocol, AClientThatTheProxyDoesNotTellCannotNameItself) {
     WebSocketClient client(Port(), options);
     client.ExpectSilence();
     const std::string lines =
-        support::HttpGet(deployment_->edge(1).admin_port, "/connections").body;
+        support::HttpGet(deployment().edge(1).admin_port, "/connections").body;
     EXPECT_NE(lines.find(" 127.0.0.1:"), std::string::npos) << lines;
     EXPECT_EQ(lines.find("203.0.113.9"), std::string::npos) << lines;
   }
@@ -133,7 +133,7 @@ TEST_F(ProxyProtocol, WithoutAGoodHeaderTheConnectionIsClosed) {
   ExpectClosed("");
   ExpectClosed("PROXY TCP4 203.0.113.7 10.0.0.1 4711 443\r\nGET /healthz HTTP/1.0\r\n\r\n",
                "127.0.0.7");  // no trusted proxy
-  const std::string log = deployment_->edge(1).process->StderrText();
+  const std::string log = deployment().edge(1).process->StderrText();
   EXPECT_NE(log.find("PROXY protocol (--proxy_protocol)"), std::string::npos) << log;
 }
 

@@ -2,14 +2,12 @@
 
 #include "tests/integration/access_test.h"
 
-#include "tests/support/service_client.h"
-
 namespace access_rules {
 namespace {
 
 class DefaultAccess : public AccessTest {
  protected:
-  static void SetUpTestSuite() { StartWith({}); }
+  static void SetUpTestSuite() { DeployWithEdges({}); }
 };
 
 TEST_F(DefaultAccess, APageOfAForeignOriginIsToldSoAndClosedInBothDialects) {
@@ -30,24 +28,23 @@ TEST_F(DefaultAccess, APageOfAForeignOriginIsToldSoAndClosedInBothDialects) {
     support::Await("the session is counted",
                    [&] { return Closed("forbidden_origin") == closed + 1; });
   }
-  const std::string log = deployment_->edge(1).process->StderrText();
+  const std::string log = deployment().edge(1).process->StderrText();
   EXPECT_NE(log.find("'https://foreign.example'"), std::string::npos) << log;
 }
 
 TEST_F(DefaultAccess, APageOfAForeignOriginJoinsNothing) {
-  support::ServiceClient service(deployment_->service_port());
   WebSocketClient foreigner(Port(), From("https://foreign.example"));
   foreigner.Join("secret");
   foreigner.Publish("secret", "from the foreigner");
   WebSocketClient member(Port());
   member.JoinAndWait("secret");
-  service.MustPublish("secret", "for members");
+  service().MustPublish("secret", "for members");
   EXPECT_EQ(member.ReadMessage(), "for members");
   const auto frame = foreigner.ReadFrame();
   ASSERT_TRUE(frame && frame->Is(support::Opcode::kClose));
   foreigner.SendClose(kForbidden);
   EXPECT_TRUE(foreigner.AwaitEnd());
-  EXPECT_EQ(deployment_->EdgeMetric("channel_edge_memberships"), 1);
+  EXPECT_EQ(deployment().EdgeMetric("channel_edge_memberships"), 1);
 }
 
 TEST_F(DefaultAccess, WhichOriginsStay) {
@@ -115,19 +112,19 @@ TEST_F(DefaultAccess, FilesAreNegotiated) {
 
 class ReadinessAccess : public AccessTest {
  protected:
-  static void SetUpTestSuite() { StartWith({}); }
+  static void SetUpTestSuite() { DeployWithEdges({}); }
 };
 
 TEST_F(ReadinessAccess, ReadyzIsOnThePublicPortAndTellsTheReason) {
   EXPECT_EQ(support::HttpGet(Port(), "/readyz").status, 200);
-  const double refused = deployment_->EdgeMetric("channel_edge_refused_total{status=\"503\"}");
-  deployment_->service().process->Kill();
+  const double refused = deployment().EdgeMetric("channel_edge_refused_total{status=\"503\"}");
+  deployment().service().process->Kill();
   support::Await("the edge is not ready",
                  [] { return support::HttpGet(Port(), "/readyz").status == 503; });
   EXPECT_NE(support::HttpGet(Port(), "/readyz").body.find("channel service"), std::string::npos);
   EXPECT_EQ(support::HttpGet(Port(), "/healthz").status, 200);
-  EXPECT_EQ(deployment_->EdgeMetric("channel_edge_refused_total{status=\"503\"}"), refused);
-  deployment_->StartServiceAgain();
+  EXPECT_EQ(deployment().EdgeMetric("channel_edge_refused_total{status=\"503\"}"), refused);
+  deployment().StartServiceAgain();
   support::Await("the edge is ready",
                  [] { return support::HttpGet(Port(), "/readyz").status == 200; });
 }
@@ -135,8 +132,9 @@ TEST_F(ReadinessAccess, ReadyzIsOnThePublicPortAndTellsTheReason) {
 class ListedAccess : public AccessTest {
  protected:
   static void SetUpTestSuite() {
-    StartWith({"--server_names=chat.example,*.wild.example:8443", "--trusted_proxies=10.0.0.0/8",
-               "--allowed_origins=https://*.Friend.example:443/,null"});
+    DeployWithEdges({"--server_names=chat.example,*.wild.example:8443",
+                     "--trusted_proxies=10.0.0.0/8",
+                     "--allowed_origins=https://*.Friend.example:443/,null"});
   }
 };
 
@@ -156,7 +154,7 @@ TEST_F(ListedAccess, OnlyNamesThatAreListed) {
   options.headers = {{"X-Forwarded-For", "6.6.6.6"}};
   WebSocketClient client(Port(), options);
   client.ExpectSilence();
-  const std::string lines = support::HttpGet(deployment_->edge(1).admin_port, "/connections").body;
+  const std::string lines = support::HttpGet(deployment().edge(1).admin_port, "/connections").body;
   EXPECT_NE(lines.find(" 127.0.0.7:"), std::string::npos) << lines;
   EXPECT_EQ(lines.find("6.6.6.6"), std::string::npos) << lines;
 }

@@ -4,12 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <utility>
+#include <optional>
 
 #include "tests/integration/bad_input_rows.h"
-#include "tests/support/deployment.h"
-#include "tests/support/service_client.h"
-#include "tests/support/web_socket_client.h"
+#include "tests/integration/shared_deployment.h"
 
 namespace {
 
@@ -24,44 +22,32 @@ using support::WebSocketClient;
 
 constexpr const char* kBystanderGroup = "bystander";
 
-class BadInput : public ::testing::Test {
+class BadInput : public SharedDeployment {
  protected:
   static void SetUpTestSuite() {
-    support::DeploymentOptions options;
-    options.edge_flags = {"--upgrade_timeout=1s"};
-    deployment_ = new support::Deployment(options);
-    service_ = new support::ServiceClient(deployment_->service_port());
+    DeployWithEdges({"--upgrade_timeout=1s"});
     StartBystander();
   }
-
   static void TearDownTestSuite() {
-    delete std::exchange(bystander_, nullptr);
-    delete std::exchange(service_, nullptr);
-    delete std::exchange(deployment_, nullptr);
-  }
-
-  void SetUp() override {
-    ASSERT_NE(bystander_, nullptr) << "the deployment did not start, or it died";
+    bystander_.reset();
+    SharedDeployment::TearDownTestSuite();
   }
 
   // What a failed row left unread must not fail the rows after it.
   void TearDown() override {
-    if (HasFailure() && deployment_ != nullptr) StartBystander();
+    if (HasFailure()) StartBystander();
   }
 
   static void StartBystander() {
-    delete std::exchange(bystander_, nullptr);
-    bystander_ = new WebSocketClient(deployment_->edge_port());
+    bystander_.emplace(Port());
     bystander_->JoinAndWait(kBystanderGroup);
   }
 
-  static std::uint16_t Port() { return deployment_->edge_port(); }
-
   // A publication of now, from a back end.
-  static void ExpectBystanderUnharmed() {
+  void ExpectBystanderUnharmed() {
     static int count = 0;
     const std::string fresh = "fresh " + std::to_string(++count);
-    service_->MustPublish(kBystanderGroup, fresh);
+    service().MustPublish(kBystanderGroup, fresh);
     EXPECT_EQ(bystander_->ReadMessage(), fresh);
   }
 
@@ -95,9 +81,7 @@ class BadInput : public ::testing::Test {
   }
 
  private:
-  static inline support::Deployment* deployment_ = nullptr;
-  static inline support::ServiceClient* service_ = nullptr;
-  static inline WebSocketClient* bystander_ = nullptr;
+  static inline std::optional<WebSocketClient> bystander_;
 };
 
 class BadFrame : public BadInput, public ::testing::WithParamInterface<FrameRow> {};

@@ -3,12 +3,9 @@
 
 #include <gtest/gtest.h>
 
-#include <utility>
 #include <vector>
 
-#include "tests/support/deployment.h"
-#include "tests/support/service_client.h"
-#include "tests/support/web_socket_client.h"
+#include "tests/integration/shared_deployment.h"
 
 namespace {
 
@@ -18,19 +15,12 @@ using support::WebSocketClient;
 
 constexpr int kEdges = 4;
 
-class Delivery : public ::testing::Test {
+class Delivery : public SharedDeployment {
  protected:
   static void SetUpTestSuite() {
     support::DeploymentOptions options;
     options.edges = kEdges;
-    deployment_ = new support::Deployment(options);
-  }
-  static void TearDownTestSuite() { delete std::exchange(deployment_, nullptr); }
-  void SetUp() override { ASSERT_NE(deployment_, nullptr) << "the deployment did not start"; }
-
-  static std::uint16_t Port() { return deployment_->edge_port(); }
-  static WebSocketClient OnEdge(int number) {
-    return WebSocketClient::OnEdge(Port(), deployment_->edge(number).name);
+    Deploy(options);
   }
 
   // A name that no other test of this run uses.
@@ -46,13 +36,11 @@ class Delivery : public ::testing::Test {
 
   // How many publications this edge received.
   static double Received(int edge) {
-    return deployment_->edge(edge).Metric("channel_edge_records_received_total");
+    return deployment().edge(edge).Metric("channel_edge_records_received_total");
   }
   static double Subscriptions() {
-    return deployment_->service().Metric("channel_service_subscriptions");
+    return deployment().service().Metric("channel_service_subscriptions");
   }
-
-  static inline support::Deployment* deployment_ = nullptr;
 };
 
 TEST_F(Delivery, AMessageInFragmentsWithAPingBetweenIsOneMessage) {
@@ -111,10 +99,10 @@ TEST_F(Delivery, AClosedConnectionLeavesNoSessionNoMembershipAndNoGroupBehind) {
   const auto counts = [] {
     std::string text;
     for (const char* name : {"sessions", "memberships", "groups"}) {
-      const double count = deployment_->EdgeMetric(std::string("channel_edge_") + name);
+      const double count = deployment().EdgeMetric(std::string("channel_edge_") + name);
       text += name + (" " + std::to_string(static_cast<int>(count)) + ", ");
     }
-    const double subscriptions = deployment_->service().Metric("channel_service_subscriptions");
+    const double subscriptions = deployment().service().Metric("channel_service_subscriptions");
     return text + "subscriptions " + std::to_string(static_cast<int>(subscriptions));
   };
   const std::string nothing = "sessions 0, memberships 0, groups 0, subscriptions 0";
@@ -180,7 +168,6 @@ TEST_F(Delivery, EveryMemberOnEveryEdgeSeesTheSameOrderNothingMissingAndNothingT
 // A node receives the groups of its own subscribers: JetStreamEngineTest.
 TEST_F(Delivery, AnEdgeReceivesThePublicationsOfGroupsThatItHoldsMembersOfAndEachOnce) {
   constexpr int kPublications = 200;
-  support::ServiceClient service(deployment_->service_port());
   const std::string near = FreshGroup();
   const std::string far = FreshGroup();
   support::Await("clients of earlier tests are gone", [] { return Subscriptions() == 0; });
@@ -193,12 +180,12 @@ TEST_F(Delivery, AnEdgeReceivesThePublicationsOfGroupsThatItHoldsMembersOfAndEac
   stranger.JoinAndWait(far);
   double near_before = Received(1);
   const double far_before = Received(2);
-  for (int i = 0; i < kPublications; ++i) service.MustPublish(near, std::to_string(i));
+  for (int i = 0; i < kPublications; ++i) service().MustPublish(near, std::to_string(i));
   for (WebSocketClient& member : members) {
     for (int i = 0; i < kPublications; ++i) ASSERT_EQ(member.ReadMessage(), std::to_string(i));
   }
   EXPECT_EQ(Received(1) - near_before, kPublications);
-  service.MustPublish(far, "hello");
+  service().MustPublish(far, "hello");
   EXPECT_EQ(stranger.ReadMessage(), "hello");
   EXPECT_EQ(Received(2) - far_before, 1);
   // The last member leaves.
@@ -207,7 +194,7 @@ TEST_F(Delivery, AnEdgeReceivesThePublicationsOfGroupsThatItHoldsMembersOfAndEac
   members[2].connection().Close();
   support::Await("the edge unsubscribed", [] { return Subscriptions() == 1; });
   near_before = Received(1);
-  for (int i = 0; i < kPublications; ++i) service.MustPublish(near, std::to_string(i));
+  for (int i = 0; i < kPublications; ++i) service().MustPublish(near, std::to_string(i));
   members[0].JoinAndWait(FreshGroup());
   EXPECT_EQ(Received(1) - near_before, 1) << "the marker of this join";
 }

@@ -5,7 +5,7 @@
 
 #include <utility>
 
-#include "tests/integration/service_test.h"
+#include "tests/integration/shared_deployment.h"
 
 namespace {
 
@@ -25,9 +25,9 @@ PublishRequest Request(const std::string& group, const std::string& message,
   return request;
 }
 
-class GrpcStream : public ServiceTest {
+class GrpcStream : public SharedDeployment {
  protected:
-  static void SetUpTestSuite() { StartService(); }
+  static void SetUpTestSuite() { DeployService({}); }
 
   // The publications with sequences first … last.
   static PublishStreamRequest Sequences(const std::string& publisher, std::uint64_t first,
@@ -180,7 +180,7 @@ TEST_F(GrpcStream, ASequenceThatIsSentAgainIsADuplicateWithTheFirstPosition) {
   ASSERT_TRUE(first.ok()) << first.status.error_message();
   ASSERT_EQ(first.response.results_size(), 5);
   // On a new connection, as after a cut: the last three again, and a new one.
-  SetUp();
+  Reconnect();
   const auto second = service().PublishAll({Sequences("publisher-1", 3, 6)});
   ASSERT_TRUE(second.ok()) << second.status.error_message();
   ASSERT_EQ(second.response.results_size(), 4);

@@ -9,8 +9,7 @@
 #include <utility>
 
 #include "grpc/health/v1/health.grpc.pb.h"
-#include "tests/integration/service_test.h"
-#include "tests/support/deployment.h"
+#include "tests/integration/shared_deployment.h"
 
 namespace {
 
@@ -51,9 +50,12 @@ support::Answer<std::string> CallRaw(support::ServiceClient& service, const std:
   return answer;
 }
 
-class Grpc : public ServiceTest {
+class Grpc : public SharedDeployment {
  protected:
-  static void SetUpTestSuite() { StartService(HistoryFlags(kHistoryMax)); }
+  static void SetUpTestSuite() {
+    DeployService(
+        {"--history_publications_max=" + std::to_string(kHistoryMax), "--new_epoch_grace=0s"});
+  }
 
   HistoryResponse MustRead(const HistoryRequest& request) {
     auto answer = service().History(request);
