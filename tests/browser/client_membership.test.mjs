@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pluck, record } from './support/events.mjs';
 import { FakeWorld } from './support/fake_edge.mjs';
+import { settled } from './support/fake_time.mjs';
 
 const from = ({ since, last }) => ({ since, last });
 
@@ -192,20 +193,28 @@ test('a group that is no valid text is refused at once', () => {
   const world = new FakeWorld();
   world.open();
   assert.throws(() => world.client.join('g\ud83d'), TypeError);
-  assert.throws(() => world.client.join(''), TypeError);
-  assert.throws(() => world.client.join('ğ'.repeat(128)), /256 bytes; allowed are 1 to 255/);
   world.client.join('g👋');
   assert.equal(world.socket.take('add_group').group_id, 'g👋');
 });
 
-test('a position that no log gives is refused at once', () => {
-  const world = new FakeWorld();
-  world.open({ limits: { message_bytes: 200 } });
-  for (const since of [{ epoch: 'k'.repeat(300), offset: 1 }, { epoch: 'k1', offset: -1 }, 'k1']) {
-    assert.throws(() => world.client.join('123', { since }), /since must be \{epoch/);
-  }
-  assert.deepEqual(world.socket.sent, []);
-});
+for (const [what, group, options] of [
+  ['group', 'ğ'.repeat(100), {}],
+  ['position', '123', { since: { epoch: 'k'.repeat(200), offset: 1 } }],
+]) {
+  test(`a join with a ${what} that fits into no frame fails, and ends no connection`, async () => {
+    const world = new FakeWorld();
+    world.open({ limits: { message_bytes: 200 } });
+    const room = world.client.join(group, options);
+    const errors = record(room, 'error');
+    await settled();
+    assert.equal(room.state, 'failed');
+    assert.deepEqual(pluck(errors, 'code'), ['too_large']);
+    await assert.rejects(room.joined, { code: 'too_large' });
+    assert.deepEqual(pluck(world.socket.takeAll(), 'cmd'), group === '123' ? ['leave_group'] : []);
+    await world.reopen({ limits: { message_bytes: 200 } });
+    assert.deepEqual(world.socket.sent, []);
+  });
+}
 
 test('a repair that is refused leaves the group at the server, too', () => {
   const world = new FakeWorld();

@@ -162,8 +162,7 @@ export class ChannelClient extends TypedTarget<ClientEvents> {
    * with its own `since` or `last`: those messages are fetched from the history first, as message
    * and gap events in order, then it goes on live. Without both it begins with the next message.
    *
-   * Throws if the group is no text of 1 to 255 bytes, if `since` is no position, or if the
-   * connection has ended.
+   * Throws if the group is no valid text, or the connection has ended.
    */
   join<Message = unknown>(group: string | number, options?: JoinOptions): Subscription<Message>;
   /**

@@ -1,14 +1,11 @@
 import { Connection } from './connection.js';
 import { createEnvironment } from './environment.js';
 import { ChannelError, dispatch } from './events.js';
-import { GROUP_BYTES_MAX } from './limits.js';
 import { Membership } from './membership.js';
 import { Outbox } from './outbox.js';
 import { Subscription } from './subscription.js';
 
 const LONE_SURROGATE = /\p{Surrogate}/u;
-const EPOCH = /^[A-Za-z0-9]{1,32}$/;
-const encoder = new TextEncoder();
 
 export function connect(url, options) {
   return new ChannelClient(url, options);
@@ -60,7 +57,8 @@ export class ChannelClient extends EventTarget {
 
   join(group, options = {}) {
     const name = String(group);
-    checkJoin(name, options);
+    if (options.since && options.last !== undefined) throw new TypeError('since or last, not both');
+    if (LONE_SURROGATE.test(name)) throw new TypeError('the group has half of a character');
     const { end, isOpen } = this.#connection;
     if (end) throw new ChannelError(end.code, end.text, { group: name });
     const held = this.#memberships.get(name);
@@ -130,22 +128,6 @@ export class ChannelClient extends EventTarget {
     const state = code === 'closed' ? 'left' : 'failed';
     for (const membership of memberships) membership.stop(state, new ChannelError(code, text));
     if (state === 'failed') dispatch(this, 'error', { code, message: text });
-  }
-}
-
-// What no join may say. It would come again on every connection; were it longer than a frame may be,
-// each connection would end with it.
-function checkJoin(group, { since, last }) {
-  const bytes = encoder.encode(group).length;
-  if (bytes < 1 || bytes > GROUP_BYTES_MAX) {
-    throw new TypeError(`the group has ${bytes} bytes; allowed are 1 to ${GROUP_BYTES_MAX}`);
-  }
-  if (LONE_SURROGATE.test(group)) throw new TypeError('the group has half of a character');
-  if (since && last !== undefined) throw new TypeError('since or last, not both');
-  const isOffset = Number.isSafeInteger(since?.offset) && since.offset >= 0;
-  if (since && !(isOffset && EPOCH.test(since.epoch))) {
-    const form = '{epoch: 1 to 32 letters and digits, offset: an integer of at least 0}';
-    throw new TypeError(`since must be ${form}, as a subscription gives its position`);
   }
 }
 

@@ -4,6 +4,7 @@ import { Heartbeat } from './heartbeat.js';
 import { ATTEMPT_TIMEOUT_MS, WAKE_SPACING_MS } from './limits.js';
 
 const PROTOCOL = 'channel.v1.json';
+const encoder = new TextEncoder();
 
 // Keeps one WebSocket open: connects, connects again after each loss, and stops for good when the
 // page or the server says so. Owns what the newest welcome told, and the ids of commands.
@@ -56,10 +57,13 @@ export class Connection {
     return ++this.#lastId;
   }
 
-  // Sends a command on a connection that is open. Returns the id that its answer will have.
+  // Sends a command on a connection that is open. Returns the id that its answer will have; null if
+  // it is too large for the server, which would end the connection for it.
   command(cmd, group, fields) {
     const id = this.nextId();
-    this.transmit(id, JSON.stringify({ id, cmd, group_id: group, ...fields }));
+    const text = JSON.stringify({ id, cmd, group_id: group, ...fields });
+    if (encoder.encode(text).length > this.messageBytesMax) return null;
+    this.transmit(id, text);
     return id;
   }
 

@@ -12,7 +12,6 @@ export const ASLEEP_MS = 2000; // a timer that is later shows that the tab was t
 export const WAKE_SPACING_MS = 1000; // between attempts, however many signs of a network come
 
 // Messages.
-export const GROUP_BYTES_MAX = 255;
 export const DEPTH_MAX = 32; // levels of arrays and objects that an edge reads; the frame is the first
 export const SEND_TIMEOUT_MS = 60_000;
 export const SEND_TIMEOUT_MAX_MS = 100_000; // and 20 s at the edge: the service still knows the key

@@ -76,6 +76,13 @@ export class Membership {
     const { environment, connection } = this.#services;
     this.#reset();
     this.#joinId = connection.command('add_group', this.group, this.#chain.joinFields());
+    if (this.#joinId === null) {
+      const limit = connection.messageBytesMax;
+      const message = `the group and the position are too large: the server takes ${limit} bytes`;
+      // Later, so that the caller of `join` can add its listeners.
+      Promise.resolve().then(() => this.#joinFailed({ code: 'too_large', message }));
+      return;
+    }
     this.#join = 'sent';
     this.#joinsUnanswered++;
     this.#timer = environment.setTimeout(() => this.#notAnswered(), ANSWER_TIMEOUT_MS);
