@@ -1,7 +1,7 @@
 // HOST:PORT as people write it in flags and URLs: to connect to, or to listen on.
 //
-// Names of hosts in HTTP headers follow a rule of their own (channel_service/http/authority.h): they are
-// compared, so they have a normal form.
+// Names of hosts in HTTP headers follow a rule of their own (channel_service/http/authority.h):
+// they are compared, so they have a normal form.
 #pragma once
 
 #include <cstdint>
