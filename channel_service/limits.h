@@ -11,13 +11,8 @@
 
 namespace channel {
 
-// Fixed by the contract (proto/channel/v1/channel.proto, proto/websocket.md).
-inline constexpr size_t kGroupIdBytesMax = 255;
-inline constexpr size_t kKeyBytesMax = 128;
+// Fixed by the contract (proto/channel/v1/channel.proto).
 inline constexpr size_t kPublisherBytesMax = 64;
-inline constexpr size_t kJsonDepthMax = 32;
-inline constexpr uint32_t kHistoryReplyCountDefault = 100;
-inline constexpr uint32_t kHistoryReplyCountMax = 1000;
 inline constexpr size_t kHistoryReplyBytesMax = 1 << 20;
 
 // The largest gRPC message to or from the service: gRPC's own default for receiving.

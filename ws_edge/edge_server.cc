@@ -43,7 +43,7 @@ EdgeServer::EdgeServer(boost::asio::io_context& loop, EdgeOptions options,
           metrics_,
           refusal_log_,
           [this] { return WhyNoPlace(); },
-          [this] { return std::string(WhyNotReadyInBrief()); },
+          [this] { return std::string(unready_summary()); },
           [this](Socket socket, const Upgrade& upgrade) { OnUpgrade(std::move(socket), upgrade); }},
       listener_(loop, [this](Socket socket) { OnConnection(std::move(socket)); }),
       sweep_timer_(loop),
@@ -234,13 +234,13 @@ void EdgeServer::FinishDrain(std::chrono::milliseconds patience) {
   std::exchange(on_drained_, nullptr)();
 }
 
-std::string EdgeServer::WhyNotReady() const {
-  std::string why(WhyNotReadyInBrief());
+std::string EdgeServer::unready_reason() const {
+  std::string why(unready_summary());
   if (!draining_ && !link_.up()) why += ": " + link_.down_reason();
   return why;
 }
 
-std::string_view EdgeServer::WhyNotReadyInBrief() const {
+std::string_view EdgeServer::unready_summary() const {
   if (draining_) return "draining";
   if (!link_.up()) return "the channel service cannot be reached";
   return {};

@@ -54,7 +54,7 @@ class EdgeServer final : private SessionObserver {
   void Drain(std::function<void()> done);
 
   // Says why clients cannot be served; empty if they can.
-  std::string WhyNotReady() const;
+  std::string unready_reason() const;
   // Returns one line for each session.
   std::string DescribeSessions() const;
 
@@ -65,7 +65,7 @@ class EdgeServer final : private SessionObserver {
   void OnUpgrade(Socket socket, const Upgrade& upgrade);
   std::string WhyNoPlace() const;
   // The same for the public port, without the addresses of the channel services.
-  std::string_view WhyNotReadyInBrief() const;
+  std::string_view unready_summary() const;
   size_t connection_count() const {
     return session_count_ + static_cast<size_t>(http_count_.use_count());
   }

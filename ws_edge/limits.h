@@ -16,14 +16,7 @@ inline constexpr size_t kHttpHeaderBytesMax = 8 << 10;
 // The PROXY protocol's header, with its TLVs; 536 bytes hold all that haproxy adds by itself.
 inline constexpr size_t kProxyHeaderBytesMax = 4 << 10;
 // Fixed by the contract (proto/websocket.md, section 11).
-inline constexpr size_t kGroupIdBytesMax = 255;
-inline constexpr int kJsonDepthMax = 32;
-inline constexpr size_t kKeyBytesMax = 128;
 inline constexpr size_t kCommandIdBytesMax = 64;
-inline constexpr size_t kEpochBytesMax = 32;
-// Publications in one answer to `history`, or asked for by `last`.
-inline constexpr int64_t kHistoryCountMax = 1000;
-inline constexpr uint32_t kHistoryCountDefault = 100;
 // Bytes of one answer to `history`, which holds at least one publication.
 inline constexpr size_t kHistoryReplyBytesMax = 256 << 10;
 // Joins, leaves and histories of one session that wait for publications of the group, or for each

@@ -197,7 +197,7 @@ int Main(int argc, char** argv) {
   channel::AdminServer admin(loop);
   // The admin server runs on the edge's loop, so an answer shows that the loop turns.
   admin.HandleStandardPaths(
-      registry, [] { return true; }, [&] { return server.WhyNotReady(); });
+      registry, [] { return true; }, [&] { return server.unready_reason(); });
   admin.Handle("/connections", [&] {
     return channel::AdminAnswer{200, server.DescribeSessions()};
   });

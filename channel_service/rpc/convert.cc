@@ -33,8 +33,8 @@ SubscribeInput ToSubscribeInput(const v1::Subscription& subscription) {
 
 ReadRequest ToReadRequest(const v1::HistoryRequest& request) {
   ReadRequest read{.group_id = request.group_id(), .since = ToPosition(request.since())};
-  const uint32_t wanted = request.limit() == 0 ? kHistoryReplyCountDefault : request.limit();
-  read.count_max = std::min(wanted, kHistoryReplyCountMax);
+  const uint32_t wanted = request.limit() == 0 ? kHistoryCountDefault : request.limit();
+  read.count_max = std::min(wanted, kHistoryCountMax);
   read.last = request.last();
   if (request.last() != 0 && request.limit() == 0) read.count_max = read.last;
   read.bytes_max = kHistoryReplyBytesMax;

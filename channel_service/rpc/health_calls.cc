@@ -91,10 +91,22 @@ class HealthWatchCall final : public OpenStream {
 
   ~HealthWatchCall() = default;
 
+  static const char* ToString(State state) {
+    switch (state) {
+      case State::kWaiting:
+        return "waiting";
+      case State::kServing:
+        return "serving";
+      case State::kDraining:
+        return "draining";
+      case State::kFinishing:
+        return "finishing";
+    }
+    return "?";
+  }
   void ChangeState(State to, const char* why) {
     CHANNEL_CHECK(to > state_);
-    spdlog::debug("health Watch: {} -> {}: {}", static_cast<int>(state_), static_cast<int>(to),
-                  why);
+    spdlog::debug("health Watch: {} -> {}: {}", ToString(state_), ToString(to), why);
     state_ = to;
   }
 

@@ -46,9 +46,9 @@ absl::Status ValidateFrom(const v1::StreamPosition& since, uint32_t last) {
   if (since.epoch().empty() && since.offset() != 0) {
     return absl::InvalidArgumentError("since has an offset, but no epoch; give both, or neither");
   }
-  if (last > kHistoryReplyCountMax) {
+  if (last > kHistoryCountMax) {
     return absl::InvalidArgumentError(
-        fmt::format("last is {}; allowed are 0 to {}", last, kHistoryReplyCountMax));
+        fmt::format("last is {}; allowed are 0 to {}", last, kHistoryCountMax));
   }
   if (last != 0 && !since.epoch().empty()) {
     return absl::InvalidArgumentError("since and last exclude each other");

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "channel/v1/channel.pb.h"
+#include "channel_service/model/contract_limits.h"
 #include "channel_service/model/epoch.h"
 #include "tests/fuzz/fuzz_input.h"
 #include "ws_edge/limits.h"
@@ -30,7 +31,7 @@ constexpr size_t kErrorBytesMax = 400;
 json::value Parse(std::string_view text, const char* what) {
   json::error_code error;
   json::parse_options options;
-  options.max_depth = edge::kJsonDepthMax + 1;  // with the frame around it
+  options.max_depth = channel::kJsonDepthMax + 1;  // with the frame around it
   json::value value =
       json::parse(json::string_view(text.data(), text.size()), error, json::storage_ptr(), options);
   if (error) Fail(std::string(what) + " is not JSON: " + std::string(text));
@@ -66,7 +67,7 @@ void CheckNoEnvelope(const Command& command) {
 }
 
 void CheckPositions(const Command& command) {
-  if (command.last > edge::kHistoryCountMax || command.limit > edge::kHistoryCountMax) {
+  if (command.last > channel::kHistoryCountMax || command.limit > channel::kHistoryCountMax) {
     Fail("more than the limit");
   }
   if (!command.since) return;
@@ -76,7 +77,7 @@ void CheckPositions(const Command& command) {
 
 // What a member gets of it is JSON again, with the same message.
 void CheckMessage(const Command& command) {
-  if (command.key.size() > edge::kKeyBytesMax) Fail("a key over the limit");
+  if (command.key.size() > channel::kKeyBytesMax) Fail("a key over the limit");
   const bool is_json = command.message_kind == channel::BodyKind::kJson;
   const bool is_data = command.message_kind == channel::BodyKind::kData;
   channel::v1::Publication publication;
@@ -109,7 +110,7 @@ void CheckCommand(Dialect dialect, std::string_view frame, const Command& comman
   CheckId(command.id);
   if (dialect == Dialect::kPlain) CheckNoEnvelope(command);
   if (command.kind == CommandKind::kPing) return;
-  if (command.group_id.empty() || command.group_id.size() > edge::kGroupIdBytesMax) {
+  if (command.group_id.empty() || command.group_id.size() > channel::kGroupIdBytesMax) {
     Fail("a group id out of its limits");
   }
   CheckPositions(command);

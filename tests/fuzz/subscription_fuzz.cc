@@ -150,15 +150,14 @@ class Fuzz {
 
   void OnSubscribed(const std::string& name, fuzz::FuzzInput& input) {
     Group* const group = Find(name);
-    channel::v1::Event event;
-    channel::v1::Subscribed& subscribed = *event.mutable_subscribed();
+    channel::v1::Subscribed subscribed;
     subscribed.set_group_id(name);
     subscribed.set_epoch(Epoch(input));
     subscribed.set_offset(input.Below(16));
     subscribed.set_missed(static_cast<uint32_t>(input.Below(3)));
     subscribed.set_recovered(input.Chance(2));
     subscribed.set_tag(input.Chance(4) ? input.Below(8) : group == nullptr ? 0 : group->tag);
-    table_.OnEvent(event, /*alone=*/false);
+    if (Subscription* const wanted = table_.Find(name)) wanted->OnSubscribed(subscribed);
     if (group == nullptr) return;
     const bool ours = group->awaited && group->tag == subscribed.tag();
     if (group->told_subscribed != (ours && subscribed.recovered())) Fail("not this answer");
@@ -175,27 +174,28 @@ class Fuzz {
 
   void OnGap(const std::string& name, fuzz::FuzzInput& input) {
     Group* const group = Find(name);
-    channel::v1::Event event;
-    channel::v1::Gap& gap = *event.mutable_gap();
+    channel::v1::Gap gap;
     gap.set_group_id(name);
     gap.set_epoch(Epoch(input));
     gap.set_before(1 + input.Below(16));
-    table_.OnEvent(event, /*alone=*/false);
+    if (Subscription* const wanted = table_.Find(name)) wanted->OnGap(gap);
     if (group == nullptr) return;
     if (group->told_gap != group->place.gap_due()) Fail("a gap that was not to come");
     if (!group->place.gap_due()) return;
     group->follows = true;
+    group->may_be_older = false;
     group->place.OnGap({gap.epoch(), gap.before()}, /*back=*/true);
   }
 
   void OnPublication(const std::string& name, fuzz::FuzzInput& input) {
     Group* const group = Find(name);
-    channel::v1::Event event;
-    channel::v1::Publication& publication = *event.mutable_publication();
+    channel::v1::Publication publication;
     publication.set_group_id(name);
     publication.set_offset(input.Below(16));
     publication.set_previous_offset(input.Below(16));
-    table_.OnEvent(event, /*alone=*/false);
+    if (Subscription* const wanted = table_.Find(name)) {
+      wanted->OnPublication(publication, /*alone=*/false);
+    }
     if (group == nullptr) return;
     const uint64_t offset = publication.offset();
     const uint64_t previous = publication.previous_offset();

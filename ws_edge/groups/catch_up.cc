@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "channel_service/model/contract_limits.h"
 #include "ws_edge/protocol/encode.h"
 
 namespace edge {
@@ -53,6 +54,7 @@ bool CatchUp::wants_whole() const {
 
 void CatchUp::Wait(Member& member) {
   member.waiting = true;
+  context_.changed.insert(group_);
   requests_.push_back({.kind = Request::Kind::kCatchUp,
                        .participant = member.participant,
                        .since = channel::StreamPosition{subscription_.epoch(), member.position}});
@@ -118,21 +120,21 @@ void CatchUp::Admit(const Request& request, const Start& start) {
   if (!request.command_id.empty()) {
     request.participant->client.Deliver(EncodeJoined(
         {request.command_id, group_id(), subscription_.epoch(), starts_.HeadFor(request, start)},
-        start.gap_reason == nullptr));
+        !start.gap.has_value()));
   }
   Member& member = members_.Of(*request.participant);
   const bool joined_again = request.from_now_on() && member.position != Member::kNotBegun;
   if (joined_again) return;
-  if (start.gap_reason != nullptr) {
-    members_.AnnounceGap(member, {group_id(), subscription_.epoch(), start.gap_after,
-                                  start.position + 1, start.gap_reason});
+  if (start.gap.has_value()) {
+    members_.AnnounceGap(member, {group_id(), subscription_.epoch(), start.gap->after,
+                                  start.position + 1, start.gap->reason});
   }
   member.waiting = false;
   member.position = start.position;
   Replay(member);
 }
 
-// Gives a member what it misses and is here, as long as it reads.
+// Gives a member the publications that it misses and that are here, as long as it reads.
 void CatchUp::Replay(Member& member) {
   size_t deliveries = 0;
   recent_.VisitAfter(member.position, [&](const RecentRing::Entry& entry) {
@@ -150,7 +152,7 @@ void CatchUp::Replay(Member& member) {
 void CatchUp::AnswerHistory(const Request& request, const Start& start) {
   const size_t limit = request.limit != 0  ? request.limit
                        : request.last != 0 ? request.last
-                                           : kHistoryCountDefault;
+                                           : channel::kHistoryCountDefault;
   std::vector<std::string_view> messages;
   size_t bytes = 0;
   bool more = false;
@@ -162,7 +164,7 @@ void CatchUp::AnswerHistory(const Request& request, const Start& start) {
   });
   request.participant->client.Deliver(EncodeHistory(
       {request.command_id, group_id(), subscription_.epoch(), starts_.HeadFor(request, start)},
-      start.gap_reason == nullptr, messages, more));
+      !start.gap.has_value(), messages, more));
 }
 
 void CatchUp::Refuse(const Request& request, ErrorCode code, std::string_view why) {
@@ -184,7 +186,7 @@ void CatchUp::FetchIfNeeded() {
     return;
   }
   if (!subscription_.answered() || subscription_.publications_due() > 0) return;
-  // Whoever comes within this time shares the next one, at a tick. Only a member that live
+  // Requests that come within this time share the next one, at a tick. Only a member that live
   // publications pass by meanwhile is not to wait.
   const bool soon = context_.clock.Now() < fetched_at_ + kSweepInterval;
   std::optional<uint64_t> oldest;

@@ -4,8 +4,9 @@
 // Owned by the group; loop thread only. A request is answered from the recent publications if they
 // hold what it asks for. Otherwise the group subscribes again upstream, from the oldest position
 // asked for: one such *fetch* is on its way at a time, for all who wait. The gap that answers it is
-// proven for the position that was asked from and those before it; at a later one perhaps nothing
-// is missing, and its member waits until the channel service was asked from there. Bounds:
+// proven for the position that was asked from and those before it. At a later one perhaps nothing
+// is missing: its member waits until a fetch from there, or from one that proves it, is answered;
+// each such fetch begins at the median of these positions. Bounds:
 // publish_timeout for each request, then `unavailable` (a plain member, which is told nothing, may
 // have kWaitingRequestsMax); a fetch each kSweepInterval, and more only for members that live
 // publications pass by.
@@ -39,23 +40,24 @@ class CatchUp {
         starts_(subscription, recent) {}
 
   bool empty() const { return requests_.empty(); }
-  // Some request is answered only when everything it asks for is here.
+  // Returns whether some request is answered only when everything it asks for is here.
   bool wants_whole() const;
 
-  // Where the member begins, by its add_group; also moves one that has begun. True: it is answered.
+  // Lets the member begin where its add_group says; also moves one that has begun. Returns true if
+  // the command needs no answer any more.
   bool Begin(Participant& participant, const Command& command, channel::SteadyTime came_at);
-  // Answers a member's `history`. True: it is answered.
+  // Answers a member's `history`. Returns true if it is answered.
   bool History(Participant& participant, const Command& command, channel::SteadyTime came_at);
-  // The member is behind: it goes on when it has read enough.
+  // Lets a member that is late go on when it has read enough.
   void Wait(Member& member);
-  // A member's requests go without an answer: with envelopes only of a session that is over, since
-  // a leave waits for them.
+  // Drops a member's requests without an answer. A member with envelopes has some only when its
+  // session is over, since a leave waits for them.
   void Forget(const Participant& participant);
 
   // Answers what can be answered now, and asks upstream for the rest.
   void Serve();
-  // A few times a second: goes on with members that were behind and slow, gives up what has waited
-  // too long. Appends participants whose join was given up: they are to be removed.
+  // Goes on with members that were late and slow, and gives up requests that have waited too long.
+  // Appends participants whose join was given up: they are to be removed. A few times a second.
   void OnTick(std::vector<Participant*>* given_up);
 
  private:

@@ -14,7 +14,7 @@ constexpr size_t kAnsweredKeptMax = 32;
 }  // namespace
 
 void GroupCommands::Push(Entry entry) {
-  if (!entry.send) ++local_count_;
+  if (!entry.send) ++in_turn_count_;
   if (entry.answer != nullptr) bytes_.held += entry.answer->size();
   if (entry.command != nullptr) bytes_.waiting += entry.command->bytes();
   entries_.push_back(std::move(entry));
@@ -63,7 +63,7 @@ FramePtr GroupCommands::PopAnswered() {
   Entry& entry = entries_[first_];
   FramePtr answer = std::move(entry.answer);
   if (answer != nullptr) bytes_.held -= answer->size();
-  if (!entry.send) --local_count_;
+  if (!entry.send) --in_turn_count_;
   ++first_;
   waiting_ = std::max(waiting_, first_);
   if (first_ > kAnsweredKeptMax && first_ > entries_.size() / 2) {

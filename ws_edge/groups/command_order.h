@@ -51,7 +51,7 @@ class GroupCommands {
   bool empty() const { return first_ == entries_.size(); }
   Entry& front() { return entries_[first_]; }
   // Joins, leaves and histories.
-  size_t local_count() const { return local_count_; }
+  size_t in_turn_count() const { return in_turn_count_; }
   // Some have not begun; then the first of them.
   bool has_waiting() const { return waiting_ < entries_.size(); }
   Entry& first_waiting() { return entries_[waiting_]; }
@@ -74,7 +74,7 @@ class GroupCommands {
   std::vector<Entry> entries_;  // from first_ on
   size_t first_ = 0;
   size_t waiting_ = 0;
-  size_t local_count_ = 0;
+  size_t in_turn_count_ = 0;
   CommandBytes& bytes_;
 };
 

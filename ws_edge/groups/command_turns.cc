@@ -28,7 +28,7 @@ void CommandTurns::Add(Participant& participant, Command command) {
       participant.commands.FindOrAdd(command.group_id).Push({.number = number, .send = true});
     }
     executor_.Send(participant, std::move(command), number, now);
-  } else if (!executor_.BeginLocal(participant, command, now) && !plain) {
+  } else if (!executor_.BeginInTurn(participant, command, now) && !plain) {
     participant.commands.FindOrAdd(command.group_id)
         .Push({.number = ++last_number_, .send = false});
   }
@@ -51,7 +51,7 @@ void CommandTurns::Defer(Participant& participant, GroupCommands& commands, Comm
       (!fits || context_.waiting_send_bytes + bytes > context_.limits.publish_queue_bytes_max)) {
     context_.metrics.publications_refused.Increment();
     refuse(ErrorCode::kUnavailable, kQueueFull);
-  } else if (!entry.send && commands.local_count() >= kWaitingRequestsMax) {
+  } else if (!entry.send && commands.in_turn_count() >= kWaitingRequestsMax) {
     refuse(ErrorCode::kLimitExceeded,
            fmt::format("{} commands of this group wait already", kWaitingRequestsMax));
   } else if (!fits) {
@@ -131,7 +131,7 @@ bool CommandTurns::BeginWaiting(Participant& participant, GroupCommands& command
   const channel::SteadyTime came_at = entry.came_at;
   Command command = commands.BeginFirstWaiting();
   if (!send) {
-    if (executor_.BeginLocal(participant, command, came_at)) commands.Answer(number, nullptr);
+    if (executor_.BeginInTurn(participant, command, came_at)) commands.Answer(number, nullptr);
     return true;
   }
   context_.waiting_send_bytes -= command.bytes();

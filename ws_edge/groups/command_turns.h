@@ -24,8 +24,8 @@ class CommandTurns {
    public:
     // Carries a join, a leave or a history out. True: it is answered; otherwise its answer comes to
     // GroupsContext::answered.
-    virtual bool BeginLocal(Participant& participant, const Command& command,
-                            channel::SteadyTime came_at) = 0;
+    virtual bool BeginInTurn(Participant& participant, const Command& command,
+                             channel::SteadyTime came_at) = 0;
     // Publishes. The answer is for entry `number`; 0: none is wanted.
     virtual void Send(Participant& participant, Command command, uint64_t number,
                       channel::SteadyTime came_at) = 0;

@@ -12,9 +12,9 @@ namespace {
 constexpr size_t kPrefetchAhead = 8;
 constexpr size_t kPrefetchAheadOfWrites = 2;
 
-const char* ToString(channel::v1::GapReason reason) {
-  if (reason == channel::v1::GAP_REASON_POSITION) return "position";
-  return reason == channel::v1::GAP_REASON_EPOCH ? "epoch" : "retention";
+GapReason ReasonOf(channel::v1::GapReason reason) {
+  if (reason == channel::v1::GAP_REASON_POSITION) return GapReason::kPosition;
+  return reason == channel::v1::GAP_REASON_EPOCH ? GapReason::kEpoch : GapReason::kRetention;
 }
 
 }  // namespace
@@ -97,7 +97,7 @@ bool Group::OnGap(const Subscription::Gap& gap) {
     const bool foreign = gap.reason == channel::v1::GAP_REASON_POSITION;
     members_.AnnounceGap(
         member, {id(), subscription_.epoch(), foreign ? gap.after : member.position, gap.before,
-                 ToString(gap.reason)});
+                 ReasonOf(gap.reason)});
     member.position = position;
   }
   ChangeRecent([&](RecentRing& recent) {

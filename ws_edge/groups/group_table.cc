@@ -55,8 +55,8 @@ size_t GroupTable::GroupsOf(const Client& client) const {
   return participant == nullptr ? 0 : participant->memberships.size();
 }
 
-bool GroupTable::BeginLocal(Participant& participant, const Command& command,
-                            channel::SteadyTime came_at) {
+bool GroupTable::BeginInTurn(Participant& participant, const Command& command,
+                             channel::SteadyTime came_at) {
   switch (command.kind) {
     case CommandKind::kAddGroup:
       return Join(participant, command, came_at);

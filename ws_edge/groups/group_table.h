@@ -30,19 +30,20 @@ class GroupTable final : public Link::Observer, private CommandTurns::Executor {
              Link& link);
   ~GroupTable();
 
-  // A client's command on a group; answers and errors go to the client.
+  // Takes a client's command on a group; answers and errors go to the client.
   void OnCommand(Client& client, Command command);
-  // The client's connection is over. What it sent is published all the same.
+  // Ends the client, whose connection is over. Its sends are published all the same.
   void LeaveAll(Client& client);
 
-  // How many groups the client is in.
+  // Returns the number of groups that the client is in.
   size_t GroupsOf(const Client& client) const;
 
   // Link::Observer
   void OnPublishAnswer(const Sender& sender, const PublishAnswer& answer) override;
   void OnTurnEnd() override;
 
-  // Goes on with what waits, refuses what has waited too long. A few times a second.
+  // Goes on with requests and commands that wait, and refuses those that have waited too long. A
+  // few times a second.
   void OnTick();
 
  private:
@@ -50,8 +51,8 @@ class GroupTable final : public Link::Observer, private CommandTurns::Executor {
   Group* FindOrAdd(std::string_view group_id);
 
   // CommandTurns::Executor
-  bool BeginLocal(Participant& participant, const Command& command,
-                  channel::SteadyTime came_at) override;
+  bool BeginInTurn(Participant& participant, const Command& command,
+                   channel::SteadyTime came_at) override;
   void Send(Participant& participant, Command command, uint64_t number,
             channel::SteadyTime came_at) override;
 

@@ -1,5 +1,5 @@
 // One client's part in groups: the groups that it is in, and its commands that are not answered
-// yet. The groups themselves and the members' positions are in group.h.
+// yet. The groups are in group.h, the members' positions in members.h.
 #pragma once
 
 #include <absl/container/inlined_vector.h>

@@ -2,8 +2,7 @@
 // clients that come back have missed is served from here and not asked of the channel service.
 //
 // Owned by its group; loop thread only. Holds everything with an offset in (after, last], in order;
-// at most kRecentPublicationsMax and kRecentBytesMax (the group table bounds the sum of all
-// groups).
+// at most kRecentPublicationsMax and kRecentBytesMax (Group bounds the sum of all groups).
 #pragma once
 
 #include <algorithm>
@@ -27,10 +26,10 @@ class RecentRing {
 
   uint64_t after() const { return after_; }
   uint64_t last() const { return entries_.empty() ? after_ : entries_.back().offset; }
-  // Nothing before it can be had from the channel service either, so that asking is of no use.
+  // Returns whether the channel service has nothing before it either, so that asking is of no use.
   bool begins_with_oldest() const { return begins_with_oldest_; }
   void SetBeginsWithOldest() { begins_with_oldest_ = true; }
-  // False until the first entry is appended: the ring begins with it.
+  // False after RestartUnanchored, until the first entry is appended: the ring begins with it.
   bool anchored() const { return anchored_; }
   size_t size() const { return entries_.size(); }
   size_t bytes() const { return bytes_; }

@@ -15,7 +15,7 @@ struct Request {
   enum class Kind : uint8_t {
     kJoin,
     kHistory,
-    kCatchUp,  // a member that is behind goes on when it has read enough
+    kCatchUp,  // a member that is late goes on when it has read enough
   };
 
   Kind kind;
@@ -28,9 +28,11 @@ struct Request {
   bool fetched = false;  // the channel service was asked since the request came
 
   bool from_now_on() const { return kind == Kind::kJoin && !since && last == 0; }
-  bool all_held() const { return !since && !from_now_on(); }  // or the newest of them
-  // It is answered at once, so all that it asks for must be here.
-  bool wants_whole() const { return all_held() || kind == Kind::kHistory; }
+  bool has_no_position() const {
+    return !since && !from_now_on();
+  }  // all that is held, or the newest
+  // Returns whether it is answered at once, so that all that it asks for must be here.
+  bool wants_whole() const { return has_no_position() || kind == Kind::kHistory; }
 };
 
 }  // namespace edge

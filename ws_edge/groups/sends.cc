@@ -75,14 +75,14 @@ void Sends::RefuseOverdue() {
 
 void Sends::Refuse(const Sender& sender, ErrorCode code, std::string_view why) {
   context_.metrics.publications_refused.Increment();
-  Participant* const participant = context_.participants.Find(sender.session_id);
+  Participant* const participant = context_.participants.Find(sender.client_id);
   if (participant == nullptr) return;
   Client& client = participant->client;
   if (sender.number == 0) {
     client.SendError(code, why, sender.command_id, sender.group_id);
     return;
   }
-  context_.answered.push_back({sender.session_id, sender.group_id, sender.number,
+  context_.answered.push_back({sender.client_id, sender.group_id, sender.number,
                                client.MakeError(code, why, sender.command_id, sender.group_id)});
 }
 
@@ -96,7 +96,7 @@ void Sends::OnAnswer(const Sender& sender, const PublishAnswer& answer) {
   const GroupAnswer sent{sender.command_id, sender.group_id, answer.position.epoch,
                          answer.position.offset};
   context_.answered.push_back(
-      {sender.session_id, sender.group_id, sender.number, EncodeSent(sent, answer.duplicate)});
+      {sender.client_id, sender.group_id, sender.number, EncodeSent(sent, answer.duplicate)});
 }
 
 }  // namespace edge

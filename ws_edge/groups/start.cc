@@ -4,10 +4,9 @@
 
 namespace edge {
 
-// Nothing: what the request asks for is not here (yet).
 std::optional<Start> StartFinder::Find(const Request& request) const {
   if (!subscription_.confirmed()) return std::nullopt;
-  // The subscription may begin behind the head that a node told which is behind.
+  // A node that lags may have told an older head than what is held here.
   if (request.from_now_on()) {
     return Start{std::max(subscription_.head(), recent_.anchored() ? recent_.last() : 0)};
   }
@@ -35,26 +34,32 @@ std::optional<Start> StartFinder::FindSince(const Request& request) const {
   if (of_this_life && since >= recent_.after()) return Start{since};
   if (IsUndecided(request)) return std::nullopt;
   if (recent_.begins_with_oldest()) {
-    if (of_this_life) return Start{recent_.after(), "retention", since};
-    // What a client has whose position this epoch never gave is not known.
-    if (request.since->epoch == subscription_.epoch()) return Start{recent_.after(), "position", 0};
-    return Start{recent_.after(), "epoch", since};
+    const auto begin_after_gap = [&](GapReason reason, uint64_t after) {
+      return Start{recent_.after(), Start::Gap{reason, after}};
+    };
+    if (of_this_life) return begin_after_gap(GapReason::kRetention, since);
+    // Nobody knows what a client has whose position this epoch never gave.
+    if (request.since->epoch == subscription_.epoch()) {
+      return begin_after_gap(GapReason::kPosition, 0);
+    }
+    return begin_after_gap(GapReason::kEpoch, since);
   }
-  // It came, but there was no room to keep it until it was whole.
+  // It came, but this edge had no room to keep it until it was whole (--recent_bytes_max). The
+  // answer to a history tells that something is missing, and no reason.
   if (asked && request.kind == Request::Kind::kHistory) {
-    return Start{recent_.after(), "overload", since};
+    return Start{recent_.after(), Start::Gap{GapReason::kRetention, since}};
   }
   return std::nullopt;
 }
 
-// Nothing between the position and the oldest publication that is held can be had. Whether anything
-// was published there, only the channel service can tell. A loss at a later position implies a loss
-// here; no loss at an earlier one implies none here.
+// Nobody can give publications between the position and the oldest one that is held. Only the
+// channel service can tell whether there were any. A loss at a later position implies a loss here;
+// no loss at an earlier one implies none here.
 bool StartFinder::IsUndecided(const Request& request) const {
   if (!request.since.has_value() || !recent_.anchored()) return false;
   const uint64_t since = request.since->offset;
   // It is still held there.
-  if (!recent_.begins_with_oldest() && since >= subscription_.lost_until()) return false;
+  if (!recent_.begins_with_oldest() && since >= subscription_.held_from()) return false;
   return IsOfThisLife(request) && since >= subscription_.lost_before() && since < recent_.after();
 }
 
@@ -66,10 +71,12 @@ bool StartFinder::IsOfThisLife(const Request& request) const {
          !(request.fetched && subscription_.answered());
 }
 
-// The head that an answer tells. An answer from what is held is whole up to the end of that: a node
-// that is behind may not have given yet what another one told of.
+// An answer that must be whole is so up to the end of what is held, and up to the head that came
+// with it: a node that lags may not have given yet what another one told of.
 uint64_t StartFinder::HeadFor(const Request& request, const Start& start) const {
-  return std::max(request.wants_whole() ? recent_.last() : subscription_.head(), start.position);
+  if (!request.wants_whole()) return std::max(subscription_.head(), start.position);
+  const uint64_t answered = subscription_.publications_due() == 0 ? subscription_.answer_head() : 0;
+  return std::max({recent_.last(), answered, start.position});
 }
 
 }  // namespace edge

@@ -1,9 +1,9 @@
-// Where what a request asks for begins, by what is held here and what the channel service told.
+// Finds where the publications that a request asks for begin, by those that are held here and by
+// what the channel service told.
 //
 // A position may be newer than all that this edge knows: the client comes from an edge that is
-// ahead, or from another log; then the channel service is to be asked. Whether something is missing
-// between a position and the oldest publication that is held, only the channel service can tell:
-// a loss at a later position implies one here, no loss at an earlier one implies none here.
+// ahead, or from another log; then the channel service is to be asked. It alone can tell whether
+// something is missing between a position and the oldest publication that is held here.
 #pragma once
 
 #include <cstdint>
@@ -11,15 +11,20 @@
 
 #include "ws_edge/groups/recent_ring.h"
 #include "ws_edge/groups/request.h"
+#include "ws_edge/protocol/encode.h"
 #include "ws_edge/upstream/subscription.h"
 
 namespace edge {
 
-// With a reason: not all of it can be given.
 struct Start {
+  // Publications of a request that are not there, from `after` to the start.
+  struct Gap {
+    GapReason reason;
+    uint64_t after;
+  };
+
   uint64_t position;
-  const char* gap_reason = nullptr;
-  uint64_t gap_after = 0;  // with a reason
+  std::optional<Gap> gap = std::nullopt;
 };
 
 class StartFinder {
@@ -28,13 +33,13 @@ class StartFinder {
   StartFinder(const Subscription& subscription, const RecentRing& recent)
       : subscription_(subscription), recent_(recent) {}
 
-  // Nothing: what the request asks for is not here (yet).
+  // Returns nothing if the publications that the request asks for are not here (yet).
   std::optional<Start> Find(const Request& request) const;
-  // Only the channel service can tell what the request's position has missed.
+  // Returns whether only the channel service can tell what the request's position has missed.
   bool IsUndecided(const Request& request) const;
-  // The position is of the log that this edge follows, as far as known.
+  // Returns whether the position is of the log that this edge follows, as far as known.
   bool IsOfThisLife(const Request& request) const;
-  // The head that an answer tells.
+  // Returns the head that an answer tells.
   uint64_t HeadFor(const Request& request, const Start& start) const;
 
  private:

@@ -62,7 +62,7 @@ class EdgeHttp final : public channel::HttpHandler {
     } else if (target.path == "/healthz") {
       Answer(connection, TextAnswer(http::status::ok, "ok"));
     } else if (target.path == "/readyz") {
-      const std::string why = context_.why_not_ready();
+      const std::string why = context_.unready_summary();
       Answer(connection, why.empty() ? TextAnswer(http::status::ok, "ready")
                                      : TextAnswer(http::status::service_unavailable, why));
     } else if (const auto file = context_.files.find(target.path); file != context_.files.end()) {

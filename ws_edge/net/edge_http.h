@@ -41,7 +41,7 @@ struct HttpContext {
   // Says why another session has no place; empty if it has one.
   std::function<std::string()> why_no_place;
   // Says for /readyz why clients cannot be served; empty if they can.
-  std::function<std::string()> why_not_ready;
+  std::function<std::string()> unready_summary;
   // Takes the socket of a valid upgrade request.
   std::function<void(channel::Socket, const Upgrade&)> on_upgrade;
   // True if only this machine can connect.

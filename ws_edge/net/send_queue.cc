@@ -1,5 +1,6 @@
 #include "ws_edge/net/send_queue.h"
 
+#include <spdlog/spdlog.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -8,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 
 #include "ws_edge/limits.h"
 
@@ -57,6 +59,29 @@ void FlushList::FlushAll() {
 
 void FlushList::OnWritable(SendQueue* queue, bool broken) { queue->OnWritable(broken); }
 
+const char* SendQueue::ToString(State state) {
+  switch (state) {
+    case State::kOpening:
+      return "opening";
+    case State::kOpen:
+      return "open";
+    case State::kNoData:
+      return "no data";
+    case State::kCloseQueued:
+      return "close queued";
+    case State::kBroken:
+      return "broken";
+  }
+  return "?";
+}
+
+void SendQueue::ChangeState(State to, const char* why) {
+  if (to <= state_) return;
+  spdlog::debug("queue of socket {}: {} -> {}: {}", descriptor_, ToString(state_), ToString(to),
+                why);
+  state_ = to;
+}
+
 SendQueue::~SendQueue() {
   if (place_ != kNotMarked) flush_list_->Remove(place_);
 }
@@ -72,7 +97,7 @@ void SendQueue::AppendControl(std::string_view bytes) {
   if (state_ >= State::kCloseQueued) return;
   if (bytes == kBeastTooBig) bytes = kProtocolError;
   const bool close = static_cast<uint8_t>(bytes.front()) == (0x80 | uint8_t{0x8});
-  if (close) Advance(State::kCloseQueued);
+  if (close) ChangeState(State::kCloseQueued, "the close frame is queued");
   Push(Frame::Copy(bytes));
 }
 
@@ -167,7 +192,7 @@ void SendQueue::OnSendError() {
     waiting_ = true;
     flush_list_->WaitWritable(this);
   } else {
-    Break();
+    Break(std::strerror(errno));
     flush_list_->OnBroken(this);
   }
 }
@@ -196,15 +221,15 @@ void SendQueue::Sent(size_t bytes) {
   }
 }
 
-void SendQueue::Break() {
-  Advance(State::kBroken);
+void SendQueue::Break(const char* why) {
+  ChangeState(State::kBroken, why);
   ClearQueue();
 }
 
 void SendQueue::OnWritable(bool broken) {
   waiting_ = false;
   if (broken) {
-    Break();
+    Break("waiting for it failed");
     flush_list_->OnBroken(this);
     return;
   }

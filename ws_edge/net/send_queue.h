@@ -3,8 +3,8 @@
 // Frames are encoded once and appended by reference; everything queued in a turn leaves in one
 // send. Whole frames only are appended, so no frame lands inside another. After the close frame no
 // data is taken. Loop thread only. The caller of Offer gives the bound. When the socket is broken
-// the queue is dropped; the reader sees the error. Nothing here knows Asio or Beast: groups deliver
-// into it, and their tests have queues without sockets.
+// the queue is dropped; the reader sees the error. It includes neither Asio nor Beast, so that
+// tests have queues without sockets.
 #pragma once
 
 #include <absl/container/inlined_vector.h>
@@ -30,8 +30,8 @@ class SendQueue {
   size_t queued_bytes() const { return queued_bytes_; }
 
   // Data frames are taken from here on, until EndData, the close frame or a broken socket.
-  void BeginData() { Advance(State::kOpen); }
-  void EndData() { Advance(State::kNoData); }
+  void BeginData() { ChangeState(State::kOpen, "the session is open"); }
+  void EndData() { ChangeState(State::kNoData, "the session ends"); }
   // Queues a data frame; each delivery comes this way. Drops the frame while no data is taken.
   // Returns false if the queue would hold more than `queued_bytes_max`; the frame is then not in
   // it. An empty queue takes any frame, because an envelope may make a message longer than the
@@ -82,7 +82,7 @@ class SendQueue {
   std::vector<FramePtr> TakeQueued();
   // Sends nothing any more: the descriptor may soon be another connection's.
   void Detach() {
-    Break();
+    Break("detached");
     descriptor_ = -1;
   }
 
@@ -101,7 +101,7 @@ class SendQueue {
   void OnSendError();
   void Sent(size_t bytes);
   void ClearQueue();
-  void Break();
+  void Break(const char* why);
 
   enum class State : uint8_t {
     kOpening,      // takes control frames only
@@ -110,10 +110,10 @@ class SendQueue {
     kCloseQueued,  // takes nothing; sends what is queued
     kBroken,
   };
-  // The state only moves forward. A step back is ignored: the socket broke before it.
-  void Advance(State to) {
-    if (to > state_) state_ = to;
-  }
+  static const char* ToString(State state);
+  // The state only moves forward. A step back is ignored: a socket that breaks does not ask whether
+  // its session has ended, nor the other way round.
+  void ChangeState(State to, const char* why);
 
   static constexpr uint32_t kNotMarked = UINT32_MAX;
 

@@ -8,6 +8,7 @@
 #include <boost/json.hpp>
 
 #include "channel_service/base/json_names.h"
+#include "channel_service/model/contract_limits.h"
 #include "channel_service/model/epoch.h"
 #include "ws_edge/limits.h"
 #include "ws_edge/protocol/json_text.h"
@@ -19,8 +20,6 @@ namespace json = boost::json;
 
 // Parsing most commands needs no memory beyond this.
 constexpr size_t kParseBufferBytes = 2048;
-
-static_assert(kEpochBytesMax == channel::kEpochBytesMax);
 
 bool Refuse(CommandError* error, ErrorCode code, std::string message) {
   *error = {code, std::move(message)};
@@ -61,10 +60,10 @@ bool ReadGroupId(const json::object& object, std::string* group_id, CommandError
         error, ErrorCode::kBadRequest,
         fmt::format("group_id is {}; it must be a string or an integer", KindName(*value)));
   }
-  if (group_id->empty() || group_id->size() > kGroupIdBytesMax) {
+  if (group_id->empty() || group_id->size() > channel::kGroupIdBytesMax) {
     return Refuse(error, ErrorCode::kBadRequest,
                   fmt::format("group_id has {} bytes; allowed are 1 to {}", group_id->size(),
-                              kGroupIdBytesMax));
+                              channel::kGroupIdBytesMax));
   }
   return true;
 }
@@ -159,9 +158,9 @@ bool ReadKey(const json::object& object, std::string* key, CommandError* error) 
   const json::value* value = object.if_contains("key");
   if (value == nullptr || value->is_null()) return true;
   if (!value->is_string() || value->get_string().empty() ||
-      value->get_string().size() > kKeyBytesMax) {
+      value->get_string().size() > channel::kKeyBytesMax) {
     return Refuse(error, ErrorCode::kBadRequest,
-                  fmt::format("key must be a string of 1 to {} bytes", kKeyBytesMax));
+                  fmt::format("key must be a string of 1 to {} bytes", channel::kKeyBytesMax));
   }
   *key = View(value->get_string());
   return true;
@@ -172,9 +171,9 @@ bool ReadLast(const json::object& object, uint32_t* last, CommandError* error) {
   const json::value* value = object.if_contains("last");
   if (value == nullptr || value->is_null()) return true;
   const int64_t wanted = value->is_int64() ? value->get_int64() : 0;
-  if (wanted < 1 || wanted > kHistoryCountMax) {
+  if (wanted < 1 || wanted > channel::kHistoryCountMax) {
     return Refuse(error, ErrorCode::kBadRequest,
-                  fmt::format("last must be an integer from 1 to {}", kHistoryCountMax));
+                  fmt::format("last must be an integer from 1 to {}", channel::kHistoryCountMax));
   }
   *last = static_cast<uint32_t>(wanted);
   return true;
@@ -189,9 +188,9 @@ bool ReadLimit(const json::object& object, uint32_t* limit, CommandError* error)
   if (wanted < 1) {
     return Refuse(error, ErrorCode::kBadRequest,
                   fmt::format("limit must be an integer of at least 1 (at most {} are given)",
-                              kHistoryCountMax));
+                              channel::kHistoryCountMax));
   }
-  *limit = static_cast<uint32_t>(std::min<int64_t>(wanted, kHistoryCountMax));
+  *limit = static_cast<uint32_t>(std::min<int64_t>(wanted, channel::kHistoryCountMax));
   return true;
 }
 
@@ -213,7 +212,7 @@ bool ReadSince(const json::object& object, Command* command, CommandError* error
     return Refuse(error, ErrorCode::kBadRequest,
                   fmt::format("since must be {{\"epoch\": a string of 1 to {} letters and digits, "
                               "\"offset\": an integer of at least 0}}",
-                              kEpochBytesMax));
+                              channel::kEpochBytesMax));
   }
   if (command->last != 0) {
     return Refuse(error, ErrorCode::kBadRequest, "since and last exclude each other");
@@ -264,7 +263,7 @@ bool ParseCommand(Dialect dialect, std::string_view frame, Command* command, Com
   std::array<unsigned char, kParseBufferBytes> buffer;
   json::monotonic_resource memory(buffer.data(), buffer.size());
   json::parse_options options;
-  options.max_depth = kJsonDepthMax;
+  options.max_depth = channel::kJsonDepthMax;
   json::stream_parser parser(&memory, options);
   boost::system::error_code failure;
   const size_t used = parser.write_some(frame.data(), frame.size(), failure);

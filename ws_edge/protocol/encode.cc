@@ -6,6 +6,8 @@
 #include <boost/json.hpp>
 #include <iterator>
 
+#include "channel_service/model/contract_limits.h"
+
 namespace edge {
 namespace {
 
@@ -37,6 +39,18 @@ std::string BeginAnswer(const GroupAnswer& answer) {
   Append(&text, R"(,"group_id":{},"epoch":"{}","offset":{})", Quoted(answer.group_id), answer.epoch,
          answer.offset);
   return text;
+}
+
+const char* ToString(GapReason reason) {
+  switch (reason) {
+    case GapReason::kRetention:
+      return "retention";
+    case GapReason::kEpoch:
+      return "epoch";
+    case GapReason::kPosition:
+      return "position";
+  }
+  return "?";
 }
 
 }  // namespace
@@ -72,7 +86,7 @@ FramePtr EncodeMessage(const channel::v1::Publication& publication, std::string_
 FramePtr EncodeGap(const GapEvent& gap) {
   std::string text = Begin("gap");
   Append(&text, R"(,"group_id":{},"epoch":"{}","after":{},"before":{},"reason":"{}")",
-         Quoted(gap.group_id), gap.epoch, gap.after, gap.before, gap.reason);
+         Quoted(gap.group_id), gap.epoch, gap.after, gap.before, ToString(gap.reason));
   return End(std::move(text));
 }
 
@@ -129,7 +143,8 @@ FramePtr EncodeWelcome(std::string_view connection_id, uint64_t session_id,
          kReconnectMin.count(), kReconnectMax.count(), limits.message_bytes_max,
          limits.groups_per_connection_max);
   Append(&text, R"(,"group_id_bytes":{},"key_bytes":{},"id_bytes":{},"history":{}}})",
-         kGroupIdBytesMax, kKeyBytesMax, kCommandIdBytesMax, kHistoryCountMax);
+         channel::kGroupIdBytesMax, channel::kKeyBytesMax, kCommandIdBytesMax,
+         channel::kHistoryCountMax);
   return End(std::move(text));
 }
 

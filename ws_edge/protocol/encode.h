@@ -25,12 +25,13 @@ FramePtr EncodePlainError(ErrorCode code, std::string_view message);
 // Encodes the publication's `message` event.
 FramePtr EncodeMessage(const channel::v1::Publication& publication, std::string_view epoch);
 
+enum class GapReason : uint8_t { kRetention, kEpoch, kPosition };
 struct GapEvent {
   std::string_view group_id;
   std::string_view epoch;
   uint64_t after;
   uint64_t before;
-  const char* reason;  // retention, epoch or position
+  GapReason reason;
 };
 FramePtr EncodeGap(const GapEvent& gap);
 

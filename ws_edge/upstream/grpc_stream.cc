@@ -2,6 +2,7 @@
 
 #include <grpcpp/channel.h>
 #include <grpcpp/support/proto_buffer_reader.h>
+#include <spdlog/spdlog.h>
 
 #include <utility>
 
@@ -18,15 +19,34 @@ GrpcStream::GrpcStream(const std::shared_ptr<grpc::Channel>& channel, const std:
   call_ = stub_.PrepareCall(&context_, method, queue);
 }
 
-void GrpcStream::ChangeState(State to) {
+const char* GrpcStream::ToString(State state) {
+  switch (state) {
+    case State::kNew:
+      return "new";
+    case State::kOpening:
+      return "opening";
+    case State::kUp:
+      return "up";
+    case State::kEnding:
+      return "ending";
+    case State::kEnded:
+      return "ended";
+    case State::kOver:
+      return "over";
+  }
+  return "?";
+}
+
+void GrpcStream::ChangeState(State to, const char* why) {
   // Each step is taken once and in this order; a stream that never came up leaves out kUp.
   const bool next = static_cast<int>(to) == static_cast<int>(state_) + 1;
   CHANNEL_CHECK(next || (state_ == State::kOpening && to == State::kEnding));
+  spdlog::debug("stream: {} -> {}: {}", ToString(state_), ToString(to), why);
   state_ = to;
 }
 
 void GrpcStream::Start() {
-  ChangeState(State::kOpening);
+  ChangeState(State::kOpening, "started");
   call_->StartCall(&on_started_);
 }
 
@@ -46,23 +66,23 @@ void GrpcStream::OnStarted(bool ok) {
   if (ok) {
     call_->ReadInitialMetadata(&on_metadata_);
   } else {
-    Finish();
+    Finish("it could not start");
   }
 }
 
 void GrpcStream::OnMetadata(bool ok) {
   if (!ok) {
-    Finish();
+    Finish("the service did not accept the call");
     return;
   }
-  ChangeState(State::kUp);
+  ChangeState(State::kUp, "the service has accepted the call");
   call_->Read(&message_, &on_read_);
   observer_->OnStreamUp(this);
 }
 
 void GrpcStream::OnRead(bool ok) {
   if (!ok) {
-    Finish();
+    Finish("there is nothing more to read");
     return;
   }
   received_bytes_ += message_.Length();
@@ -76,18 +96,18 @@ void GrpcStream::OnWritten(bool) {
   if (state_ == State::kEnded) TellOver();
 }
 
-void GrpcStream::Finish() {
-  ChangeState(State::kEnding);
+void GrpcStream::Finish(const char* why) {
+  ChangeState(State::kEnding, why);
   call_->Finish(&status_, &on_finished_);
 }
 
 void GrpcStream::OnFinished(bool) {
-  ChangeState(State::kEnded);
+  ChangeState(State::kEnded, "the status is there");
   if (!write_outstanding_) TellOver();
 }
 
 void GrpcStream::TellOver() {
-  ChangeState(State::kOver);
+  ChangeState(State::kOver, "nothing is outstanding");
   const absl::Status status(static_cast<absl::StatusCode>(status_.error_code()),
                             status_.error_message());
   observer_->OnStreamOver(this, status);

@@ -42,14 +42,15 @@ class GrpcStream final : public Stream {
     kEnded,   // it is not, but a write is
     kOver,
   };
-  void ChangeState(State to);
+  static const char* ToString(State state);
+  void ChangeState(State to, const char* why);
 
   void OnStarted(bool ok);
   void OnMetadata(bool ok);
   void OnRead(bool ok);
   void OnWritten(bool ok);
   void OnFinished(bool ok);
-  void Finish();
+  void Finish(const char* why);
   void TellOver();
 
   Observer* const observer_;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "channel_service/base/check.h"
+#include "ws_edge/upstream/subscription.h"
 
 namespace edge {
 namespace {
@@ -160,7 +161,7 @@ void Link::OnTick() {
 void Link::StartLink() {
   ChangeState(State::kConnecting, options_.addresses[next_address_]);
   started_at_ = clock_.Now();
-  asked_why_ = false;
+  asked_why_ = reason_told_ = false;
   address_ = next_address_;
   next_address_ = (address_ + 1) % options_.addresses.size();
   Stream::Observer* const self = this;
@@ -183,6 +184,7 @@ void Link::AskWhy() {
 
 void Link::OnWhyOver(const absl::Status& status) {
   if (state_ == State::kConnecting && !absl::IsCancelled(status)) {
+    reason_told_ = true;
     report_.OnConnectFailed(address(), std::string(status.message()));
   }
   why_stream_.reset();
@@ -209,7 +211,7 @@ void Link::End(const std::string& why) {
     case State::kWaiting:
       return;
     case State::kConnecting:
-      if (!stop_at_.has_value()) report_.OnConnectFailed(address(), why);
+      if (!stop_at_.has_value() && !reason_told_) report_.OnConnectFailed(address(), why);
       ChangeState(State::kEnding, why);
       break;
     case State::kUp:
@@ -271,6 +273,7 @@ void Link::OnEvents(google::protobuf::io::ZeroCopyInputStream* bytes) {
     End("the service sent what is not a SubscribeResponse");
     return;
   }
+  if (batch.events_size() == 0) return;
   events_in_turn_ += batch.events_size();
   if (events_in_turn_ == 1) {
     held_ = std::move(batch);
@@ -286,7 +289,7 @@ void Link::OnAnswers(google::protobuf::io::ZeroCopyInputStream* bytes) {
     End("the service sent what is not a PublishStreamResponse");
     return;
   }
-  GiveHeld(/*alone=*/true);  // it came before
+  GiveHeld(/*alone=*/false);  // it came before; more may follow
   if (!publisher_.OnAnswers(response, observer_))
     End("the service answered more than it was asked");
   CountUnanswered();
@@ -308,12 +311,35 @@ void Link::GiveHeld(bool alone) {
 void Link::Give(const channel::v1::SubscribeResponse& batch, bool alone) {
   int gaps = 0;
   for (const channel::v1::Event& event : batch.events()) {
-    if (subscriptions_.OnEvent(event, alone)) ++gaps;
+    if (Give(event, alone)) ++gaps;
   }
   if (gaps == 0) return;
   metrics_.gaps.Increment(gaps);
   spdlog::warn("{} groups were resumed with a gap: what their members missed is no longer held",
                gaps);
+}
+
+// Returns true if the event is a gap that concerns members.
+bool Link::Give(const channel::v1::Event& event, bool alone) {
+  switch (event.event_case()) {
+    case channel::v1::Event::kPublication:
+      if (Subscription* const wanted = subscriptions_.Find(event.publication().group_id())) {
+        wanted->OnPublication(event.publication(), alone);
+      }
+      return false;
+    case channel::v1::Event::kSubscribed:
+      if (Subscription* const wanted = subscriptions_.Find(event.subscribed().group_id())) {
+        wanted->OnSubscribed(event.subscribed());
+      }
+      return false;
+    case channel::v1::Event::kGap: {
+      Subscription* const wanted = subscriptions_.Find(event.gap().group_id());
+      return wanted != nullptr && wanted->OnGap(event.gap());
+    }
+    case channel::v1::Event::EVENT_NOT_SET:
+      return false;  // of a newer service
+  }
+  return false;
 }
 
 }  // namespace edge

@@ -46,7 +46,7 @@ class Link final : private Stream::Observer {
  public:
   class Observer : public Publisher::Observer {
    public:
-    // All that has come in this turn of the loop was given.
+    // A turn of the loop ends; the events that it read were given.
     virtual void OnTurnEnd() = 0;
 
    protected:
@@ -74,7 +74,7 @@ class Link final : private Stream::Observer {
   bool Write();
   // Must be called at the end of a turn, when all that had come was read.
   void OnTurnEnd();
-  // Handles what is overdue. Must be called each kTick, after all that had come was read.
+  // Handles what is overdue. Must be called each kTick, when a turn has read.
   void OnTick();
   static constexpr std::chrono::milliseconds kTick{50};
 
@@ -109,6 +109,7 @@ class Link final : private Stream::Observer {
   void OnEvents(google::protobuf::io::ZeroCopyInputStream* bytes);
   void OnAnswers(google::protobuf::io::ZeroCopyInputStream* bytes);
   void Give(const channel::v1::SubscribeResponse& batch, bool alone);
+  bool Give(const channel::v1::Event& event, bool alone);
   void GiveHeld(bool alone);
   void CountUnanswered();
 
@@ -135,7 +136,8 @@ class Link final : private Stream::Observer {
   std::unique_ptr<Stream> publish_stream_;
   // While there is no connection: a stream that fails with the reason (the two others only wait).
   std::unique_ptr<Stream> why_stream_;
-  bool asked_why_ = false;  // since StartLink
+  bool asked_why_ = false;    // since StartLink
+  bool reason_told_ = false;  // by why_stream_, since StartLink
   channel::SteadyTime started_at_;
   channel::SteadyTime next_start_at_;
   channel::SteadyTime cancel_at_;  // in kEnding: one stream is over, the other may have last words

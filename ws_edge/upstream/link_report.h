@@ -19,18 +19,18 @@ class LinkReport {
 
   void OnUp(const std::string& address);
   void OnDown(const std::string& address, const std::string& why);
-  // There is no link, and an attempt to make one to this address has failed, for gRPC's reason.
+  // There is no link, and an attempt to make one to this address has failed.
   void OnConnectFailed(const std::string& address, const std::string& why);
 
-  // Why it is not up: of each address that was tried since, gRPC's last word.
+  // Returns why it is not up: the last reason of each address that was tried since.
   std::string down_reason() const;
-  // When it went down, or was made, if it is not up.
+  // The time when it went down, or when this was made, if it is not up.
   channel::SteadyTime down_since() const { return down_since_; }
 
  private:
   const channel::Clock& clock_;
   EdgeMetrics& metrics_;
-  std::string lost_reason_;  // of the link that was up; empty if none was yet
+  std::string lost_reason_;  // why the last link that was up was lost; empty if none was
   std::map<std::string, std::string> failure_by_address_;  // since the link is not up
   channel::SteadyTime down_since_;
   channel::SteadyTime next_warning_at_;  // that there is still no link

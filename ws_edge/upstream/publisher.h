@@ -18,12 +18,12 @@
 
 namespace edge {
 
-// The sender of a publication, to whom its answer goes.
+// The sender of a publication, as its user knows it: handed back with the answer.
 struct Sender {
-  uint64_t session_id = 0;
+  uint64_t client_id = 0;
   std::string command_id;
   std::string group_id;
-  uint64_t number = 0;  // of its GroupCommands::Entry; 0: no answer is wanted
+  uint64_t number = 0;  // of its command; 0: no answer is wanted
 };
 
 struct PublishAnswer {

@@ -27,6 +27,8 @@ const char* Subscription::ToString(State state) {
       return "awaiting";
     case State::kGapFollows:
       return "gap follows";
+    case State::kBeginning:
+      return "beginning";
     case State::kFollowing:
       return "following";
   }
@@ -45,8 +47,12 @@ void Subscription::ChangeState(State to, const char* why) {
     case State::kGapFollows:
       CHANNEL_CHECK(state_ == State::kAwaiting);
       break;
+    case State::kBeginning:
+      CHANNEL_CHECK(state_ == State::kAwaiting);
+      break;
     case State::kFollowing:
-      CHANNEL_CHECK(state_ == State::kAwaiting || state_ == State::kGapFollows);
+      CHANNEL_CHECK(state_ == State::kAwaiting || state_ == State::kGapFollows ||
+                    state_ == State::kBeginning);
       break;
   }
   spdlog::debug("group {}: {} -> {}: {}", group_id_, ToString(state_), ToString(to), why);
@@ -56,14 +62,12 @@ void Subscription::ChangeState(State to, const char* why) {
 void Subscription::Ask(channel::SubscribeFrom from) {
   from_ = std::move(from);
   position_ = from_.since;
-  answered_ = false;
-  tag_ = table_.Ask(this);
+  if (answered()) answered_ = Answered::kEarlierQuestion;
   ChangeState(State::kAsking, "asked");
+  tag_ = table_.Ask(this);
 }
 
 channel::v1::Subscription Subscription::TakeQuestion() {
-  known_ = true;
-  anchored_ = true;  // if none of the `last` came: everything that is held of this epoch
   channel::v1::Subscription question;
   question.set_group_id(group_id_);
   question.set_tag(tag_);
@@ -77,17 +81,14 @@ channel::v1::Subscription Subscription::TakeQuestion() {
   return question;
 }
 
-void Subscription::OnLinkUp() {
-  known_ = false;
-  ChangeState(State::kAsking, "the link is new");
-}
+void Subscription::OnLinkUp() { ChangeState(State::kAsking, "the link is new"); }
 
 void Subscription::OnSubscribed(const channel::v1::Subscribed& subscribed) {
   if (state_ != State::kAwaiting || subscribed.tag() != tag_) return;  // of an earlier question
+  const bool begins = !position_.has_value() && subscribed.missed() > 0;
   if (!position_.has_value()) {
-    anchored_ = subscribed.missed() == 0;
-    position_ =
-        channel::StreamPosition{subscribed.epoch(), anchored_ ? subscribed.offset() : uint64_t{0}};
+    // If none of the `last` comes before the link is lost, all that is held is asked for.
+    position_ = {subscribed.epoch(), begins ? 0 : subscribed.offset()};
   }
   due_ = subscribed.missed();
   answer_head_ = subscribed.offset();
@@ -96,10 +97,10 @@ void Subscription::OnSubscribed(const channel::v1::Subscribed& subscribed) {
     ChangeState(State::kGapFollows, "answered");
     return;
   }
-  ChangeState(State::kFollowing, "answered");
+  ChangeState(begins ? State::kBeginning : State::kFollowing, "answered");
   epoch_ = subscribed.epoch();
-  if (!answered_ && from_.since.has_value()) {
-    lost_until_ = std::min(lost_until_, from_.since->offset);
+  if (!answered() && from_.since.has_value()) {
+    held_from_ = std::min(held_from_, from_.since->offset);
   }
   head_ = std::max(head_, answer_head_);
   newest_ = std::max(newest_, answer_newest_);
@@ -107,9 +108,15 @@ void Subscription::OnSubscribed(const channel::v1::Subscribed& subscribed) {
 }
 
 Subscription::Answer Subscription::TakeAnswer() {
-  const bool first = !std::exchange(confirmed_, true);
-  const bool resumed = std::exchange(answered_, true);
-  return first ? Answer::kFirst : resumed ? Answer::kResumed : Answer::kAsked;
+  switch (std::exchange(answered_, Answered::kThisQuestion)) {
+    case Answered::kNothing:
+      return Answer::kFirst;
+    case Answered::kEarlierQuestion:
+      return Answer::kAsked;
+    case Answered::kThisQuestion:
+      return Answer::kResumed;
+  }
+  return Answer::kFirst;
 }
 
 bool Subscription::OnGap(const channel::v1::Gap& gap) {
@@ -123,24 +130,27 @@ bool Subscription::OnGap(const channel::v1::Gap& gap) {
   head_ = std::max({began_anew ? 0 : head_, answer_head_, position});
   newest_ = std::max(answer_newest_, head_);
   epoch_ = gap.epoch();
-  if (began_anew) lost_before_ = lost_until_ = 0;
+  if (began_anew) lost_before_ = held_from_ = 0;
   if (gap.reason() == channel::v1::GAP_REASON_RETENTION) {
     lost_before_ = std::max(lost_before_, gap.after() + 1);
-    lost_until_ = position;
+    held_from_ = position;
   }
   TakeAnswer();
   return observer_->OnGap({gap.reason(), gap.after(), gap.before(), began_anew});
 }
 
 void Subscription::OnPublication(const channel::v1::Publication& publication, bool alone) {
+  if (state_ == State::kBeginning) {
+    position_->offset = publication.previous_offset();
+    ChangeState(State::kFollowing, "the first of the last came");
+  }
   if (state_ != State::kFollowing) return;
-  if (!std::exchange(anchored_, true)) position_->offset = publication.previous_offset();
   if (publication.offset() <= position_->offset) return;
   if (publication.previous_offset() > position_->offset) {
     spdlog::warn("group {}: nothing came between {} and {}; asking again", group_id_,
                  position_->offset, publication.offset());
-    table_.AskAgain(this);
     ChangeState(State::kAsking, "something is missing");
+    table_.AskAgain(this);
     return;
   }
   position_->offset = publication.offset();

@@ -21,7 +21,7 @@ class SubscriptionTable;
 
 class Subscription {
  public:
-  // A range that the service no longer has, or never had, behind the position that was asked from.
+  // A range that the service no longer has, or never had, after the position that was asked from.
   struct Gap {
     channel::v1::GapReason reason;
     uint64_t after;   // the position that was asked from; 0 if this log never gave it
@@ -40,10 +40,10 @@ class Subscription {
    public:
     // The question is answered. Now follow publications_due() older publications, then new ones.
     virtual void OnSubscribed(Answer answer) = 0;
-    // The publications that follow begin behind a gap. Returns true if the gap concerns a member
+    // The publications that follow begin after a gap. Returns true if the gap concerns a member
     // here.
     virtual bool OnGap(const Gap& gap) = 0;
-    // `due`: one of the older ones that were due. `alone`: nothing else comes in this turn of the
+    // `due`: one of the older ones that were due. `alone`: no other event came in this turn of the
     // loop.
     virtual void OnPublication(const channel::v1::Publication& publication, bool due,
                                bool alone) = 0;
@@ -67,65 +67,66 @@ class Subscription {
   bool asked() const { return state_ != State::kIdle; }
   // The last question, and whether it is answered: then all of it is here or under way.
   const channel::SubscribeFrom& from() const { return from_; }
-  bool answered() const { return answered_; }
-  // Some question was answered: what is published from now on is seen here.
-  bool confirmed() const { return confirmed_; }
+  bool answered() const { return answered_ == Answered::kThisQuestion; }
+  // Some question was answered: publications from now on are seen here.
+  bool confirmed() const { return answered_ != Answered::kNothing; }
   // Publications under way that are older than the last answer.
   uint32_t publications_due() const { return due_; }
 
   const std::string& epoch() const { return epoch_; }
   // The newest offset of the group that is known.
   uint64_t head() const { return head_; }
+  // The same as the last answer told it: the publications that were due then lead up to it.
+  uint64_t answer_head() const { return answer_head_; }
   // The newest offset of any group, as far as known: no position of the epoch is beyond it.
   uint64_t newest() const { return newest_; }
   // Positions before this one have missed what is lost for ever: the service said so.
   uint64_t lost_before() const { return lost_before_; }
-  // Positions from here on have missed nothing that is lost: what followed the last loss that the
-  // service told is held there. Between the two positions that is not known.
-  uint64_t lost_until() const { return lost_until_; }
+  // Positions from here on have missed nothing that is lost, as far as the service told. Of those
+  // between lost_before and this one that is not known.
+  uint64_t held_from() const { return held_from_; }
+
+  // For the table. Returns the question, which then awaits its answer.
+  channel::v1::Subscription TakeQuestion();
+  void OnLinkUp();
+  // For the link: events of the group. OnGap returns true if the gap concerns a member here.
+  void OnSubscribed(const channel::v1::Subscribed& subscribed);
+  bool OnGap(const channel::v1::Gap& gap);
+  void OnPublication(const channel::v1::Publication& publication, bool alone);
 
  private:
-  friend class SubscriptionTable;
-
   enum class State {
     kIdle,        // nothing was asked
     kAsking,      // the question is to be written
     kAwaiting,    // it is written
     kGapFollows,  // the answer said so
-    kFollowing,   // what comes follows position_
+    kBeginning,   // the next publication is the first of the `last`, and sets position_
+    kFollowing,   // events follow position_
   };
+  enum class Answered { kNothing, kEarlierQuestion, kThisQuestion };
+
   static const char* ToString(State state);
   void ChangeState(State to, const char* why);
-
-  // For the table: the question, which then awaits its answer.
-  channel::v1::Subscription TakeQuestion();
-  void OnLinkUp();
-  void OnSubscribed(const channel::v1::Subscribed& subscribed);
-  bool OnGap(const channel::v1::Gap& gap);
-  void OnPublication(const channel::v1::Publication& publication, bool alone);
   Answer TakeAnswer();
 
   SubscriptionTable& table_;
   const std::string group_id_;
   Observer* const observer_;
   State state_ = State::kIdle;
-  bool known_ = false;  // to the service, on this link, if only by an earlier question
-  bool answered_ = false;
-  bool confirmed_ = false;
-  bool anchored_ = true;  // false: the next publication is of the `last`, and sets the position
+  Answered answered_ = Answered::kNothing;
   uint32_t due_ = 0;
   uint64_t tag_ = 0;  // of the question
   channel::SubscribeFrom from_;
-  // Everything up to here was received since it was asked; none: nothing was, nor was it given.
+  // Everything up to here was received since the question; none: a question for the `last`, of
+  // which nothing came.
   std::optional<channel::StreamPosition> position_;
   std::string epoch_;
   uint64_t head_ = 0;
   uint64_t newest_ = 0;
   uint64_t lost_before_ = 0;
-  uint64_t lost_until_ = 0;
-  // As the last answer gave them, until the gap that follows it.
+  uint64_t held_from_ = 0;
   uint64_t answer_head_ = 0;
-  uint64_t answer_newest_ = 0;
+  uint64_t answer_newest_ = 0;  // as answer_head_
 };
 
 }  // namespace edge

@@ -11,37 +11,45 @@ SubscriptionTable::~SubscriptionTable() { CHANNEL_CHECK(by_group_.empty()); }
 
 Subscription* SubscriptionTable::Find(std::string_view group_id) const {
   const auto found = by_group_.find(group_id);
-  return found == by_group_.end() ? nullptr : found->second;
+  return found == by_group_.end() ? nullptr : found->second.subscription;
 }
 
 uint64_t SubscriptionTable::Ask(Subscription* subscription) {
   const std::string& group_id = subscription->group_id();
-  const bool added = by_group_.emplace(group_id, subscription).second;
-  // A group that is changed and not here is one that the service is to be told to give up.
-  if (added) subscription->known_ = changed_.contains(group_id);
-  AskAgain(subscription);
+  // While the service is still to be told that a group is not wanted any more, it knows the group.
+  const Entry entry{subscription, changed_.contains(group_id)};
+  const auto [found, added] = by_group_.emplace(group_id, entry);
+  CHANNEL_CHECK(found->second.subscription == subscription);
+  MarkChanged(group_id);
   return ++last_tag_;
 }
 
 void SubscriptionTable::AskAgain(Subscription* subscription) {
-  changed_.insert(subscription->group_id());
-  on_change_();
+  MarkChanged(subscription->group_id());
 }
 
 void SubscriptionTable::Remove(Subscription* subscription) {
   const std::string& group_id = subscription->group_id();
-  by_group_.erase(group_id);
-  if (subscription->known_) {
-    AskAgain(subscription);
+  const auto found = by_group_.find(group_id);
+  const bool known = found->second.known;
+  by_group_.erase(found);
+  if (known) {
+    MarkChanged(group_id);
   } else {
     changed_.erase(group_id);
   }
 }
 
+void SubscriptionTable::MarkChanged(const std::string& group_id) {
+  changed_.insert(group_id);
+  on_change_();
+}
+
 void SubscriptionTable::OnLinkUp() {
   changed_.clear();
-  for (auto& [group_id, subscription] : by_group_) {
-    subscription->OnLinkUp();
+  for (auto& [group_id, entry] : by_group_) {
+    entry.known = false;
+    entry.subscription->OnLinkUp();
     changed_.insert(std::string(group_id));
   }
 }
@@ -50,34 +58,13 @@ void SubscriptionTable::TakeChanges(size_t count_max, channel::v1::SubscribeRequ
   auto next = changed_.begin();  // once: the search for it passes all that was taken before
   for (size_t i = 0; i < count_max && next != changed_.end(); ++i) {
     std::string group_id = std::move(changed_.extract(next++).value());
-    if (Subscription* const subscription = Find(group_id)) {
-      *request->add_subscribe() = subscription->TakeQuestion();
+    if (const auto found = by_group_.find(group_id); found != by_group_.end()) {
+      found->second.known = true;
+      *request->add_subscribe() = found->second.subscription->TakeQuestion();
     } else {
       request->add_unsubscribe(std::move(group_id));
     }
   }
-}
-
-bool SubscriptionTable::OnEvent(const channel::v1::Event& event, bool alone) {
-  switch (event.event_case()) {
-    case channel::v1::Event::kPublication:
-      if (Subscription* const wanted = Find(event.publication().group_id())) {
-        wanted->OnPublication(event.publication(), alone);
-      }
-      return false;
-    case channel::v1::Event::kSubscribed:
-      if (Subscription* const wanted = Find(event.subscribed().group_id())) {
-        wanted->OnSubscribed(event.subscribed());
-      }
-      return false;
-    case channel::v1::Event::kGap: {
-      Subscription* const wanted = Find(event.gap().group_id());
-      return wanted != nullptr && wanted->OnGap(event.gap());
-    }
-    case channel::v1::Event::EVENT_NOT_SET:
-      return false;  // of a newer service
-  }
-  return false;
 }
 
 }  // namespace edge

@@ -29,9 +29,9 @@ class SubscriptionTable {
   SubscriptionTable(const SubscriptionTable&) = delete;
   SubscriptionTable& operator=(const SubscriptionTable&) = delete;
 
-  // For subscriptions: the group is to be asked for; gives the tag of the question.
+  // For subscriptions: Ask lets the group be asked for, and returns the tag of the question;
+  // AskAgain puts the same question, from the position that is reached.
   uint64_t Ask(Subscription* subscription);
-  // For subscriptions: it is the same question, from where it is now.
   void AskAgain(Subscription* subscription);
   void Remove(Subscription* subscription);
 
@@ -42,17 +42,20 @@ class SubscriptionTable {
   // wanted any more.
   void TakeChanges(size_t count_max, channel::v1::SubscribeRequest* request);
 
-  // Gives an event to its subscription, if it is still wanted. True: a gap that concerns members.
-  bool OnEvent(const channel::v1::Event& event, bool alone);
-
-  size_t size() const { return by_group_.size(); }
+  // Returns null if nobody wants the group any more.
+  Subscription* Find(std::string_view group_id) const;
 
  private:
-  Subscription* Find(std::string_view group_id) const;
+  struct Entry {
+    Subscription* subscription;
+    bool known;  // to the service, on this link, if only by an earlier question
+  };
+
+  void MarkChanged(const std::string& group_id);
 
   absl::AnyInvocable<void()> on_change_;
   uint64_t last_tag_ = 0;
-  absl::flat_hash_map<std::string_view, Subscription*> by_group_;  // ids are the subscriptions'
+  absl::flat_hash_map<std::string_view, Entry> by_group_;  // ids are the subscriptions'
   // Groups of which the service is to be told, once each: those to ask for, and those that it still
   // gives though nobody wants them.
   absl::flat_hash_set<std::string, channel::StringHash, channel::StringEq> changed_;

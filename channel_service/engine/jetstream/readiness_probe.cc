@@ -32,6 +32,22 @@ ReadinessProbe::ReadinessProbe(NatsConnection& connection, NatsRequests& request
   connection_.Subscribe(live_subject_);
 }
 
+const char* ReadinessProbe::ToString(State state) {
+  switch (state) {
+    case State::kUnproven:
+      return "unproven";
+    case State::kReady:
+      return "ready";
+    case State::kNotReady:
+      return "not ready";
+    case State::kOtherStream:
+      return "other stream";
+    case State::kStopped:
+      return "stopped";
+  }
+  return "?";
+}
+
 void ReadinessProbe::ChangeState(State to, const char* why) {
   CHANNEL_CHECK(to != State::kUnproven);
   CHANNEL_CHECK(to == State::kStopped || !Ended());
@@ -40,6 +56,8 @@ void ReadinessProbe::ChangeState(State to, const char* why) {
     spdlog::info("ready: {}", why);
   } else if (to == State::kNotReady && before != why) {
     spdlog::warn("not ready: {}", why);
+  } else {
+    spdlog::debug("readiness: {} -> {}: {}", ToString(state_), ToString(to), why);
   }
   state_ = to;
 }

@@ -45,6 +45,7 @@ class ReadinessProbe {
     kOtherStream,  // for ever, or until Stop
     kStopped,
   };
+  static const char* ToString(State state);
   // `why`: a literal; an operator reads it while the engine is not ready.
   void ChangeState(State to, const char* why);
 

@@ -23,6 +23,7 @@
 #include "ws_edge/groups/group_table.h"
 #include "ws_edge/groups/recent_ring.h"
 #include "ws_edge/session/session.h"
+#include "ws_edge/upstream/subscription.h"
 
 namespace edge {
 namespace {
@@ -44,10 +45,9 @@ class MicroEdge final : private SessionObserver {
       groups_.OnCommand(*session, Command{.group_id = kGroup});
     }
     upstream_.Confirm(kGroup, 0, /*recovered=*/true, /*due=*/0, kEpoch);
-    channel::v1::Publication& publication = *event_.mutable_publication();
-    publication.set_group_id(kGroup);
-    publication.set_message(std::string(32, 'x'));
-    publication.set_time_unix_ms(1'700'000'000'000);
+    publication_.set_group_id(kGroup);
+    publication_.set_message(std::string(32, 'x'));
+    publication_.set_time_unix_ms(1'700'000'000'000);
     EndTurn();
   }
   ~MicroEdge() {
@@ -63,10 +63,12 @@ class MicroEdge final : private SessionObserver {
   MicroEdge& operator=(const MicroEdge&) = delete;
 
   void Publish() {
-    channel::v1::Publication& publication = *event_.mutable_publication();
-    publication.set_previous_offset(publication.offset());
-    publication.set_offset(publication.offset() + 1);
-    upstream_.link().subscriptions().OnEvent(event_, /*alone=*/false);
+    publication_.set_previous_offset(publication_.offset());
+    publication_.set_offset(publication_.offset() + 1);
+    upstream_.link()
+        .subscriptions()
+        .Find(publication_.group_id())
+        ->OnPublication(publication_, /*alone=*/false);
   }
 
   // Sends what is queued.
@@ -139,7 +141,7 @@ class MicroEdge final : private SessionObserver {
   std::vector<std::shared_ptr<Session>> sessions_;
   std::vector<int> peers_;
   std::vector<char> scratch_ = std::vector<char>(64 << 10);
-  channel::v1::Event event_;  // a publication
+  channel::v1::Publication publication_;
 };
 
 // In each turn so many publications come for so many members. An operation is a delivery.

@@ -30,6 +30,30 @@ class GroupTest : public GroupsFixture {
   FakeClient live_{*this, /*enveloped=*/true};
 };
 
+TEST_F(GroupTest, AMemberThatWasSlowWhileItJoinedGetsTheRest) {
+  live_.Say(kJoin);
+  Confirm("g", 0);
+  for (uint64_t offset = 1; offset <= 3; ++offset) Publish("g", offset, offset - 1);
+  limits_.session_queue_bytes_max = 400;
+  FakeClient slow(*this, /*enveloped=*/true);
+  slow.SetReading(false);
+  slow.Say(Join(3, 0));
+  slow.Read();
+  EXPECT_EQ(slow.Told(), (Strings{"ok 3 offset=3 recovered=true", "message m1 offset=1"}));
+  slow.SetReading(true);
+  Tick(std::chrono::milliseconds(100));
+  EXPECT_EQ(slow.Told(), (Strings{"message m2 offset=2", "message m3 offset=3"}));
+}
+
+TEST_F(GroupTest, AHistoryTellsTheHeadOfAGroupWithoutPublications) {
+  live_.Say(kJoin);
+  Confirm("g", 2);
+  EXPECT_EQ(live_.Told(), (Strings{"ok 1 offset=2 recovered=true"}));
+  live_.Say(R"({"id":2,"cmd":"history","group_id":"g"})");
+  Confirm("g", 2);
+  EXPECT_EQ(live_.Told(), (Strings{"ok 2 offset=2 recovered=true publications=0"}));
+}
+
 TEST_F(GroupTest, AGapThatIsOlderThanAMembersPositionIsNotItsOwn) {
   BeginAtTenAndLookBack();
   ConfirmWithGap("g", 10, 0, 11);

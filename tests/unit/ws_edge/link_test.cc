@@ -124,6 +124,8 @@ TEST_F(LinkTest, TheReasonOfAConnectionThatIsNotMadeIsAskedFor) {
   ASSERT_NE(transport_.why(), nullptr);
   transport_.why()->End(absl::UnavailableError("refused"));
   EXPECT_EQ(link_.down_reason(), "one:1: refused");
+  Tick(seconds(1));
+  EXPECT_EQ(link_.down_reason(), "one:1: refused") << "that there was no answer says less";
   ComeUp();
   EXPECT_TRUE(link_.up());
 }
@@ -184,6 +186,7 @@ TEST_F(LinkTest, APublicationIsAloneIfNothingElseComesInItsTurn) {
   EXPECT_EQ(came_, Strings{}) << "more may follow in this turn";
   link_.OnTurnEnd();
   transport_.subscribe()->Give(Batch({2}));
+  transport_.subscribe()->Give(Batch({}));
   transport_.subscribe()->Give(Batch({3}));
   link_.OnTurnEnd();
   transport_.subscribe()->Give(Batch({4, 5}));

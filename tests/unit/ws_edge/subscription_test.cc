@@ -50,22 +50,21 @@ class SubscriptionTest : public ::testing::Test {
   }
   void Answer(uint64_t tag, uint64_t offset, uint32_t due = 0, bool recovered = true,
               const std::string& epoch = "e") {
-    channel::v1::Event event;
-    channel::v1::Subscribed& subscribed = *event.mutable_subscribed();
+    channel::v1::Subscribed subscribed;
     subscribed.set_group_id("g");
     subscribed.set_epoch(epoch);
     subscribed.set_offset(offset);
     subscribed.set_tag(tag);
     subscribed.set_missed(due);
     subscribed.set_recovered(recovered);
-    table_.OnEvent(event, /*alone=*/false);
+    if (Subscription* const wanted = table_.Find("g")) wanted->OnSubscribed(subscribed);
   }
   void Publish(uint64_t offset, uint64_t previous) {
-    channel::v1::Event event;
-    event.mutable_publication()->set_group_id("g");
-    event.mutable_publication()->set_offset(offset);
-    event.mutable_publication()->set_previous_offset(previous);
-    table_.OnEvent(event, /*alone=*/false);
+    channel::v1::Publication publication;
+    publication.set_group_id("g");
+    publication.set_offset(offset);
+    publication.set_previous_offset(previous);
+    if (Subscription* const wanted = table_.Find("g")) wanted->OnPublication(publication, false);
   }
 
   using Offsets = std::vector<uint64_t>;
@@ -185,14 +184,14 @@ TEST_F(SubscriptionTest, AGapMovesThePositionIntoTheNewEpoch) {
   Answer(Question()->tag(), 7, 0, /*recovered=*/false, "new");
   Publish(5, 0);
   EXPECT_EQ(group.offsets, Offsets{}) << "the gap is not told yet";
-  channel::v1::Event event;
-  event.mutable_gap()->set_group_id("g");
-  event.mutable_gap()->set_epoch("new");
-  event.mutable_gap()->set_after(100);
-  event.mutable_gap()->set_before(5);
-  EXPECT_TRUE(table_.OnEvent(event, false));
+  channel::v1::Gap gap;
+  gap.set_group_id("g");
+  gap.set_epoch("new");
+  gap.set_after(100);
+  gap.set_before(5);
+  EXPECT_TRUE(table_.Find("g")->OnGap(gap));
   EXPECT_TRUE(group.gap->log_began_anew);
-  EXPECT_FALSE(table_.OnEvent(event, false)) << "one for each answer";
+  EXPECT_FALSE(table_.Find("g")->OnGap(gap)) << "one for each answer";
   Publish(5, 0);
   EXPECT_EQ(group.offsets, Offsets{5});
   EXPECT_EQ(QuestionAgain()->since().epoch(), "new");
