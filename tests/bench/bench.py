@@ -20,7 +20,7 @@ import time
 import report
 from figure import Spread, number, plain
 from processes import (PeerMissing, Processes, RunFailed, Skipped, Stopped,
-                       allow_descriptors, bound_run)
+                       Usage, allow_descriptors, bound_run)
 
 SECONDS = {False: 280, True: 35 * 60}  # for the whole run: quick, full
 BUSY_LOAD = 0.5
@@ -96,12 +96,6 @@ def processor():
         if line.startswith("model name"):
             return line.split(":", 1)[1].strip()
     return platform.machine()
-
-
-class Usage(argparse.ArgumentParser):
-    def error(self, message):
-        print(f"{self.prog}: {message} (see --help)", file=sys.stderr)
-        sys.exit(64)
 
 
 def parse_flags():
@@ -196,7 +190,7 @@ def main():
              "length": "full" if flags.full else "quick", "seconds": seconds, "machine": machine,
              "without_peers": flags.without_peers,
              "left_out": sorted(FIGURES.keys() - {figure.name for figure in figures})}
-    text = json.dumps(facts | {"figures": plain(figures)}, indent=1) + "\n"
+    text = json.dumps(facts | {"figures": figures}, indent=1, default=plain) + "\n"
     OUTPUT.mkdir(parents=True, exist_ok=True)
     (OUTPUT / "report.html").write_text(report.page(facts, figures), encoding="utf-8")
     for path in filter(None, (OUTPUT / "figures.json", flags.json)):

@@ -8,7 +8,6 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections import defaultdict
 
 from processes import RunFailed
 
@@ -36,8 +35,8 @@ class Callgrind:
 
     def _script(self, program):
         command = ["exec", shutil.which("valgrind"), "--tool=callgrind", "--instr-atstart=no",
-                   "--separate-threads=yes", "--compress-strings=no", "--vgdb=yes",
-                   f"--vgdb-prefix={self._folder}/vgdb", f"--log-file={self._folder}/valgrind.log",
+                   "--separate-threads=yes", "--vgdb=yes", f"--vgdb-prefix={self._folder}/vgdb",
+                   f"--log-file={self._folder}/valgrind.log",
                    f"--callgrind-out-file={self._folder}/out", str(program)]
         return "#!/bin/sh\n" + shlex.join(command) + ' "$@"\n'
 
@@ -45,16 +44,16 @@ class Callgrind:
         self._tell(process, "instrumentation", "on")
 
     def count(self, process, work):
-        """Calls `work` and returns what the process executed meanwhile."""
+        """Calls `work` and returns what the process executed meanwhile, by thread: the file that
+        callgrind wrote, and the number of instructions."""
         for old in self._folder.glob("out.*"):
             old.unlink()
         self._tell(process, "zero")
         work()
         self._tell(process, "dump")
-        counts = Counts()
-        for path in self._folder.glob("out.*-*"):  # out.DUMP-THREAD
-            counts.add(int(path.name.rpartition("-")[2]), path)
-        if not counts.by_thread:
+        counts = {path: int(re.search(r"^totals: (\d+)", path.read_text(errors="replace"), re.M)[1])
+                  for path in self._folder.glob("out.*-*")}  # out.DUMP-THREAD
+        if not counts:
             raise RunFailed("callgrind wrote nothing")
         return counts
 
@@ -72,47 +71,10 @@ class Callgrind:
             raise RunFailed(f"vgdb {' '.join(command)}: {told.stdout}{told.stderr}".strip())
 
 
-class Counts:
-    """Instructions by thread (1 is the main thread), and those of each function alone."""
-
-    def __init__(self):
-        self.by_thread = defaultdict(int)
-        self.by_function = defaultdict(int)  # (thread, function)
-        self.by_library = defaultdict(int)
-
-    @property
-    def total(self):
-        return sum(self.by_thread.values())
-
-    def add(self, thread, path):
-        """A dump of one thread; valgrind's manual, "Callgrind Format Specification"."""
-        function = library = None
-        is_call = False
-        with open(path, encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                if line[0] in "0123456789+-*":
-                    if is_call:  # what the called function executed is counted there
-                        is_call = False
-                        continue
-                    instructions = int(line.split()[1])
-                    self.by_thread[thread] += instructions
-                    self.by_function[thread, function] += instructions
-                    self.by_library[library] += instructions
-                elif line.startswith("ob="):
-                    library = line.rpartition("/")[2].strip()
-                elif line.startswith("fn="):
-                    function = short_name(line[3:].strip())
-                    if function.startswith("0x"):  # a library without symbols
-                        function = f"{function.lstrip('0x')} of {library}"
-                elif line.startswith("calls="):
-                    is_call = True
-
-
-def short_name(function):
-    """Without arguments, template arguments and marks of the compiler."""
-    function = re.sub(r"\[clone [^]]*\]|'\d+$|@.*$", "", function)
-    previous = None
-    while previous != function:
-        previous = function
-        function = re.sub(r"<[^<>]*>(?!\()", "", function)
-    return re.sub(r"\(.*", "", function.replace("(anonymous namespace)", "{}")).strip() or previous
+def functions(path):
+    """Lines of callgrind_annotate: the functions that executed most, the first one first."""
+    text = subprocess.run(["callgrind_annotate", "--auto=no", "--threshold=100", path],
+                          capture_output=True, text=True, check=True).stdout
+    found = (re.match(r" *([\d,]+ \( *[\d.]+%\))  \S+?:(.*?)( \[.*)?$", line)
+             for line in text.splitlines())
+    return [f"{match[1]:>24}  {match[2]}" for match in found if match]

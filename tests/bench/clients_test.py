@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""The other load clients, each in front of its real server, notice what goes wrong: they run
-through a proxy that spoils one message on its way to a receiver. Usage: clients_test.py BIN_DIR"""
+"""The load clients, each in front of its real server, notice what goes wrong: they run through a
+proxy that spoils one message on its way to a receiver. And what channel_micro_bench says is
+understood. Usage: clients_test.py BIN_DIR"""
 
 import asyncio
 import pathlib
@@ -8,42 +9,59 @@ import re
 import subprocess
 import sys
 import unittest
+from types import SimpleNamespace
 
 import peers
-from processes import (LoadClient, Processes, RunFailed, bound_run, edge_port, measure_once,
-                       start_publisher)
+from figures import micro
+from fleet import Fleet
+from processes import Processes, RunFailed, Skipped, bound_run, measure_pubsub
+from swarm import Swarm
 
-SECONDS = 60  # for each test
+SECONDS = 180  # for each test
 BYTES, MILLISECONDS = 64, 200
 FIRST_SPOILED = 3  # earlier messages pass: the least number in a test is the one of `lonely`
 # See load/message.h.
-MESSAGE = re.compile(rb"0{8}[0-9a-f]{8}[a-z]{%d}" % (BYTES - 16))
+MESSAGE = re.compile(rb"[@-O]{32}[a-z]{%d}" % (BYTES - 32))
+TEXT_FRAME = b"\x81" + bytes([BYTES])  # a WebSocket frame starts so (RFC 6455, 5.2)
 
 
-def message(number):
-    letters = bytes(ord("a") + (number + i) % 26 for i in range(BYTES - 16))
-    return b"%016x" % number + letters
+def number_in(digits):
+    return sum((digit - 64) << 4 * i for i, digit in enumerate(digits))
+
+
+def with_number(text, number):
+    """The same sender's message with another sequence number."""
+    digits = bytes(64 + (number >> 4 * i & 15) for i in range(8))
+    first = number_in(text[:8]) + number
+    return (text[:8] + digits + text[16:32] +
+            bytes(ord("a") + (first + i) % 26 for i in range(BYTES - 32)))
 
 
 def spoil(data, fault):
     """`data` with one fault in it; None if it has no message (or pair of messages) for that."""
-    found = [(match.start(), int(match[0][:16], 16)) for match in MESSAGE.finditer(data)]
-    found = [(at, number) for at, number in found
-             if number >= FIRST_SPOILED and data[at:at + BYTES] == message(number)]
-    put = {}
+    found = [(match.start(), match[0], number_in(match[0][8:16]))
+             for match in MESSAGE.finditer(data)]
+    found = [(at, text, number) for at, text, number in found
+             if number >= FIRST_SPOILED and text == with_number(text, number)]
     if fault == "late":
-        for (at, number), (next_at, next_number) in zip(found, found[1:]):
-            if next_number == number + 1:
-                put = {at: message(next_number), next_at: message(number)}
-                break
-    elif found:
-        at, number = found[0]
-        put = {at: message(number - 1) if fault == "twice" else message(number)[:-1] + b"?"}
-    if not put:
+        for at, text, number in found:
+            for next_at, next_text, next_number in found:
+                if next_text[:8] == text[:8] and next_number == number + 1:
+                    data = data[:at] + next_text + data[at + BYTES:]
+                    return data[:next_at] + text + data[next_at + BYTES:]
         return None
-    for at, text in put.items():
-        data = data[:at] + text + data[at + BYTES:]
-    return data
+    if not found:
+        return None
+    at, text, number = found[0]
+    before, after = data[:at], data[at + BYTES:]
+    if fault in ("damaged", "twice"):
+        spoiled = text[:-1] + b"?" if fault == "damaged" else with_number(text, number - 1)
+        return before + spoiled + after
+    # The others only befall WebSocket frames.
+    assert before.endswith(TEXT_FRAME)
+    before = before[:-2]
+    return before + {"lost": b"", "short": bytes([0x81, BYTES - 1]) + text[:-1],
+                     "told to close": b"\x88\x00"}[fault] + after
 
 
 class Proxy:
@@ -58,10 +76,21 @@ class Proxy:
                              self.pass_on(server_reader, writer, True), return_exceptions=True)
 
     async def pass_on(self, reader, writer, to_receiver):
+        kept = b""
         try:
             while data := await reader.read(1 << 18):
+                data, kept = kept + data, b""
+                if to_receiver and self.fault == "in pieces":
+                    for at in range(0, len(data), 37):
+                        writer.write(data[at:at + 37])
+                        await asyncio.sleep(0)
+                    continue
                 if to_receiver and self.fault:
-                    data = self.spoil(data, writer)
+                    spoiled = self.spoil(data, writer)
+                    if self.fault == "late" and MESSAGE.search(data) and len(data) < 1000:
+                        kept = data  # until the next message is there, too
+                        continue
+                    data = spoiled
                 writer.write(data)
                 await writer.drain()
         finally:
@@ -97,6 +126,7 @@ class ClientsNotice(unittest.TestCase):
     def check(self, run, **expected):
         """`run(processes, fault)`; `expected` has for each fault what the run then fails with."""
         for fault, text in {"": "", **expected}.items():
+            fault = fault.replace("_", " ")
             with self.subTest(fault=fault), Processes(BIN_DIR) as processes:
                 try:
                     run(processes, fault)
@@ -108,69 +138,90 @@ class ClientsNotice(unittest.TestCase):
                 else:
                     self.assertEqual("", outcome)
 
-    @staticmethod
-    def service(processes, fault):
-        """The service's pid, and where the proxy in front of it listens."""
-        service = processes.start_service()
-        port = service.state["listen"].rpartition(":")[2]
-        return service.pid, f"127.0.0.1:{start_proxy(processes, port, fault)}"
-
-    def test_load(self):
+    def check_pubsub(self, start, flags, **expected):
+        """bench_pubsub with `flags`, in front of what `start(processes)` starts: its address."""
         def run(processes, fault):
+            address = start(processes)
+            port = start_proxy(processes, address.rpartition(":")[2], fault)
+            measure_pubsub(processes, address=f"127.0.0.1:{port}", bytes=BYTES, **flags)
+        self.check(run, damaged="'damaged': 1", twice="'duplicated': 1", **expected)
+
+    @staticmethod
+    def service(processes):
+        return processes.start_service().state["listen"]
+
+    def check_websocket(self, run, **expected):
+        """`run(processes, service, edge, port)`: what looks like an edge, on the proxy's port."""
+        def run_edge(processes, fault):
             service = processes.start_service()
             edge = processes.start_edge(service)
-            orders = start_publisher(processes, service, "g")
-            client = LoadClient(processes, start_proxy(processes, edge_port(edge), fault), orders)
-            client.connect(20)
-            client.command("join", "g", 0, 1, 0, 0)
-            client.run(edge.pid, 8, BYTES, 0, MILLISECONDS)
-        self.check(run, damaged="'damaged': 1", twice="'duplicated': 1", late="'reordered': 1",
-                   closed="'closed': 1")
+            port = start_proxy(processes, edge.state["listen"].rpartition(":")[2], fault)
+            edge.state["listen"] = f"127.0.0.1:{port}"
+            run(processes, service, edge, port)
+        self.check(run_edge, damaged="'damaged': 1", twice="'duplicated': 1", lost="'lost': 1",
+                   short="'damaged': 1", in_pieces="", closed="'closed': 1",
+                   told_to_close="the server said close", **expected)
 
-    def test_hub_load(self):
-        def run(processes, fault):
-            pid, address = self.service(processes, fault)
-            measure_once(processes, "bench_hub_load", address, pid, 4, 16, 256, BYTES,
-                         MILLISECONDS)
-        self.check(run, damaged="'damaged': 1", twice="'duplicated': 1", late="'reordered': 1",
-                   closed="the stream ended")
+    def test_fan_out(self):
+        def run(processes, service, edge, _):
+            fleet = Fleet.facing_edges(processes, service, [edge], "g")
+            fleet.connect(20)
+            fleet.join("g")
+            fleet.run(8, BYTES, 0, MILLISECONDS)
+        self.check_websocket(run, late="'reordered': 1")
 
-    def test_pubsub(self):
-        def run(processes, fault):
-            nats = peers.start_nats(processes, websocket=False)
-            port = start_proxy(processes, nats.tcp_port, fault)
-            measure_once(processes, "bench_pubsub", "nats", port, *nats.pids, 4, 16, 256, BYTES,
-                         MILLISECONDS)
-        self.check(run, damaged="'damaged': 1", twice="'duplicated': 1", late="'reordered': 1",
-                   closed="bench_pubsub")
+    def test_closed_loop(self):
+        def run(processes, _, edge, port):
+            swarm = Swarm(processes, peers.Peer("an edge", [port], [edge.pid]), "channel")
+            swarm.gather(20, 2)
+            swarm.saturate(3, BYTES, MILLISECONDS)
+        self.check_websocket(run)
+
+    def test_open_loop(self):
+        def run(processes, _, edge, port):
+            swarm = Swarm(processes, peers.Peer("an edge", [port], [edge.pid]), "channel")
+            swarm.gather(20, 2)
+            swarm.rate(2000, 1, BYTES, MILLISECONDS)
+        self.check_websocket(run, late="'reordered': 1")
+
+    def test_hub(self):
+        self.check_pubsub(self.service, {
+            "system": "stream", "subscribers": 4, "together": 16, "in_flight": 256,
+            "milliseconds": MILLISECONDS}, late="'reordered': 1", closed="stream ended")
+
+    def test_nats(self):
+        self.check_pubsub(lambda processes: peers.start_nats(processes, websocket=False).address, {
+            "system": "nats", "subscribers": 4, "together": 16, "in_flight": 256,
+            "milliseconds": MILLISECONDS}, late="'reordered': 1", closed="closed a connection")
 
     def test_unary_lonely(self):
-        def run(processes, fault):
-            _, address = self.service(processes, fault)
-            measure_once(processes, "bench_unary", "lonely", 5, 20, BYTES, address)
-        self.check(run, damaged="'damaged': 1", twice="'duplicated': 1", closed="the stream ended")
+        self.check_pubsub(self.service, {
+            "system": "unary", "warm_up": 1, "publications": 5, "interval_us": 20_000},
+            closed="stream ended")
 
     def test_unary_saturate(self):
-        def run(processes, fault):
-            pid, address = self.service(processes, fault)
-            measure_once(processes, "bench_unary", "saturate", 8, BYTES, MILLISECONDS, pid, address)
-        self.check(run, damaged="'damaged': 1", twice="'duplicated': 1", closed="the stream ended")
+        self.check_pubsub(self.service, {
+            "system": "unary", "in_flight": 8, "milliseconds": MILLISECONDS},
+            closed="stream ended")
 
-    def test_engine_load(self):
-        def run(processes, fault):
-            pid, address = self.service(processes, fault)
-            measure_once(processes, "bench_engine_load", address, 0, 1, 16, 256, BYTES, 5000, 0,
-                         pid)
-        self.check(run, damaged="'damaged': 1", twice="'duplicated': 1", late="'reordered': 1",
-                   closed="the stream ended")
+    def test_engine(self):
+        self.check_pubsub(self.service, {
+            "system": "stream", "together": 16, "in_flight": 256, "publications": 5000},
+            late="'reordered': 1", closed="stream ended")
 
     def test_jetstream(self):
-        def run(processes, fault):
-            nats = peers.start_jetstream(processes)
-            url = f"nats://127.0.0.1:{start_proxy(processes, nats.tcp_port, fault)}"
-            measure_once(processes, "bench_jetstream", "all", url, 0, 1, 16, 256, BYTES, 5000,
-                         0, *nats.pids)
-        self.check(run, damaged="'damaged': 1", twice="'duplicated': 1", late="'reordered': 1")
+        self.check_pubsub(lambda processes: peers.start_jetstream(processes).address, {
+            "system": "jetstream", "together": 16, "in_flight": 256, "publications": 5000},
+            late="'reordered': 1")
+
+
+class MicroBenchIsRead(unittest.TestCase):
+    def test_all_of_its_output_is_json(self):
+        run = SimpleNamespace(bin_dir=BIN_DIR, full=False, processes=lambda: Processes(BIN_DIR))
+        try:
+            self.assertEqual(2, len(micro.run_program(run, "plain/1/1/|add_group, plain")))
+        except Skipped as reason:
+            self.skipTest(str(reason))
 
 
 if __name__ == "__main__":

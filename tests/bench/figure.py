@@ -12,15 +12,27 @@ class Spread:
         self.median = statistics.median(self.rounds)
         self.least, self.greatest = min(self.rounds), max(self.rounds)
 
-    def json(self):
-        return {"median": self.median, "least": self.least, "greatest": self.greatest,
-                "rounds": self.rounds}
-
     def __format__(self, spec):
         return f"{self.median:{spec}} ({self.least:{spec}}-{self.greatest:{spec}})"
 
     def __repr__(self):
         return f"Spread({self:g})"
+
+
+def in_turns(plan, rounds, measure, say=lambda text: None):
+    """For each round what `measure` says of each step of `plan`. The order turns each round. `say`
+    is told of the rounds."""
+    plan, results = list(plan), []
+    for number in range(rounds):
+        order = plan if number % 2 == 0 else plan[::-1]
+        results.append({step: measure(step) for step in order})
+        say(f"round {number + 1} of {rounds}")
+    return results
+
+
+def ratios(results, step, other, value):
+    """Of each round: the value of one step, relative to another's."""
+    return Spread(value(a_round[step]) / value(a_round[other]) for a_round in results)
 
 
 def percentile(values, share):
@@ -78,6 +90,14 @@ class Series:
     points: list  # (x, Spread or number); x is text for bars, a number for lines
 
 
+def series_by(rows, name, x, value):
+    """A series for each value in the column `name`; its points are from the columns `x` and
+    `value`."""
+    names = dict.fromkeys(row[name] for row in rows)
+    return [Series(each if isinstance(each, str) else f"{each:,} {name}",
+                   [(row[x], row[value]) for row in rows if row[name] == each]) for each in names]
+
+
 @dataclass
 class Plot:
     title: str
@@ -104,14 +124,5 @@ class Figure:
 
 
 def plain(value):
-    """As dictionaries, lists, numbers and text, for JSON."""
-    if isinstance(value, Spread):
-        return value.json()
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if hasattr(value, "__dataclass_fields__"):
-        result = {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
-        return result | {"ok": value.ok} if isinstance(value, Check) else result
-    return value
+    """For json.dumps: what it does not know itself."""
+    return vars(value) | ({"ok": value.ok} if isinstance(value, Check) else {})

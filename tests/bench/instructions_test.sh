@@ -14,7 +14,7 @@ mkdir -p build
 exec {build_lock}>build/release.lock
 flock "$build_lock" # tests/run.sh may build them at this moment
 [[ -f build/release/build.ninja ]] || cmake --preset release
-cmake --build --preset release --target bench_load bench_publisher channel_service ws_edge
+cmake --build --preset release --target bench_swarm bench_publisher channel_service ws_edge
 exec {build_lock}>&-
 [[ ${1-} != --build-only ]] || exit 0
 exec python3 -B tests/bench/instructions.py "$@"

@@ -3,7 +3,6 @@
 Each is started by `Processes`, which also ends it: an instance of its own on free ports of
 127.0.0.1, with its configuration in the run's folder; what a stream keeps on disk goes with it."""
 
-import http.client
 import json
 import pathlib
 import random
@@ -11,16 +10,15 @@ import select
 import shutil
 import socket
 import subprocess
-import time
+import urllib.request
 from dataclasses import dataclass
 
-from processes import PeerMissing, RunFailed
+from processes import START_SECONDS, PeerMissing, RunFailed
 
 FOLDER = pathlib.Path(__file__).parent / "peers"
 HOST = "127.0.0.1"
 PORTS = range(20_000, 32_000)  # below those that the kernel gives to clients
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-START_SECONDS = 15
 ANSWER_SECONDS = 1
 
 _given = set()
@@ -31,19 +29,19 @@ class Peer:
     """One system. The CPU that it uses is the sum over `pids`, all its server processes; where each
     port has a process of its own, the first pid serves the first port."""
     name: str
-    ports: list  # WebSocket; Redis: its only port
+    ports: list  # WebSocket
     pids: list
-    tcp_port: int = 0  # of nats-server, for clients without WebSocket
+    address: str = ""  # HOST:PORT of nats-server and Redis, for clients without WebSocket
 
 
 def start_redis(processes):
     redis = _start_redis(processes)
-    return Peer("Redis", [redis.port], [redis.pid])
+    return Peer("Redis", [], [redis.pid], f"{HOST}:{redis.port}")
 
 
 def start_nats(processes, websocket=True):
     child, ports = _start_nats(processes, "alone", websocket=websocket)
-    return Peer("nats-server", ports[1:], [child.pid], ports[0])
+    return Peer("nats-server", ports[1:], [child.pid], f"{HOST}:{ports[0]}")
 
 
 def start_jetstream(processes):
@@ -54,7 +52,7 @@ def start_jetstream(processes):
           max_memory_store: 256MB
           max_file_store: 8GB
         }}""", websocket=False)
-    return Peer("nats-server", [], [child.pid], ports[0])
+    return Peer("nats-server", [], [child.pid], f"{HOST}:{ports[0]}")
 
 
 def start_nats_pair(processes):
@@ -72,7 +70,7 @@ def start_nats_pair(processes):
         children.append(child)
         ports.append(mine[1])
     for monitor in monitors:
-        _wait(processes, lambda port=monitor: _routes(port) > 0, "the nats-servers found no route")
+        processes.wait(lambda port=monitor: _routes(port) > 0, "the nats-servers found no route")
     return Peer("nats-server, pair", ports, [child.pid for child in children])
 
 
@@ -115,7 +113,7 @@ client-output-buffer-limit pubsub 0 0 0
 """)
     child = processes.start(program, configuration, stdout=subprocess.DEVNULL)
     child.port = port
-    _wait(processes, lambda: _says(port, b"PING\r\n", b"+PONG"), "redis-server did not start")
+    processes.wait(lambda: _says(port, b"PING\r\n", b"+PONG"), "redis-server did not start")
     return child
 
 
@@ -129,9 +127,9 @@ def _start_nats(processes, name, more="", websocket=True):
     configuration = processes.path(f"nats-{ports[0]}.conf")
     configuration.write_text(f'server_name: {name}\nlisten: "{HOST}:{ports[0]}"\n{more}\n')
     child = processes.start(program, "-c", configuration)
-    _wait(processes, lambda: _says(ports[0], b"", b"INFO "), "nats-server did not start")
+    processes.wait(lambda: _says(ports[0], b"", b"INFO "), "nats-server did not start")
     if websocket:
-        _wait(processes, lambda: _says(ports[1], b"GET / HTTP/1.0\r\n\r\n", b"HTTP/1."),
+        processes.wait(lambda: _says(ports[1], b"GET / HTTP/1.0\r\n\r\n", b"HTTP/1."),
               "nats-server did not open its WebSocket port")
     return child, ports
 
@@ -177,14 +175,12 @@ def _says(port, question, answer):
 
 
 def _routes(monitor_port):
-    connection = http.client.HTTPConnection(HOST, monitor_port, timeout=ANSWER_SECONDS)
     try:
-        connection.request("GET", "/routez")
-        return json.loads(connection.getresponse().read())["num_routes"]
-    except (OSError, http.client.HTTPException):
+        with urllib.request.urlopen(f"http://{HOST}:{monitor_port}/routez",
+                                    timeout=ANSWER_SECONDS) as answer:
+            return json.load(answer)["num_routes"]
+    except OSError:
         return 0
-    finally:
-        connection.close()
 
 
 def _ready_line(processes, child):
@@ -199,12 +195,3 @@ def _ready_line(processes, child):
         processes.check()
         raise RunFailed(f"{child.args[1]} did not start")
     return line
-
-
-def _wait(processes, condition, failure):
-    deadline = time.monotonic() + START_SECONDS
-    while not condition():
-        processes.check()
-        if time.monotonic() > deadline:
-            raise RunFailed(failure)
-        time.sleep(0.02)

@@ -1,5 +1,6 @@
 """The processes of a run: started here, ended here by pid, on every way out."""
 
+import argparse
 import ctypes
 import json
 import os
@@ -7,11 +8,12 @@ import pathlib
 import resource
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.request
 
-START_SECONDS = 10
+START_SECONDS = 15
 STOP_SECONDS = 5
 # All servers are on this machine; gRPC's clients and urllib would ask a proxy for them.
 os.environ["no_proxy"] = os.environ["no_grpc_proxy"] = "127.0.0.1"
@@ -32,6 +34,14 @@ class PeerMissing(Exception):
 
 class Skipped(Exception):
     """A figure has nothing to measure in this run; the text says why."""
+
+
+class Usage(argparse.ArgumentParser):
+    """Ends with 64 on wrong flags."""
+
+    def error(self, message):
+        print(f"{self.prog}: {message} (see --help)", file=sys.stderr)
+        sys.exit(64)
 
 
 def _stop(number, _):
@@ -64,6 +74,7 @@ class Processes:
 
     def __init__(self, bin_dir):
         self.bin_dir = pathlib.Path(bin_dir)
+        self.descriptors = []  # closed when the block is left
         self._children = []
 
     def __enter__(self):
@@ -75,6 +86,8 @@ class Processes:
         try:
             while self._children:
                 self.end(self._children[-1])
+            for descriptor in self.descriptors:
+                os.close(descriptor)
             self._folder.cleanup()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
@@ -125,7 +138,7 @@ class Processes:
         state_file = self.path(f"{program}-{time.monotonic_ns()}.json")
         child = self.start(program, "--listen=127.0.0.1:0", "--admin_listen=127.0.0.1:0",
                            f"--state_file={state_file}", "--log_level=warn", *flags)
-        self._wait(state_file.exists, f"{program} did not start")
+        self.wait(state_file.exists, f"{program} did not start")
         child.state = json.loads(state_file.read_text())
         return child
 
@@ -134,10 +147,10 @@ class Processes:
 
     def start_edge(self, service, *flags):
         edge = self._start_server("ws_edge", f"--channel={service.state['listen']}", *flags)
-        self._wait(lambda: http_get(edge, "/readyz") is not None, "ws_edge is not ready")
+        self.wait(lambda: http_get(edge, "/readyz") is not None, "ws_edge is not ready")
         return edge
 
-    def _wait(self, condition, failure):
+    def wait(self, condition, failure):
         deadline = time.monotonic() + START_SECONDS
         while not condition():
             self.check()
@@ -145,21 +158,10 @@ class Processes:
                 raise RunFailed(failure)
             time.sleep(0.02)
 
-    def wait_metric(self, edge, name, value):
-        """Until the metric has reached the value."""
-        def reached():
-            for line in (http_get(edge, "/metrics") or "").splitlines():
-                if line.split("{")[0].split(" ")[0] == name:
-                    return float(line.split()[-1]) >= value
-            return False
-        self._wait(reached, f"{name} did not reach {value}")
-
-    def wait_zero(self, edge, name):
-        """Until the metric is 0."""
-        def is_zero():
-            lines = (http_get(edge, "/metrics") or "").splitlines()
-            return any(line.split() == [name, "0"] for line in lines)
-        self._wait(is_zero, f"{name} did not become 0")
+    def wait_metric(self, server, name, least=0, most=float("inf")):
+        """Until the metric is within these bounds."""
+        self.wait(lambda: any(least <= value <= most for value in metric(server, name)),
+                   f"{name} did not come to {least:g} … {most:g}")
 
 
 def http_get(server, path):
@@ -169,6 +171,12 @@ def http_get(server, path):
             return answer.read().decode()
     except OSError:
         return None
+
+
+def metric(server, name):
+    """All values of a metric, with whatever labels."""
+    return [float(line.split()[-1]) for line in (http_get(server, "/metrics") or "").splitlines()
+            if line.split("{")[0].split(" ")[0] == name]
 
 
 def user_system_ticks(pid):
@@ -189,92 +197,64 @@ def cpu_ns(pid):
     return time.clock_gettime_ns(~pid << 3 | 2)
 
 
-def start_raw_sender(processes):
-    """Its pid, its port, and the descriptor that takes its orders (load/message.h)."""
+def start_with_orders(processes, program, *args):
+    """The process, and the descriptor that takes its orders (load/message.h)."""
     read_end, write_end = os.pipe()
-    sender = processes.start("bench_raw_sender", stdin=read_end, stdout=subprocess.PIPE)
+    processes.descriptors.append(write_end)
+    child = processes.start(program, *args, stdin=read_end, stdout=subprocess.PIPE)
     os.close(read_end)
-    return sender.pid, sender.stdout.readline().strip(), write_end
+    return child, write_end
 
 
-def start_publisher(processes, service, *sets):
-    """The descriptor that takes its orders; they become publications to sets of groups."""
-    read_end, write_end = os.pipe()
-    processes.start("bench_publisher", service.state["listen"], *sets, stdin=read_end)
-    os.close(read_end)
-    return write_end
+class Client:
+    """bench_swarm; see load/bench_swarm.cc for its commands. A fault fails the run, which then says
+    `name`."""
 
-
-def edge_port(edge):
-    return edge.state["listen"].rpartition(":")[2]
-
-
-class LoadClient:
-    """bench_load in front of one sender; a pipe carries its orders to the sender."""
-
-    def __init__(self, processes, port, orders_fd, sources=1):
-        self._processes = processes
-        self._child = processes.start("bench_load", port, orders_fd, sources, pass_fds=[orders_fd],
+    def __init__(self, processes, name, *args):
+        self._processes, self.name = processes, name
+        self._child = processes.start("bench_swarm", *args, pass_fds=args[2:],
                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
-    @classmethod
-    def facing_raw_sender(cls, processes, sources=1):
-        """The client and the pid of its sender."""
-        pid, port, orders = start_raw_sender(processes)
-        client = cls(processes, port, orders, sources)
-        os.close(orders)
-        return client, pid
-
-    @classmethod
-    def facing_edge(cls, processes, service, edge, group, sources=1):
-        """The client; orders become publications to `group` (or a set, see bench_publisher)."""
-        orders = start_publisher(processes, service, group)
-        client = cls(processes, edge_port(edge), orders, sources)
-        os.close(orders)
-        return client
-
-    def tell(self, *words):
+    def ask(self, *words):
+        """Gives a command; `answer` waits for what it brings."""
         try:
             self._child.stdin.write(" ".join(map(str, words)) + "\n")
             self._child.stdin.flush()
         except BrokenPipeError:
-            pass  # seen by answer()
+            pass  # `answer` says why it ended
 
     def answer(self):
-        line = self._child.stdout.readline()
-        if not line:
+        text = self._child.stdout.readline()
+        if not text:
             self._child.wait(STOP_SECONDS)
-        self._processes.check()
-        return json.loads(line)
-
-    def command(self, *words):
-        self.tell(*words)
-        return self.answer()
-
-    def connect(self, total):
-        """Until that many connections are held."""
-        self.command("connect", total)
-
-    def run(self, pid, messages, bytes_each, way, milliseconds):
-        """One measurement; any fault fails the run."""
-        user_before, system_before = user_system_ticks(pid)
-        result = self.command("run", pid, messages, bytes_each, way, milliseconds)
-        user, system = user_system_ticks(pid)
-        user, system = user - user_before, system - system_before
-        result["user_share"] = user / (user + system) if user + system else 0
-        check_faults(result)
+        try:
+            self._processes.check()
+            result = json.loads(text)
+            check_faults(result)
+        except RunFailed as failure:
+            log = self._child.log.read_text(errors="replace")[-500:].strip()
+            raise RunFailed(f"{self.name}: {failure} {log}".strip()) from None
         return result
 
-
-def measure_once(processes, program, *args):
-    """What a load client says that measures once and ends; any fault fails the run. The client
-    bounds its own waits."""
-    return measure_together(processes, [(program, *args)])[0]
+    def command(self, *words):
+        self.ask(*words)
+        return self.answer()
 
 
-def measure_together(processes, commands):
-    """The same of several load clients that run at the same time."""
-    clients = [processes.start(*command, stdout=subprocess.PIPE) for command in commands]
+def measure_pubsub(processes, **flags):
+    """What bench_pubsub says with these flags; any fault fails the run. It bounds its own waits."""
+    return measure_together(processes, [flags])[0]
+
+
+def measure_together(processes, runs, pause=0):
+    """The same for several sets of flags at the same time; each starts so many seconds after the
+    one before."""
+    commands = [("bench_pubsub", *(f"--{name}={value}" for name, value in flags.items()))
+                for flags in runs]
+    clients = []
+    for command in commands:
+        time.sleep(pause if clients else 0)
+        clients.append(processes.start(*command, stdout=subprocess.PIPE))
     answers = [client.stdout.readline() for client in clients]
     for client, answer in zip(clients, answers):
         if answer:

@@ -1,54 +1,20 @@
 """The load client of whole systems: bench_swarm in front of each system that is compared."""
 
 import dataclasses
-import json
 import subprocess
 
 import peers
-from processes import STOP_SECONDS, RunFailed, check_faults
+from processes import Client
 
 OURS = "Channel"
 
 
-class Swarm:
-    """Sessions that send and receive; see load/bench_swarm.cc for its commands. A fault fails the
-    run. `system`: a peers.Peer, or what looks like one."""
+class Swarm(Client):
+    """Sessions that send and receive. `system`: a peers.Peer, or what looks like one."""
 
     def __init__(self, processes, system, dialect):
-        self._processes, self.name = processes, system.name
+        super().__init__(processes, system.name, dialect, ",".join(map(str, system.ports)))
         self.pids = ",".join(map(str, system.pids))
-        self._child = processes.start("bench_swarm", dialect, ",".join(map(str, system.ports)),
-                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-
-    def ask(self, *words):
-        """Gives a command; `answer` waits for what it brings."""
-        try:
-            self._child.stdin.write(" ".join(map(str, words)) + "\n")
-            self._child.stdin.flush()
-        except BrokenPipeError:
-            pass  # `answer` says why it ended
-
-    def answer(self):
-        text = self._child.stdout.readline()
-        if not text:
-            self._child.wait(STOP_SECONDS)
-        try:
-            self._processes.check()
-        except RunFailed as failure:
-            raise RunFailed(f"{self.name}: {failure}") from None
-        if not text:
-            raise RunFailed(f"{self.name}: bench_swarm gave no answer")
-        result = json.loads(text)
-        try:
-            check_faults(result)
-        except RunFailed as failure:
-            log = self._child.log.read_text(errors="replace")[-500:].strip()
-            raise RunFailed(f"{self.name}: {failure} {log}".strip()) from None
-        return result
-
-    def command(self, *words):
-        self.ask(*words)
-        return self.answer()
 
     def gather(self, sessions, groups):
         """So many sessions in so many groups, all members hearing each other."""
@@ -113,7 +79,7 @@ def start_nats_pair(processes):
 
 def start_relay(processes):
     """The floor: messages between sessions over one epoll loop, no groups."""
-    relay = processes.start("bench_raw_relay", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    relay = processes.start("bench_raw", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     port = relay.stdout.readline().strip()
     return Swarm(processes, peers.Peer("raw relay", [port], [relay.pid]), "raw")
 

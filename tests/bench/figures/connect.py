@@ -1,6 +1,6 @@
 """Connect, upgrade and join (row 9)."""
 
-from figure import Check, Column, Figure, Plot, Series, Spread
+from figure import Check, Column, Figure, Plot, Spread, in_turns, ratios, series_by
 from swarm import start_all_alone
 
 CONNECTIONS = 2000
@@ -25,17 +25,13 @@ def measure(run):
                  Column("per_second", "sessions/s", ",.0f")])
     with run.processes() as processes:
         swarms = start_all_alone(run, processes)
-        rounds = []
         for swarm in swarms:
             swarm.connects(CONNECTIONS, GROUPS)  # warms up
-        for number in range(ROUNDS[run.full]):
-            order = swarms if number % 2 == 0 else swarms[::-1]
-            rounds.append({swarm.name: swarm.connects(CONNECTIONS, GROUPS) for swarm in order})
-    ours = swarms[0].name
+        rounds = in_turns(swarms, ROUNDS[run.full],
+                          lambda swarm: swarm.connects(CONNECTIONS, GROUPS))
     for swarm in swarms:
-        mine = [a_round[swarm.name] for a_round in rounds]
-        ratio = Spread(per_cpu_second(a_round[ours]) / per_cpu_second(a_round[swarm.name])
-                       for a_round in rounds)
+        mine = [a_round[swarm] for a_round in rounds]
+        ratio = ratios(rounds, swarms[0], swarm, per_cpu_second)
         figure.rows.append({
             "system": swarm.name,
             "per_cpu_second": Spread(map(per_cpu_second, mine)),
@@ -48,6 +44,6 @@ def measure(run):
                                        at_most=False))
     figure.plots.append(Plot(
         "New sessions per CPU second of the process that has them", "", "sessions", "bars",
-        [Series(row["system"], [("connect, upgrade, join", row["per_cpu_second"])])
-         for row in figure.rows]))
+        series_by([row | {"x": "connect, upgrade, join"} for row in figure.rows], "system", "x",
+                  "per_cpu_second")))
     return figure

@@ -4,15 +4,15 @@ import itertools
 from dataclasses import dataclass
 
 import peers
-from figure import Check, Column, Figure, Plot, Series, Spread, cpu_us, per_second
-from processes import PeerMissing, Skipped, measure_once
+from figure import (Check, Column, Figure, Plot, Spread, cpu_us, in_turns, per_second, ratios,
+                    series_by)
+from processes import PeerMissing, Skipped, measure_pubsub
 
 BYTES = 128
 LIMIT = 1.5
 TOGETHER = 64  # publications that are sent together when there is room for them
 INTERVAL_US = 3000
 NATS, PEER, MEMORY = "--engine=nats", "JetStream client", "--engine=memory"
-SUBSCRIPTIONS = "all"  # of the peer: one for all groups costs it less than one for each
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,8 @@ class Load:
 
     @property
     def label(self):
+        if self.in_flight == 1:
+            return f"one each {INTERVAL_US / 1000:g} ms"
         state = "full" if self.full else "not full"
         return f"{self.groups:,} groups ({state}), {self.in_flight:,} on their way"
 
@@ -39,70 +41,59 @@ PUBLICATIONS = {False: 20_000, True: 14_000}
 
 
 def start_systems(run, processes):
-    """For each system a function that measures a load once."""
+    """The names of the systems, and a function that measures a load of one once."""
     try:
         nats = peers.start_jetstream(processes)
     except PeerMissing as missing:
         if run.without_peers:
             raise Skipped(missing) from None
         raise
-    service = processes.start_service(
-        "--engine=nats", f"--nats_url=nats://{peers.HOST}:{nats.tcp_port}", "--nats_stream=OURS")
+    service = processes.start_service("--engine=nats", f"--nats_url=nats://{nats.address}",
+                                      "--nats_stream=OURS")
     memory = processes.start_service()
-
-    def ours(server, *pids):
-        def measure_load(*load):
-            return measure_once(processes, "bench_engine_load", server.state["listen"], 0, *load,
-                                server.pid, *pids)
-        return measure_load
-
-    systems = {NATS: ours(service, *nats.pids), MEMORY: ours(memory)}
+    servers = {NATS: ("stream", service.state["listen"], [service.pid, *nats.pids]),
+               MEMORY: ("stream", memory.state["listen"], [memory.pid])}
     if not run.without_peers:
         other = peers.start_jetstream(processes)
-        systems[PEER] = lambda *load: measure_once(
-            processes, "bench_jetstream", SUBSCRIPTIONS, f"nats://{peers.HOST}:{other.tcp_port}",
-            0, *load, *other.pids)
-    return systems
+        servers[PEER] = "jetstream", other.address, other.pids
+
+    def measure_load(name, groups, in_flight, publications, interval_us=0):
+        system, address, pids = servers[name]
+        return measure_pubsub(
+            processes, system=system, address=address, pids=",".join(map(str, pids)),
+            groups=groups, together=min(TOGETHER, in_flight), in_flight=in_flight, bytes=BYTES,
+            warm_up=publications // 4, publications=publications, interval_us=interval_us)
+    return list(servers), measure_load
 
 
-def fill(run, systems, groups):
+def fill(run, names, measure_load, groups):
     """From here on the streams of so many groups are full."""
     run.say(f"{HELD} publications to each of {groups:,} groups")
-    for measure_load in systems.values():
-        measure_load(groups, TOGETHER, 1024, BYTES, groups * HELD, 0)
-
-
-def measure_round(loads, systems, number, publications, low_publications):
-    """The nats-servers have stored the same all the time: a run has a number of publications, not
-    a time."""
-    result = {}
-    for load, name in turns(loads, systems, number):
-        result[load, name] = systems[name](
-            load.groups, min(TOGETHER, load.in_flight), load.in_flight, BYTES,
-            *((low_publications, INTERVAL_US) if load is LOW else (publications, 0)))
-    return result
+    for name in names:
+        measure_load(name, groups, 1024, groups * HELD)
 
 
 def measure_rounds(run, loads, rounds, low_publications):
     """The names of the systems, and for each round the result of each (load, system)."""
-    results = []
     with run.processes() as processes:
-        systems = start_systems(run, processes)
-        fill(run, systems, loads[0].groups)
-        for number in range(rounds):
-            results.append(measure_round([*loads, LOW], systems, number, PUBLICATIONS[run.full],
-                                         low_publications))
-            run.say(f"round {number + 1} of {rounds}")
+        names, measure_load = start_systems(run, processes)
+
+        def measure_step(step):
+            """The nats-servers have stored the same all the time: a run has a number of
+            publications, not a time."""
+            load, name = step
+            amount = (low_publications, INTERVAL_US) if load is LOW else (PUBLICATIONS[run.full],)
+            return measure_load(name, load.groups, load.in_flight, *amount)
+
+        def measure_loads(some):
+            fill(run, names, measure_load, some[0].groups)
+            return in_turns(itertools.product(some, names), rounds, measure_step, run.say)
+
+        results = measure_loads([*loads, LOW])
         if run.full:
-            fill(run, systems, THEN.groups)
-            for number in range(rounds):
-                results[number] |= measure_round([THEN], systems, number, PUBLICATIONS[run.full], 0)
-    return list(systems), results
-
-
-def turns(loads, systems, number):
-    order = list(itertools.product(loads, systems))
-    return order if number % 2 == 0 else order[::-1]
+            for a_round, more in zip(results, measure_loads([THEN])):
+                a_round |= more
+    return names, results
 
 
 def parts_us(result, name):
@@ -116,35 +107,28 @@ def parts_us(result, name):
 
 def make_row(load, name, names, results):
     mine = [result[load, name] for result in results]
-    low = load is LOW
     row = {
-        "load": f"one each {INTERVAL_US / 1000:g} ms" if low else load.label, "system": name,
+        "load": load.label, "system": name,
         "us": Spread(map(cpu_us, mine)), "rate": Spread(map(per_second, mine)).median,
         "front": Spread(parts_us(result, name)[1] for result in mine).median,
         "nats": Spread(parts_us(result, name)[0] for result in mine).median,
     }
     if PEER in names and name == NATS:
-        row["ratio"] = Spread(cpu_us(result[load, name]) / cpu_us(result[load, PEER])
-                              for result in results)
+        row["ratio"] = ratios(results, (load, name), (load, PEER), cpu_us)
     for what in ("acknowledge", "deliver"):
         for p in ("p50", "p99"):
             row[f"{what} {p}"] = Spread(result[f"{what}_{p}_ns"] / 1e6 for result in mine).median
     return row
 
 
-def make_plots(rows, loads):
-    def series(names, key, load_label):
-        return [Series(name, [(row["load"], row[key]) for row in rows
-                              if row["system"] == name and load_label(row)]) for name in names]
-    names = list(dict.fromkeys(row["system"] for row in rows))
-    labels = {load.label for load in loads}
-    lonely = [row for row in rows if row["load"] not in labels]
-    return [
-        Plot(f"CPU of a publication of {BYTES} B, all processes", "", "µs", "bars",
-             series(names, "us", lambda row: row["load"] in labels)),
-        Plot(f"From publishing to delivery, one each {INTERVAL_US / 1000:g} ms", "", "ms", "bars",
-             [Series(row["system"], [(p, row[f"deliver {p}"]) for p in ("p50", "p99")])
-              for row in lonely])]
+def make_plots(rows):
+    busy = [row for row in rows if row["load"] != LOW.label]
+    lonely = [row | {"p": p, "ms": row[f"deliver {p}"]}
+              for row in rows if row["load"] == LOW.label for p in ("p50", "p99")]
+    return [Plot(f"CPU of a publication of {BYTES} B, all processes", "", "µs", "bars",
+                 series_by(busy, "system", "load", "us")),
+            Plot(f"From publishing to delivery, {LOW.label}", "", "ms", "bars",
+                 series_by(lonely, "system", "p", "ms"))]
 
 
 def measure(run):
@@ -169,15 +153,15 @@ def measure(run):
                    for p in ("p50", "p99"))],
         rows=rows,
         checks=[Check(f"CPU of {NATS} / {PEER}, {row['load']}", row["ratio"].median, LIMIT)
-                for row in rows if "ratio" in row and row["load"] != rows[-1]["load"]],
-        plots=make_plots(rows, loads),
+                for row in rows if "ratio" in row and row["load"] != LOW.label],
+        plots=make_plots(rows),
         notes=[f"on their way: sent, and not yet both acknowledged and delivered; {TOGETHER} are "
                "sent together when there is room for them",
                "one nats-server each, file storage, one replica, not synced before it answers; "
                f"both streams are made by the same code and hold {HELD} publications of a group. "
                "Full: each publication lets the oldest one go",
                "ours has one publication of a group at a time in nats-server, the peer as many as "
-               f"are on their way, and one subscription for {SUBSCRIPTIONS} groups, which costs it "
-               "less than one for each. The peer's client checks what is delivered, too; of ours "
+               "are on their way, and one subscription for all groups, which costs it less "
+               " than one for each. The peer's client checks what is delivered, too; of ours "
                "the gRPC client does that",
                "percentiles are medians of the rounds'"])

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-from figure import Check, Column, Figure, Plot, Series, Spread, cpu_us, per_second
+from figure import (Check, Column, Figure, Plot, Spread, cpu_us, in_turns, per_second, ratios,
+                    series_by)
 from fleet import Fleet
-from processes import LoadClient
 
 GROUP = "bench-fanout"
-SOURCES = 4
 WARM_MS = 100
 # What a socket costs depends on its place in memory, and stays so as long as it lives: by 10 % and
 # more with many sockets. So everything is set up several times.
@@ -34,37 +33,32 @@ def measure_sessions(run, sessions, sizes, rounds, cell_ms):
     with run.processes() as processes:
         service = processes.start_service()
         edge = processes.start_edge(service)
-        raw_client, raw_pid = LoadClient.facing_raw_sender(processes, SOURCES)
-        edge_client = LoadClient.facing_edge(processes, service, edge, GROUP, SOURCES)
-        Fleet.connect_in_turns([(raw_client, sessions), (edge_client, sessions)])
-        edge_client.command("join", GROUP)
-        sides = {"raw": (raw_client, raw_pid), "edge": (edge_client, edge.pid)}
+        fleets = {"raw": Fleet.facing_raw(processes),
+                  "edge": Fleet.facing_edges(processes, service, [edge], GROUP)}
+        Fleet.connect_in_turns([(fleet, sessions) for fleet in fleets.values()])
+        fleets["edge"].join(GROUP)
 
-        def measure(cell, size, milliseconds):
-            client, pid = sides[cell.who]
-            return client.run(pid, cell.pending, size, cell.way, milliseconds)
+        def measure(step, milliseconds=cell_ms):
+            cell, size = step
+            return fleets[cell.who].run(cell.pending, size, cell.way, milliseconds)
 
         plan = [(cell, size) for size in sizes for cell in CELLS]
         for step in plan:
-            measure(*step, WARM_MS)
+            measure(step, WARM_MS)
         run.say(f"{sessions:,} sessions are there")
-        results = []
-        for number in range(rounds):
-            order = plan if number % 2 == 0 else plan[::-1]
-            results.append({step: measure(*step, cell_ms) for step in order})
-        return results
+        return in_turns(plan, rounds, measure)
 
 
 def make_row(sessions, size, pending, results):
     mine = [result[EDGE[pending], size] for result in results]
     base = [result[BASELINE, size] for result in results]
-    best = [result[BASELINE if pending == 1 else FLOOR, size] for result in results]
     return {
         "sessions": sessions, "bytes": size, "pending": pending,
         "raw_us": Spread(map(cpu_us, base)), "edge_us": Spread(map(cpu_us, mine)),
-        "ratio": Spread(cpu_us(m) / cpu_us(b) for m, b in zip(mine, base)),
+        "ratio": ratios(results, (EDGE[pending], size), (BASELINE, size), cpu_us),
         "limit": LIMITS[pending][size],
-        "floor": Spread(cpu_us(f) / cpu_us(b) for f, b in zip(best, base)).median,
+        "floor": ratios(results, (BASELINE if pending == 1 else FLOOR, size), (BASELINE, size),
+                        cpu_us).median,
         "user": Spread(result["user_share"] for result in mine).median,
         "rate": Spread(map(per_second, mine)).median,
         "deliveries": sum(result["deliveries"] for result in mine),
@@ -72,16 +66,12 @@ def make_row(sessions, size, pending, results):
 
 
 def make_plot(rows, pending):
-    mine = [row for row in rows if row["pending"] == pending]
-    sizes = sorted({row["bytes"] for row in mine})
-    series = [Series(f"{sessions:,} sessions",
-                     [(f"{row['bytes']:,} B", row["ratio"]) for row in mine
-                      if row["sessions"] == sessions])
-              for sessions in sorted({row["sessions"] for row in mine})]
-    what = "one message" if pending == 1 else f"{pending} messages"
-    return Plot(f"{what.capitalize()} pending in each turn of the edge's loop", "payload",
-                "edge CPU / raw CPU", "bars", series,
-                limit=("limit", [LIMITS[pending][size] for size in sizes]))
+    mine = [row | {"payload": f"{row['bytes']:,} B"} for row in rows if row["pending"] == pending]
+    what = "One message" if pending == 1 else f"{pending} messages"
+    return Plot(f"{what} pending in each turn of the edge's loop", "payload",
+                "edge CPU / raw CPU", "bars", series_by(mine, "sessions", "payload", "ratio"),
+                limit=("limit", [LIMITS[pending][size]
+                                 for size in sorted({row["bytes"] for row in mine})]))
 
 
 def measure(run):

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 import peers
-from figure import Check, Column, Figure, Plot, Series, Spread, cpu_us, per_second
-from processes import measure_once
+from figure import (Check, Column, Figure, Plot, Spread, cpu_us, in_turns, per_second, ratios,
+                    series_by)
+from processes import measure_pubsub
 
 BYTES = 64
 SUBSCRIBERS = (4, 8)
@@ -19,10 +20,6 @@ class Load:
     batch: int
     in_flight: int
 
-    @property
-    def label(self):
-        return f"{self.system}, {self.batch}"
-
 
 # As an edge publishes that is busy; the limits hold for this one.
 MAIN = Load(OURS, 64, 1024)
@@ -34,38 +31,31 @@ FULL = [Load(OURS, 16, 1024), MAIN, Load(OURS, 256, 4096),
 
 
 def start_servers(run, processes):
-    """For each system a function that measures one load once."""
+    """What bench_pubsub needs to know of each system."""
     service = processes.start_service()
-    measures = {OURS: lambda *rest: measure_once(
-        processes, "bench_hub_load", service.state["listen"], service.pid, *rest)}
-
-    def add_peer(system, protocol, port, pid):
-        measures[system] = lambda *rest: measure_once(
-            processes, "bench_pubsub", protocol, port, pid, *rest)
-
+    servers = {OURS: {"system": "stream", "address": service.state["listen"],
+                      "pids": service.pid}}
     if not run.without_peers:
         nats = peers.start_nats(processes, websocket=False)
-        add_peer(NATS, "nats", nats.tcp_port, *nats.pids)
+        servers[NATS] = {"system": "nats", "address": nats.address, "pids": nats.pids[0]}
         redis = peers.start_redis(processes)
-        add_peer(REDIS, "redis", *redis.ports, *redis.pids)
-
-    def measure_load(load, subscribers, milliseconds):
-        return measures[load.system](subscribers, load.batch, load.in_flight, BYTES,
-                                     milliseconds)
-    return measures.keys(), measure_load
+        servers[REDIS] = {"system": "redis", "address": redis.address, "pids": redis.pids[0]}
+    return servers
 
 
 def measure_rounds(run, loads, rounds, milliseconds):
     """For each round the result of each (load, subscribers)."""
     with run.processes() as processes:
-        systems, measure_load = start_servers(run, processes)
-        plan = [(load, count) for count in SUBSCRIBERS for load in loads if load.system in systems]
-        results = []
-        for number in range(rounds):
-            order = plan if number % 2 == 0 else plan[::-1]
-            results.append({step: measure_load(*step, milliseconds) for step in order})
-            run.say(f"round {number + 1} of {rounds}")
-    return plan, results
+        servers = start_servers(run, processes)
+        plan = [(load, count) for count in SUBSCRIBERS for load in loads if load.system in servers]
+
+        def measure_step(step):
+            load, subscribers = step
+            return measure_pubsub(processes, **servers[load.system], subscribers=subscribers,
+                                  together=load.batch, in_flight=load.in_flight, bytes=BYTES,
+                                  milliseconds=milliseconds)
+
+        return plan, in_turns(plan, rounds, measure_step, run.say)
 
 
 def best_of(system, subscribers, plan, results):
@@ -75,17 +65,14 @@ def best_of(system, subscribers, plan, results):
                key=lambda step: Spread(cpu_us(result[step]) for result in results).median)
 
 
-def ratio_of(step, other, results):
-    return Spread(cpu_us(result[step]) / cpu_us(result[other]) for result in results)
-
-
 def make_row(step, results):
     load, subscribers = step
     mine = [result[step] for result in results]
     return {
         "system": load.system, "subscribers": subscribers, "batch": load.batch,
+        "load": f"{load.system}, {load.batch}", "receivers": f"{subscribers} subscribers",
         "in_flight": load.in_flight, "us": Spread(map(cpu_us, mine)),
-        "ratio": "" if load == MAIN else ratio_of((MAIN, subscribers), step, results),
+        "ratio": "" if load == MAIN else ratios(results, (MAIN, subscribers), step, cpu_us),
         "rate": Spread(map(per_second, mine)).median,
         "load_us": Spread(r["load_cpu_ns"] / r["deliveries"] / 1000 for r in mine).median,
     }
@@ -96,15 +83,7 @@ def make_checks(plan, results):
         for system in (NATS, REDIS):
             if best := best_of(system, subscribers, plan, results):
                 yield Check(f"hub / {system}, {subscribers} subscribers",
-                            ratio_of((MAIN, subscribers), best, results).median, LIMIT)
-
-
-def make_plot(rows, loads):
-    series = [Series(load.label, [(f"{row['subscribers']} subscribers", row["us"]) for row in rows
-                                  if (row["system"], row["batch"]) == (load.system, load.batch)])
-              for load in loads]
-    return Plot(f"Server CPU per delivery of {BYTES} B (and how many a publisher sends together)",
-                "", "µs", "bars", [one for one in series if one.points])
+                            ratios(results, (MAIN, subscribers), best, cpu_us).median, LIMIT)
 
 
 def measure(run):
@@ -120,12 +99,14 @@ def measure(run):
                  Column("batch", "together"), Column("in_flight", "on their way", ","),
                  Column("us", "CPU µs", ".3f"), Column("ratio", "hub / it", ".2f"),
                  Column("rate", "deliveries/s", ",.0f"), Column("load_us", "client µs", ".3f")],
-        rows=rows, checks=list(make_checks(plan, results)), plots=[make_plot(rows, loads)],
+        rows=rows, checks=list(make_checks(plan, results)), plots=[Plot(
+            f"Server CPU per delivery of {BYTES} B (and how many a publisher sends together)", "", "µs",
+            "bars", series_by(rows, "load", "receivers", "us"))],
         notes=[f"hub / it: of channel_service with {MAIN.batch} together and {MAIN.in_flight:,} on "
                "their way. Peers were tried with 16 to 1,024 together and 512 to 32,768 on their "
                "way; each is compared where it costs least",
                "channel_service orders, numbers, keeps and answers every publication; nats-server "
                "does none of it, Redis answers with the number of receivers (without its answers, "
                "CLIENT REPLY OFF, it cost 3 % less)",
-               "clients: bench_hub_load speaks gRPC, bench_pubsub the others' protocols by hand; "
-               "what they cost is not in the figure"])
+               "the client speaks gRPC, and the others' protocols by hand; what it costs is not in "
+               "the figure"])

@@ -1,11 +1,10 @@
 """Sessions that say nothing: their memory, and with --full 100,000 of them (row 8)."""
 
-import pathlib
 import time
 
 from figure import Check, Column, Figure, Plot, Series, Spread
 from fleet import Fleet
-from processes import LoadClient, resident_bytes
+from processes import resident_bytes
 
 SESSIONS = 10_000
 WARM_SESSIONS = 500
@@ -30,9 +29,8 @@ class Table:
     def __init__(self):
         self.rows = []
 
-    def add(self, what, value, unit="", digits=0):
-        self.rows.append({"what": what, "value": value, "unit": unit,
-                          "text": f"{value:,.{digits}f}"})
+    def add(self, what, value, unit):
+        self.rows.append({"what": what, "value": value, "unit": unit, "text": f"{value:,.0f}"})
 
 
 def measure_memory(run, table):
@@ -41,10 +39,10 @@ def measure_memory(run, table):
     with run.processes() as processes:
         service = processes.start_service()
         edge = processes.start_edge(service)
-        client = LoadClient.facing_edge(processes, service, edge, GROUP, sources=4)
-        client.command("connect", WARM_SESSIONS)
-        client.command("join", GROUP)
-        client.run(edge.pid, 1, BYTES, 0, 1)
+        fleet = Fleet.facing_edges(processes, service, [edge], GROUP)
+        fleet.connect(WARM_SESSIONS)
+        fleet.join(GROUP)
+        fleet.run(1, BYTES, 0, 1)
         base = resident_bytes(edge.pid)
 
         def note(state):
@@ -52,28 +50,20 @@ def measure_memory(run, table):
             points.append((state, grown))
             table.add(f"{SESSIONS:,} sessions, {state}: edge's memory per session", grown, "B")
 
-        client.command("connect", WARM_SESSIONS + SESSIONS)
+        fleet.connect(WARM_SESSIONS + SESSIONS)
         processes.wait_metric(edge, "channel_edge_sessions", WARM_SESSIONS + SESSIONS)
         note("connected")
-        client.command("join", GROUP)
+        fleet.join(GROUP)
         note("joined to a group")
-        client.run(edge.pid, 1, BYTES, 0, 1)
+        fleet.run(1, BYTES, 0, 1)
         note("after a 1 KiB message")
         for number, said in enumerate(SAID_BYTES, 1):
-            client.command("say", said, NOBODY)
+            fleet.say(said, NOBODY)
             processes.wait_metric(edge, "channel_edge_messages_received_total",
                                   (1 + number) * (WARM_SESSIONS + SESSIONS) + WARM_SESSIONS)
-            processes.wait_zero(edge, "channel_edge_publications_unanswered")
+            processes.wait_metric(edge, "channel_edge_publications_unanswered", most=0)
             note(f"after each has sent {said:,} B")
     return points
-
-
-def kernel_memory():
-    """MiB in socket buffers (/proc/net/sockstat, in pages), and in the kernel's objects."""
-    page = 4096
-    tcp = pathlib.Path("/proc/net/sockstat").read_text().split("TCP:")[1].split("\n")[0].split()
-    slab = pathlib.Path("/proc/meminfo").read_text().split("Slab:")[1].split()[0]
-    return int(tcp[tcp.index("mem") + 1]) * page / 2**20, int(slab) / 2**10
 
 
 def measure_many(run, table):
@@ -82,40 +72,32 @@ def measure_many(run, table):
     with run.processes() as processes:
         service = processes.start_service()
         edges = [processes.start_edge(service) for _ in range(MANY_EDGES)]
-        with Fleet.facing_edges(processes, service, edges, "bench-all",
-                                f"bench-of-ten-:{MANY_GROUPS}:1") as fleet:
-            before = sum(map(resident_bytes, fleet.pids))
-            _, slab_before = kernel_memory()
-            start = time.monotonic()
-            fleet.connect(MANY_SESSIONS)
-            table.add(f"{MANY_SESSIONS:,} sessions: connected after", time.monotonic() - start, "s",
-                      1)
-            run.say(f"{MANY_SESSIONS:,} sessions are connected")
-            start = time.monotonic()
-            fleet.join("bench-all", way=ALL)
-            fleet.join("bench-of-ten-", MANY_GROUPS, 1, way=GROUPS)
-            table.add(f"joined to the group of all and to one of {MANY_GROUPS:,} of 10 after",
-                      time.monotonic() - start, "s", 1)
-            run.say(f"they joined {MANY_GROUPS:,} groups and one more")
-            buffers, slab = kernel_memory()
-            milliseconds, reached = {}, []
-            for name, way in (("one message to all", ALL),
-                              ("one message to each group", GROUPS)):
-                turns = [fleet.turn(1, MANY_BYTES, way) for _ in range(BROADCASTS)]
-                fleet.await_strays()
-                reached += [turn["deliveries"] for turn in turns]
-                milliseconds[name] = Spread(turn["wall_ns"] / 1e6 for turn in turns)
-                table.add(f"{name} ({MANY_BYTES} B): all {turns[0]['deliveries']:,} sessions have "
-                          "it after", milliseconds[name].median, "ms")
-            after = sum(map(resident_bytes, fleet.pids))
-            table.add(f"resident memory of the {MANY_EDGES} edges", after / 2**20, "MiB")
-            table.add("of it per session, with its share of the groups",
-                      (after - before) / MANY_SESSIONS, "B")
-            table.add("resident memory of the service", resident_bytes(service.pid) / 2**20, "MiB")
-            table.add("kernel's objects per session (both ends of its connection)",
-                      (slab - slab_before) * 2**20 / MANY_SESSIONS, "B")
-            table.add("kernel's socket buffers before the broadcasts", buffers, "MiB", 1)
-            table.add("after them", kernel_memory()[0], "MiB", 1)
+        fleet = Fleet.facing_edges(processes, service, edges, "bench-all",
+                                   f"bench-of-ten-:{MANY_GROUPS}:1")
+        before = sum(map(resident_bytes, fleet.pids))
+        start = time.monotonic()
+        fleet.connect(MANY_SESSIONS)
+        table.add(f"{MANY_SESSIONS:,} sessions: connected after", time.monotonic() - start, "s")
+        run.say(f"{MANY_SESSIONS:,} sessions are connected")
+        start = time.monotonic()
+        fleet.join("bench-all", way=ALL)
+        fleet.join("bench-of-ten-", MANY_GROUPS, 1, way=GROUPS)
+        table.add(f"joined to the group of all and to one of {MANY_GROUPS:,} of 10 after",
+                  time.monotonic() - start, "s")
+        run.say(f"they joined {MANY_GROUPS:,} groups and one more")
+        milliseconds, reached = {}, []
+        for name, way in (("one message to all", ALL),
+                          ("one message to each group", GROUPS)):
+            turns = [fleet.turn(1, MANY_BYTES, way) for _ in range(BROADCASTS)]
+            reached += [turn["deliveries"] for turn in turns]
+            milliseconds[name] = Spread(turn["wall_ns"] / 1e6 for turn in turns)
+            table.add(f"{name} ({MANY_BYTES} B): all {turns[0]['deliveries']:,} sessions have "
+                      "it after", milliseconds[name].median, "ms")
+        after = sum(map(resident_bytes, fleet.pids))
+        table.add(f"resident memory of the {MANY_EDGES} edges", after / 2**20, "MiB")
+        table.add("of it per session, with its share of the groups",
+                  (after - before) / MANY_SESSIONS, "B")
+        table.add("resident memory of the service", resident_bytes(service.pid) / 2**20, "MiB")
     return milliseconds, min(reached)
 
 

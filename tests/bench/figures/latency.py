@@ -3,7 +3,7 @@
 import statistics
 import time
 
-from figure import Check, Column, Figure, Plot, Series, Spread, percentile
+from figure import Check, Column, Figure, Plot, Series, Spread, in_turns, percentile
 from swarm import start_all, start_nats_pair, start_relay
 
 BYTES = 128
@@ -29,13 +29,10 @@ def low_load(run, swarms):
     """Slices of each, interleaved."""
     for swarm in swarms:
         swarm.latency(WARM_UP, WARM_UP_US, BYTES)
-    slices = {swarm.name: [] for swarm in swarms}
-    for number in range(SLICES[run.full]):
-        for swarm in swarms if number % 2 == 0 else swarms[::-1]:
-            slices[swarm.name].append(swarm.latency(SLICE, INTERVAL_US, BYTES)["samples_ns"])
-        if number % 5 == 4:
-            run.say(f"{number + 1} of {SLICES[run.full]} slices")
-    return [row("each 3 ms", name, taken) for name, taken in slices.items()]
+    slices = in_turns(swarms, SLICES[run.full],
+                      lambda swarm: swarm.latency(SLICE, INTERVAL_US, BYTES)["samples_ns"], run.say)
+    return [row("each 3 ms", swarm.name, [a_slice[swarm] for a_slice in slices])
+            for swarm in swarms]
 
 
 def after_silence(run, swarms, interval_us, count):

@@ -1,7 +1,7 @@
 """Whether a node more is capacity more: nodes of the channel service that share one log."""
 
 import peers
-from figure import Check, Column, Figure, Plot, Series, Spread
+from figure import Check, Column, Figure, Plot, Spread, in_turns, ratios, series_by
 from processes import PeerMissing, RunFailed, Skipped, http_get, measure_together
 
 NODES = 3
@@ -13,17 +13,15 @@ CAPACITY_MIN = 0.8 * NODES
 ALONE, SHARED = "one node", f"{NODES} nodes, each with its own groups"
 
 
-def commands(nodes, nats, publications):
-    """The load, in equal parts on the nodes; it is NODES shares in all."""
-    shares = NODES // len(nodes)
-    return [("bench_engine_load", node.state["listen"], index * GROUPS, shares * GROUPS, TOGETHER,
-             shares * IN_FLIGHT, BYTES, shares * publications, 0, node.pid, *nats.pids)
-            for index, node in enumerate(nodes)]
-
-
 def measure_load(processes, nodes, nats, publications):
-    """CPU time of each publication: in the node that took it, in nats-server; publications/s."""
-    results = measure_together(processes, commands(nodes, nats, publications))
+    """CPU time of each publication: in the node that took it, in nats-server; publications/s. The
+    load, NODES shares in all, in equal parts on the nodes."""
+    shares = NODES // len(nodes)
+    results = measure_together(processes, [{
+        "system": "stream", "address": node.state["listen"], "pids": f"{node.pid},{nats.pids[0]}",
+        "first_group": index * GROUPS, "groups": shares * GROUPS, "together": TOGETHER,
+        "in_flight": shares * IN_FLIGHT, "bytes": BYTES, "warm_up": shares * publications // 4,
+        "publications": shares * publications} for index, node in enumerate(nodes)])
     # What nats-server used meanwhile was for the publications of all of them.
     nats_ns = sum(result["cpu_each_ns"][1] for result in results) / len(results)
     count = sum(result["publications"] for result in results)
@@ -47,38 +45,36 @@ def check_foreign(nodes):
 
 
 def measure_rounds(run, rounds, publications):
-    results = {ALONE: [], SHARED: []}
     with run.processes() as processes:
         try:
             nats = peers.start_jetstream(processes)
         except PeerMissing as missing:
             raise Skipped(missing) from None
-        url = f"nats://{peers.HOST}:{nats.tcp_port}"
-        nodes = [processes.start_service("--engine=nats", f"--nats_url={url}")
+        nodes = [processes.start_service("--engine=nats", f"--nats_url=nats://{nats.address}")
                  for _ in range(NODES)]
         run.say(f"{HELD} publications to each of {NODES * GROUPS} groups")
         measure_load(processes, nodes[:1], nats, GROUPS * HELD)
-        for number in range(rounds):
-            for name in ([ALONE, SHARED] if number % 2 == 0 else [SHARED, ALONE]):
-                results[name].append(measure_load(
-                    processes, nodes if name == SHARED else nodes[:1], nats, publications))
+
+        def measure_system(name):
+            some = nodes if name == SHARED else nodes[:1]
+            result = measure_load(processes, some, nats, publications)
             check_foreign(nodes)
-            run.say(f"round {number + 1} of {rounds}")
-    return results
+            return result
+        return in_turns([ALONE, SHARED], rounds, measure_system, run.say)
 
 
 def measure(run):
     rounds, publications = (9, 20_000) if run.full else (5, 8_000)
     results = measure_rounds(run, rounds, publications)
+    loads_of = {name: [a_round[name] for a_round in results] for name in (ALONE, SHARED)}
     rows = [{
         "system": name,
         "node": Spread(sum(load["node"]) / len(load["node"]) for load in loads),
         "nats": Spread(load["nats"] for load in loads),
         "capacity": Spread(capacity(load) for load in loads),
         "rate": Spread(load["rate"] for load in loads).median,
-    } for name, loads in results.items()]
-    gain = Spread(capacity(shared) / capacity(alone)
-                  for alone, shared in zip(results[ALONE], results[SHARED]))
+    } for name, loads in loads_of.items()]
+    gain = ratios(results, SHARED, ALONE, capacity)
     rows[1]["gain"] = gain
     return Figure(
         "nodes", "", f"--engine=nats: what {NODES} nodes can do more than one",
@@ -96,7 +92,7 @@ def measure(run):
         checks=[Check(f"capacity of {NODES} nodes / one", gain.median, CAPACITY_MIN,
                       at_most=False)],
         plots=[Plot("Capacity of the nodes, computed", "", "publications/s", "bars",
-                    [Series(row["system"], [("", row["capacity"])]) for row in rows])],
+                    series_by([row | {"x": ""} for row in rows], "system", "x", "capacity"))],
         notes=["no node received a publication of a group that its subscribers do not hold "
                "(channel_engine_foreign_total, looked at in each round)",
                "all processes share this machine's cores, so publications/s here do not grow; one "

@@ -1,7 +1,7 @@
 """Single messages by the unary Publish: no stall, and what a request costs (row 5)."""
 
-from figure import Check, Column, Figure, Plot, Series, Spread, percentile
-from processes import measure_once
+from figure import Check, Column, Figure, Plot, Series, Spread, in_turns, percentile
+from processes import measure_pubsub, measure_together
 
 BYTES = 128
 INTERVAL_MS = 1050  # gRPC's callback API sleeps 100 ms after 1,000 ms without an event
@@ -11,28 +11,28 @@ OUTSTANDING = (1, 8, 64)
 
 
 def measure_lonely(run, messages):
-    """To each of several services a message after each interval in which it heard nothing."""
+    """To each of several services a message after each interval in which it heard nothing. Only one
+    message is on its way at a time, and the first one of each service, which connects, does not
+    count."""
     with run.processes() as processes:
         services = [processes.start_service() for _ in range(SERVICES)]
-        return measure_once(processes, "bench_unary", "lonely", messages, INTERVAL_MS, BYTES,
-                            *(service.state["listen"] for service in services))
+        return measure_together(processes, [{
+            "system": "unary", "address": service.state["listen"], "bytes": BYTES, "warm_up": 1,
+            "publications": messages, "interval_us": INTERVAL_MS * 1000} for service in services],
+            pause=INTERVAL_MS / 1000 / SERVICES)
 
 
 def measure_saturated(run, rounds, milliseconds):
     """For each round the result of each number of calls that are on their way together."""
     with run.processes() as processes:
         service = processes.start_service()
-        results = []
-        for number in range(rounds):
-            order = OUTSTANDING if number % 2 == 0 else OUTSTANDING[::-1]
-            results.append({count: measure_once(processes, "bench_unary", "saturate", count, BYTES,
-                                                milliseconds, service.pid, service.state["listen"])
-                            for count in order})
-        return results
+        return in_turns(OUTSTANDING, rounds, lambda count: measure_pubsub(
+            processes, system="unary", address=service.state["listen"], pids=service.pid,
+            in_flight=count, bytes=BYTES, milliseconds=milliseconds))
 
 
-def lonely_row(what, times_us):
-    times = [time / 1000 for time in times_us]
+def lonely_row(what, key, results):
+    times = [ns / 1e6 for result in results for ns in result[key]]
     return {"what": f"{what}, a message each {INTERVAL_MS:,} ms", "count": len(times),
             "p50": percentile(times, 0.5), "p99": percentile(times, 0.99), "worst": max(times)}
 
@@ -40,12 +40,12 @@ def lonely_row(what, times_us):
 def saturated_row(count, results):
     mine = [result[count] for result in results]
     together = "one call at a time" if count == 1 else f"{count} calls at a time"
-    return {"what": f"call, {together}", "count": sum(result["requests"] for result in mine),
-            "p50": Spread(result["p50_ns"] / 1e6 for result in mine).median,
-            "p99": Spread(result["p99_ns"] / 1e6 for result in mine).median,
-            "rate": Spread(result["requests"] / result["wall_ns"] * 1e9 for result in mine),
-            "per_cpu": Spread(result["requests"] / result["cpu_ns"] * 1e9 for result in mine),
-            "us": Spread(result["cpu_ns"] / result["requests"] / 1000 for result in mine)}
+    return {"what": f"call, {together}", "count": sum(result["publications"] for result in mine),
+            "p50": Spread(result["acknowledge_p50_ns"] / 1e6 for result in mine).median,
+            "p99": Spread(result["acknowledge_p99_ns"] / 1e6 for result in mine).median,
+            "rate": Spread(result["publications"] / result["wall_ns"] * 1e9 for result in mine),
+            "per_cpu": Spread(result["publications"] / result["cpu_ns"] * 1e9 for result in mine),
+            "us": Spread(result["cpu_ns"] / result["publications"] / 1000 for result in mine)}
 
 
 def measure(run):
@@ -54,7 +54,8 @@ def measure(run):
     lonely = measure_lonely(run, messages)
     run.say("as many as go")
     results = measure_saturated(run, rounds, milliseconds)
-    rows = [lonely_row("call", lonely["call_us"]), lonely_row("delivery", lonely["delivery_us"])]
+    rows = [lonely_row("call", "acknowledge_samples_ns", lonely),
+            lonely_row("delivery", "deliver_samples_ns", lonely)]
     rows += [saturated_row(count, results) for count in OUTSTANDING]
     return Figure(
         "publish", "5", "Single messages: the unary Publish",
@@ -73,7 +74,7 @@ def measure(run):
                                          for row in rows[2:]])])],
         notes=[f"{SERVICES} services take turns, so that each of them is idle before each message "
                "and several can be asked in the time",
-               f"p99 of {len(lonely['call_us'])} messages" +
+               f"p99 of {rows[0]['count']} messages" +
                ("" if run.full else ": the worst of them; --full sends more"),
                "CPU: of channel_service, with the delivery to the subscriber. The client is on the "
                "same machine, on gRPC's completion queue, and as busy as the service, so "

@@ -1,9 +1,8 @@
 """CPU per delivery from few to many members, and from few to many groups (row 10)."""
 
-from contextlib import ExitStack
 from dataclasses import dataclass
 
-from figure import Check, Column, Figure, Plot, Series, Spread, cpu_us
+from figure import Check, Column, Figure, Plot, Series, Spread, cpu_us, in_turns, ratios
 from fleet import Fleet
 
 BYTES = 32
@@ -44,8 +43,6 @@ class Cell:
 # Each turn brings 10,000 deliveries (to each edge), so that what it costs once weighs the same.
 MEMBERS = [Cell(SESSIONS, 100), Cell(SESSIONS, 10), Cell(SESSIONS)]
 GROUPS = [Cell(SESSIONS), Cell(SESSIONS, 100), Cell(SESSIONS, 10_000, 10)]
-# One group alone on its edge: a turn has as many deliveries as the group has members.
-ALONE = [Cell(100), Cell(1000), Cell(SESSIONS)]
 MANY_MEMBERS, MANY_GROUPS = Cell(50_000), Cell(SESSIONS, 100_000, 100)
 
 
@@ -58,14 +55,13 @@ def start_edges(processes, service, cell):
 def measure_cells(run, cells, rounds, cell_ms):
     """For each round the result of each cell, and of the raw sender with as many sockets. One of
     several setups (see fanout.py)."""
-    with run.processes() as processes, ExitStack() as fleets:
+    with run.processes() as processes:
         service = processes.start_service()
         raw, edges, steps = {}, {}, {}  # steps: what is measured: the fleet, and the way to send
         for cell in cells:
             if cell.sessions not in raw:
-                raw[cell.sessions] = fleets.enter_context(
-                    Fleet.facing_raw_senders(processes, cell.servers))
-            edges[cell] = fleets.enter_context(start_edges(processes, service, cell))
+                raw[cell.sessions] = Fleet.facing_raw(processes, cell.servers)
+            edges[cell] = start_edges(processes, service, cell)
             steps[cell.raw] = raw[cell.sessions], cell.raw[1] if cell.groups > 1 else 0
             steps[cell] = edges[cell], 0
         Fleet.connect_in_turns([(fleet, sessions) for sessions, fleet in raw.items()] +
@@ -74,17 +70,13 @@ def measure_cells(run, cells, rounds, cell_ms):
             fleet.join(cell.name, cell.groups, cell.parts)
         run.say(f"{len(cells)} systems are set up")
 
-        def measure_step(step, milliseconds):
+        def measure_step(step, milliseconds=cell_ms):
             fleet, way = steps[step]
             return fleet.run(1, BYTES, way, milliseconds)
 
         for step in steps:
             measure_step(step, WARM_MS)
-        results = []
-        for number in range(rounds):
-            order = list(steps) if number % 2 == 0 else list(steps)[::-1]
-            results.append({step: measure_step(step, cell_ms) for step in order})
-        return results
+        return in_turns(steps, rounds, measure_step)
 
 
 def make_row(cell, results):
@@ -94,7 +86,7 @@ def make_row(cell, results):
         "sessions": cell.sessions, "groups": cell.groups, "members": cell.members,
         "edges": cell.servers, "memberships": cell.parts,
         "raw_us": Spread(map(cpu_us, base)), "edge_us": Spread(map(cpu_us, mine)),
-        "ratio": Spread(cpu_us(m) / cpu_us(b) for m, b in zip(mine, base)),
+        "ratio": ratios(results, cell, cell.raw, cpu_us),
         "deliveries": sum(result["deliveries"] for result in mine),
     }
 
@@ -104,42 +96,33 @@ def greatest_to_least(rows):
     return max(ratios) / min(ratios)
 
 
-def make_line(name, rows, key, value):
-    return Series(name, [(row[key], row[value]) for row in rows])
-
-
-def make_plots(rows, key, title, alone=()):
-    ratios = [make_line("several groups in a turn" if alone else "edge / raw", rows, key, "ratio")]
-    if alone:
-        ratios.append(make_line("one group alone", alone, key, "ratio"))
+def make_plots(rows, key, title):
+    def line(name, value):
+        return Series(name, [(row[key], row[value]) for row in rows])
     least = min(row["ratio"].median for row in rows)
     return [Plot(f"CPU per delivery, {title}", key, "µs", "lines",
-                 [make_line("edge", rows, key, "edge_us"), make_line("raw", rows, key, "raw_us")],
-                 log_x=True),
-            Plot(f"Edge beside raw, {title}", key, "edge CPU / raw CPU", "lines", ratios,
-                 log_x=True, limit=("20 % above the least", least * FLAT))]
+                 [line("edge", "edge_us"), line("raw", "raw_us")], log_x=True),
+            Plot(f"Edge beside raw, {title}", key, "edge CPU / raw CPU", "lines",
+                 [line("edge / raw", "ratio")], log_x=True,
+                 limit=("20 % above the least", least * FLAT))]
 
 
 def measure(run):
-    members, alone, groups = list(MEMBERS), list(ALONE), list(GROUPS)
+    members, groups = list(MEMBERS), list(GROUPS)
     if run.full:
         members.append(MANY_MEMBERS)
-        alone.append(MANY_MEMBERS)
         groups.append(MANY_GROUPS)
     setups, rounds, cell_ms = (3, 5, 800) if run.full else (2, 3, 140)
-    cells = list(dict.fromkeys(alone + members + groups))
+    cells = list(dict.fromkeys(members + groups))
     results = [result for _ in range(setups)
                for result in measure_cells(run, cells, rounds, cell_ms)]
     rows = {cell: make_row(cell, results) for cell in cells}
-    by_members, by_groups, by_alone = ([rows[cell] for cell in some]
-                                       for some in (members, groups, alone))
+    by_members, by_groups = ([rows[cell] for cell in some] for some in (members, groups))
     notes = ["raw: one send(2) per delivery to as many sockets, in the order in which the groups "
              "have them. More sockets cost the kernel more: they do not fit in the caches",
              "a turn is one message to each session: to one group, to 10 of 1,000, to 100 of 100, "
              "or to 1,000 of 10 members, in the next turn to the next 1,000 (each session is in " +
-             " or ".join(str(cell.parts) for cell in groups if cell.parts > 1) + " groups)",
-             "one group alone, not limited: the cost of a turn (wake-up, gRPC, parsing) is shared "
-             "by as many deliveries as the group has members"]
+             " or ".join(str(cell.parts) for cell in groups if cell.parts > 1) + " groups)"]
     if run.full:
         notes.append("50,000 members: 3 edges beside 3 raw senders, as a process may have 20,000 "
                      "descriptors here")
@@ -158,6 +141,6 @@ def measure(run):
                       "members of a group", greatest_to_least(by_members), FLAT),
                 Check(f"edge / raw, greatest to least, 1 to {by_groups[-1]['groups']:,} groups",
                       greatest_to_least(by_groups), FLAT)],
-        plots=[*make_plots(by_members, "members", "members of a group", by_alone),
+        plots=[*make_plots(by_members, "members", "members of a group"),
                *make_plots(by_groups, "groups", f"{SESSIONS:,} sessions in groups")],
         notes=notes)

@@ -68,17 +68,16 @@ class Publisher {
       if (order.way >= sets_.size()) Die("no such set of groups");
       const GroupSet& set = sets_[order.way];
       if (order.messages == 0) {
-        const std::string probe = "probe " + std::to_string(order.bytes);
-        for (const std::string& group : set.groups) Add(group) = probe;
+        for (const std::string& group : set.groups) {
+          Write({.stamp = order.bytes}, kMessageBytesMin, Add(group));
+        }
       }
       for (uint32_t i = 0; i < order.messages; ++i) {
         ++message_;
         const size_t count = set.groups.size() / set.parts;
         const size_t first = message_ % set.parts * count;
         for (size_t group = first; group < first + count; ++group) {
-          std::string& text = Add(set.groups[group]);
-          text.resize(order.bytes);
-          WriteMessage(message_, order.bytes, text.data());
+          Write({.sequence = message_}, order.bytes, Add(set.groups[group]));
         }
       }
       Send();
@@ -96,6 +95,11 @@ class Publisher {
     publication.set_group_id(group);
     publication.set_sequence(++publication_);
     return *publication.mutable_message();
+  }
+
+  static void Write(const Message& message, uint32_t bytes, std::string& text) {
+    text.resize(bytes);
+    WriteMessage(message, bytes, text.data());
   }
 
   // Sends what was added, and waits until it is acknowledged.
@@ -121,7 +125,7 @@ class Publisher {
       stream_;
   v1::PublishStreamRequest request_;
   uint64_t publication_ = 0;  // the last publication's number
-  uint64_t message_ = 0;      // the last message's number; it may be in many publications
+  uint32_t message_ = 0;      // the last message's number; it may be in many publications
 };
 
 }  // namespace

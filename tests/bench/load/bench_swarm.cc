@@ -1,114 +1,183 @@
-// The load client of whole systems: WebSocket sessions that both send and receive, in the dialect
-// of the system. One thread, epoll, no allocation per message. Every receiver checks each sender's
-// messages: lost, duplicated, reordered, damaged.
+// The WebSocket client of the bench: sessions that send and receive, or only receive, in the
+// dialect of the system. One thread, epoll, no allocation per message. Every receiver checks every
+// message: lost, duplicated, reordered, damaged.
 //
-//   bench_swarm channel|socketio|nats|raw PORT[,PORT…]
+//   bench_swarm channel|socketio|nats|raw PORT[,PORT…] [ORDERS_FD]
 //
 // Commands come on standard input, one a line, and are answered with one line of JSON each. PIDS:
 // server processes, with commas, whose CPU time is summed up. BYTES: of a message, at least 32.
 //   connect COUNT
 //       until COUNT sessions are held; session i is on port i % ports
-//   join GROUPS [PREFIX]
-//       all of them, neighbours together; until all members hear each other
-//   saturate PIDS SENDERS BYTES MS
-//       closed loop of SENDERS members of each group
-//   rate PIDS PER_SECOND SENDERS BYTES MS
-//       open loop, PER_SECOND publications in all
-//   latency COUNT INTERVAL_US BYTES
-//       two sessions, one message on its way at a time
-//   connects PIDS COUNT GROUPS [PREFIX]
-//       COUNT times connect, upgrade, join, an answer; then closes them
 //   close PIDS
 //       all sessions, and waits until the servers are quiet
+//   connects PIDS COUNT GROUPS
+//       COUNT times connect, upgrade, join, an answer; then closes them
+// Sessions that talk (see measure.h):
+//   join GROUPS
+//       all of them, neighbours together; until all members hear each other
+//   saturate PIDS SENDERS BYTES MS
+//   rate PIDS PER_SECOND SENDERS BYTES MS
+//   latency COUNT INTERVAL_US BYTES
+// Sessions that only receive (see fan_out.h); orders to the sender go to ORDERS_FD:
+//   follow NAME GROUPS PARTS FIRST SET
+//       session i, the (FIRST + i)th of all clients, joins one group of each part of the
+//       publisher's set number SET, NAME:GROUPS:PARTS; with GROUPS 0, all join the group NAME
+//   say BYTES GROUP
+//   run PIDS MESSAGES BYTES WAY MS
+//   expect MESSAGES BYTES, then settle
 // End of input ends the process.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
+#include <optional>
 #include <sstream>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "tests/bench/load/clocks.h"
 #include "tests/bench/load/dialect.h"
+#include "tests/bench/load/fan_out.h"
+#include "tests/bench/load/measure.h"
 #include "tests/bench/load/swarm.h"
-#include "tests/bench/load/swarm_measure.h"
+#include "tests/support/deadline.h"
 
 namespace channel::bench {
 namespace {
 
-constexpr int64_t kMillisecond = 1'000'000;
+// The words of a command; ends the process if one is missing.
+class Arguments {
+ public:
+  explicit Arguments(const std::string& line) : line_(line), words_(line) {}
 
-std::vector<int> NumbersIn(const std::string& text) {
-  std::vector<int> numbers;
-  std::istringstream stream(text);
-  for (std::string number; std::getline(stream, number, ',');) {
-    numbers.push_back(std::atoi(number.c_str()));
+  template <typename Value>
+  Value Next() {
+    Value value{};
+    if (!(words_ >> value)) Die("bad command: " + line_);
+    return value;
   }
-  return numbers;
-}
+  std::string Text() { return Next<std::string>(); }
+  uint32_t Number() { return Next<uint32_t>(); }
+  CpuClocks Servers() { return CpuClocks(Text()); }
+  int64_t Milliseconds() { return Number() * kMillisecond; }
 
-CpuClocks Servers(const std::string& pids) {
-  CpuClocks servers;
-  for (const int pid : NumbersIn(pids)) {
-    if (!servers.Add(pid)) Die("no process " + std::to_string(pid));
-  }
-  return servers;
-}
+ private:
+  const std::string line_;
+  std::istringstream words_;
+};
 
-void Execute(Swarm& swarm, const std::string& line) {
-  std::istringstream command(line);
-  std::string name;
-  std::string pids;
-  std::string prefix = "g";
-  uint32_t count = 0;
-  uint32_t groups = 0;
-  uint32_t senders = 0;
-  uint32_t bytes = 0;
-  double rate = 0;
-  int64_t time = 0;
-  command >> name;
-  if (name == "connect" && command >> count) {
-    swarm.Connect(count);
-    std::printf("{\"connections\":%u}\n", swarm.sessions());
-  } else if (name == "join" && command >> groups) {
-    command >> prefix;
-    swarm.Join(groups, prefix);
-    std::printf("{\"groups\":%u}\n", groups);
-  } else if (name == "saturate" && command >> pids >> senders >> bytes >> time) {
-    Saturate(swarm, Servers(pids), senders, bytes, time * kMillisecond);
-  } else if (name == "rate" && command >> pids >> rate >> senders >> bytes >> time) {
-    SendAtRate(swarm, Servers(pids), rate, senders, bytes, time * kMillisecond);
-  } else if (name == "latency" && command >> count >> time >> bytes) {
-    MeasureLatency(swarm, count, time * 1000, bytes);
-  } else if (name == "connects" && command >> pids >> count >> groups) {
-    command >> prefix;
-    MeasureConnects(swarm, Servers(pids), count, groups, prefix);
-  } else if (name == "close" && command >> pids) {
-    swarm.CloseAll();
-    AwaitQuiet(swarm, Servers(pids));
-    std::printf("{\"connections\":0}\n");
-  } else {
-    Die("bad command: " + line);
+class Commands {
+ public:
+  Commands(const Words& words, std::vector<uint16_t> ports, int orders_fd)
+      : swarm_(words, std::move(ports)) {
+    if (orders_fd >= 0) fan_out_ = std::make_unique<FanOut>(swarm_, orders_fd);
   }
-}
+
+  // Until the end of input.
+  [[noreturn]] void Serve() {
+    for (;;) {
+      Arguments arguments(swarm_.NextCommand());
+      const std::string name = arguments.Text();
+      PrintLine(Execute(name, arguments));
+    }
+  }
+
+ private:
+  boost::json::object Execute(const std::string& name, Arguments& arguments) {
+    if (name == "connect") {
+      swarm_.Connect(arguments.Number());
+    } else if (name == "close") {
+      talk_.reset();
+      swarm_.CloseAll();
+      AwaitQuiet(swarm_, arguments.Servers());
+    } else if (name == "connects") {
+      const CpuClocks servers = arguments.Servers();
+      const uint32_t count = arguments.Number();
+      return MeasureConnects(swarm_, servers, count, arguments.Number());
+    } else if (name == "join") {
+      talk_ = std::make_unique<Talk>(swarm_, arguments.Number());
+    } else if (fan_out_) {
+      return OfFanOut(name, arguments);
+    } else if (talk_) {
+      return OfTalk(name, arguments);
+    } else {
+      Die(name + ": the sessions are in no groups");
+    }
+    return {};
+  }
+
+  boost::json::object OfTalk(const std::string& name, Arguments& arguments) {
+    if (name == "latency") {
+      const uint32_t count = arguments.Number();
+      const int64_t interval = arguments.Number() * int64_t{1000};
+      return MeasureLatency(*talk_, count, interval, arguments.Number());
+    }
+    if (name != "saturate" && name != "rate") Die("unknown command " + name);
+    const CpuClocks servers = arguments.Servers();
+    const double rate = name == "rate" ? arguments.Next<double>() : 0;
+    const uint32_t senders = arguments.Number();
+    const uint32_t bytes = arguments.Number();
+    const int64_t time = arguments.Milliseconds();
+    return name == "rate" ? SendAtRate(*talk_, servers, rate, senders, bytes, time)
+                          : Saturate(*talk_, servers, senders, bytes, time);
+  }
+
+  boost::json::object OfFanOut(const std::string& name, Arguments& arguments) {
+    Order order;
+    if (name == "follow") {
+      FanOut::GroupSet set{.name = arguments.Text()};
+      for (uint32_t* number : {&set.groups, &set.parts, &set.first, &set.way}) {
+        *number = arguments.Number();
+      }
+      fan_out_->Join(set);
+    } else if (name == "say") {
+      const uint32_t bytes = arguments.Number();
+      fan_out_->Say(bytes, arguments.Text());
+    } else if (name == "run") {
+      const CpuClocks servers = arguments.Servers();
+      for (uint32_t* number : {&order.messages, &order.bytes, &order.way}) {
+        *number = arguments.Number();
+      }
+      return MeasureTurns(*fan_out_, servers, order, arguments.Milliseconds());
+    } else if (name == "expect") {
+      order.messages = arguments.Number();
+      order.bytes = arguments.Number();
+      window_.emplace(*fan_out_, nobody_);
+      fan_out_->Expect(order);
+    } else if (name == "settle" && window_) {
+      return window_->End();
+    } else {
+      Die("unknown command " + name);
+    }
+    return {};
+  }
+
+  Swarm swarm_;
+  std::unique_ptr<Talk> talk_;
+  std::unique_ptr<FanOut> fan_out_;
+  const CpuClocks nobody_;
+  std::optional<Window> window_;  // from expect to settle
+};
 
 }  // namespace
 }  // namespace channel::bench
 
 int main(int argc, char** argv) {
   using namespace channel::bench;  // NOLINT: main is nothing but these calls
-  const auto dialect = argc == 3 ? DialectNamed(argv[1]) : std::nullopt;
+  const std::string name = argc > 2 ? argv[1] : "";
+  const auto* const words = std::ranges::find(kDialects, name, &Words::name);
   std::vector<uint16_t> ports;
-  for (const int port : argc == 3 ? NumbersIn(argv[2]) : std::vector<int>()) {
+  for (const int port : NumbersIn(argc > 2 ? argv[2] : "")) {
     ports.push_back(static_cast<uint16_t>(port));
   }
-  if (!dialect || ports.empty()) {
-    std::fprintf(stderr, "usage: bench_swarm channel|socketio|nats|raw PORT[,PORT...]\n");
+  if (words == kDialects.end() || ports.empty()) {
+    std::fprintf(stderr,
+                 "usage: bench_swarm channel|socketio|nats|raw PORT[,PORT...] [ORDERS_FD]\n");
     return 64;
   }
-  Swarm swarm(*dialect, std::move(ports));
-  for (;;) {
-    Execute(swarm, swarm.NextCommand());
-    std::fflush(stdout);
+  try {
+    Commands(*words, std::move(ports), argc > 3 ? std::atoi(argv[3]) : -1).Serve();
+  } catch (const support::TestFailure& failure) {  // of a connection
+    Die(failure.what());
   }
 }

@@ -1,4 +1,5 @@
-// The completion queue of a load client.
+// Asynchronous gRPC calls of a load client, on a completion queue that it turns itself; gRPC's
+// callback API sleeps by itself, and that is what is looked for in the service.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -6,14 +7,35 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
+#include <memory>
 #include <string>
 
 #include "tests/bench/load/clocks.h"
-#include "tests/bench/load/grpc_subscriber.h"
+#include "tests/bench/load/pubsub_run.h"
 
 namespace channel::bench {
+
+// A channel that shares no connection with others.
+inline std::shared_ptr<grpc::Channel> ConnectAlone(const std::string& address) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+}
+
+// What a completion belongs to.
+struct Call {
+  enum Step : uintptr_t { kStarted, kRead, kWritten, kFinished };
+  virtual ~Call() = default;
+  // `ok` as the completion queue gave it.
+  virtual void On(Step step, bool ok) = 0;
+  // Tags are the call's address with the step in its low bits.
+  void* Tag(Step step) { return reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(this) | step); }
+
+  static void Dispatch(void* tag, bool ok) {
+    const auto value = reinterpret_cast<uintptr_t>(tag);
+    reinterpret_cast<Call*>(value & ~uintptr_t{7})->On(static_cast<Step>(value & 7), ok);
+  }
+};
 
 // A completion queue whose waits are bounded: a run in which nothing happens has failed.
 class CallQueue {
@@ -26,29 +48,16 @@ class CallQueue {
     bool ok = false;
     const auto until = std::chrono::system_clock::now() +
                        std::chrono::nanoseconds(std::max<int64_t>(deadline - Now(), 0));
-    switch (queue_.AsyncNext(&tag, &ok, until)) {
-      case grpc::CompletionQueue::TIMEOUT:
-        return false;
-      case grpc::CompletionQueue::SHUTDOWN:
-        Die("the queue was shut down");
-      case grpc::CompletionQueue::GOT_EVENT:
-        Call::Dispatch(tag, ok);
-    }
+    if (queue_.AsyncNext(&tag, &ok, until) != grpc::CompletionQueue::GOT_EVENT) return false;
+    Call::Dispatch(tag, ok);
     return true;
   }
 
-  void MustStep(const char* missing) {
-    if (!Step(Now() + kSilenceNs)) Die(std::string("nothing came, still missing: ") + missing);
+  void MustStep(const std::string& missing) {
+    if (!Step(Now() + PubsubLink::kSilenceNs)) Die("nothing came, still missing: " + missing);
   }
 
  private:
-  static constexpr int64_t kSilenceNs = 10'000'000'000;
-
-  [[noreturn]] static void Die(const std::string& why) {
-    std::fprintf(stderr, "%s\n", why.c_str());
-    std::exit(1);
-  }
-
   grpc::CompletionQueue queue_;
 };
 

@@ -1,9 +1,9 @@
-// The words of the four systems that bench_swarm speaks to. swarm_session.cc reads what
-// a server says.
+// The words of the four systems that bench_swarm speaks to. session.cc reads what a server says.
 #pragma once
 
+#include <array>
+#include <charconv>
 #include <cstdint>
-#include <optional>
 #include <string_view>
 
 #include "tests/bench/load/websocket.h"
@@ -14,60 +14,53 @@ enum class Dialect : uint8_t {
   kChannel,   // the plain dialect of the edge: commands in JSON, bare messages back
   kSocketIo,  // engine.io 4, socket.io 5: events "join", "send" and "m"
   kNats,      // the NATS client protocol; binary frames are pieces of a byte stream
-  kRaw,       // bare messages both ways (bench_raw_relay)
+  kRaw,       // bare messages both ways, no groups (bench_raw)
 };
 
-inline std::optional<Dialect> DialectNamed(std::string_view name) {
-  if (name == "channel") return Dialect::kChannel;
-  if (name == "socketio") return Dialect::kSocketIo;
-  if (name == "nats") return Dialect::kNats;
-  if (name == "raw") return Dialect::kRaw;
-  return std::nullopt;
+struct Words {
+  Dialect dialect;
+  std::string_view name;
+  std::string_view target;  // of the upgrade request
+  uint8_t data_frame;
+  std::string_view join[2];     // before and after the group
+  std::string_view publish[3];  // before the group, between group and message, after the message
+};
+
+inline constexpr std::array<Words, 4> kDialects = {{
+    {Dialect::kChannel,
+     "channel",
+     "/",
+     kTextFrame,
+     {R"({"cmd":"add_group","group_id":")", R"("})"},
+     {R"({"cmd":"send_to_group","group_id":")", R"(","message":")", R"("})"}},
+    {Dialect::kSocketIo,
+     "socketio",
+     "/socket.io/?EIO=4&transport=websocket",
+     kTextFrame,
+     {R"(42["join",")", R"("])"},
+     {R"(42["send",")", R"(",")", R"("])"}},
+    {Dialect::kNats, "nats", "/", kBinaryFrame, {"SUB ", " 1\r\n"}, {"PUB ", "\r\n", "\r\n"}},
+    {Dialect::kRaw, "raw", "/", kTextFrame, {}, {}},
+}};
+
+inline void AppendJoin(const Words& words, std::string_view group, ClientFrame& frame) {
+  frame.Append(words.join[0]);
+  frame.Append(group);
+  frame.Append(words.join[1]);
 }
 
-// Of the upgrade request.
-inline std::string_view Target(Dialect dialect) {
-  return dialect == Dialect::kSocketIo ? "/socket.io/?EIO=4&transport=websocket" : "/";
-}
-
-inline uint8_t DataFrame(Dialect dialect) {
-  return dialect == Dialect::kNats ? kBinaryFrame : kTextFrame;
-}
-
-// Nothing for kRaw, which has no groups.
-inline void AppendJoin(Dialect dialect, std::string_view group, ClientFrame& frame) {
-  switch (dialect) {
-    case Dialect::kChannel:
-      frame.Append(R"({"cmd":"add_group","group_id":")");
-      frame.Append(group);
-      return frame.Append("\"}");
-    case Dialect::kSocketIo:
-      frame.Append(R"(42["join",")");
-      frame.Append(group);
-      return frame.Append("\"]");
-    case Dialect::kNats:
-      frame.Append("SUB ");
-      frame.Append(group);
-      return frame.Append(" 1\r\n");
-    case Dialect::kRaw:
-      return;
+// What comes before a message of `bytes`.
+inline void AppendPublishHead(const Words& words, std::string_view group, uint32_t bytes,
+                              ClientFrame& frame) {
+  if (words.dialect == Dialect::kRaw) return;
+  frame.Append(words.publish[0]);
+  frame.Append(group);
+  if (words.dialect == Dialect::kNats) {
+    char digits[12] = " ";
+    const char* const end = std::to_chars(digits + 1, digits + sizeof digits, bytes).ptr;
+    frame.Append({digits, static_cast<size_t>(end - digits)});
   }
-}
-
-// What comes before a message of `bytes`, and after it.
-void AppendPublishHead(Dialect dialect, std::string_view group, uint32_t bytes, ClientFrame& frame);
-
-inline void AppendPublishTail(Dialect dialect, ClientFrame& frame) {
-  switch (dialect) {
-    case Dialect::kChannel:
-      return frame.Append("\"}");
-    case Dialect::kSocketIo:
-      return frame.Append("\"]");
-    case Dialect::kNats:
-      return frame.Append("\r\n");
-    case Dialect::kRaw:
-      return;
-  }
+  frame.Append(words.publish[1]);
 }
 
 }  // namespace channel::bench

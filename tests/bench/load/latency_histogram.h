@@ -15,17 +15,12 @@ class LatencyHistogram {
     const auto value = static_cast<uint64_t>(std::clamp<int64_t>(ns, 0, kMax));
     ++counts_[Bucket(value)];
     ++count_;
-    sum_ += value;
     max_ = std::max(max_, value);
   }
 
   void Clear() { *this = LatencyHistogram(); }
 
-  uint64_t count() const { return count_; }
   uint64_t max() const { return max_; }
-  double mean() const {
-    return count_ == 0 ? 0 : static_cast<double>(sum_) / static_cast<double>(count_);
-  }
 
   // The value that the share `p` (0 … 1) of all is not above; 0 if there are none.
   uint64_t Percentile(double p) const {
@@ -57,7 +52,6 @@ class LatencyHistogram {
 
   std::array<uint64_t, (41 - kBits + 1) * kPerPower> counts_{};
   uint64_t count_ = 0;
-  uint64_t sum_ = 0;
   uint64_t max_ = 0;
 };
 

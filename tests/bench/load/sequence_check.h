@@ -1,6 +1,7 @@
 // Tells loss, repetition and reordering of one receiver's numbered messages apart.
 #pragma once
 
+#include <boost/json.hpp>
 #include <cstdint>
 
 namespace channel::bench {
@@ -11,7 +12,15 @@ struct Faults {
   uint64_t reordered = 0;
   uint64_t damaged = 0;  // not what was sent: wrong bytes, not a text frame
   uint64_t closed = 0;   // connections that the server ended
-  uint64_t Sum() const { return lost + duplicated + reordered + damaged + closed; }
+
+  // Those that came after `before`.
+  void AddTo(boost::json::object& result, const Faults& before) const {
+    result["lost"] = lost - before.lost;
+    result["duplicated"] = duplicated - before.duplicated;
+    result["reordered"] = reordered - before.reordered;
+    result["damaged"] = damaged - before.damaged;
+    result["closed"] = closed - before.closed;
+  }
 };
 
 // No allocation; remembers the last 64 numbers, so a message that comes later than that counts as a

@@ -16,10 +16,6 @@ inline constexpr uint8_t kCloseFrame = 0x88;
 inline constexpr uint8_t kPingFrame = 0x89;
 inline constexpr uint8_t kPongFrame = 0x8A;
 
-// Connects from `source` to `port` of 127.0.0.1 (both host byte order) with TCP_NODELAY; waits at
-// most 5 s. Returns the descriptor, or -1 with errno.
-int ConnectLoopback(uint32_t source, uint16_t port);
-
 // The request for `target`; the key is that of RFC 6455 section 1.3, so that the answer is known.
 std::string UpgradeRequest(std::string_view target);
 
@@ -27,6 +23,11 @@ std::string UpgradeRequest(std::string_view target);
 inline constexpr std::string_view kUpgradeAnswer =
     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+
+// The first words of a client of nats-server; answered with a PONG.
+inline constexpr std::string_view kNatsConnect =
+    "CONNECT {\"verbose\":false,\"pedantic\":false,\"lang\":\"bench\",\"version\":\"1\","
+    "\"protocol\":1}\r\nPING\r\n";
 
 enum class Upgrade { kIncomplete, kRefused, kDone };
 
@@ -55,6 +56,11 @@ inline FrameHeader ReadFrameHeader(std::string_view data) {
   header.bytes = static_cast<uint32_t>(2 + more);
   return header;
 }
+
+inline constexpr size_t kFrameHeaderBytesMax = 10;  // without the mask
+
+// Writes the header of a frame so that it ends at `end`; returns where it starts.
+char* PutFrameHeader(uint8_t first, size_t payload_bytes, bool masked, char* end);
 
 // A frame of a client, made in place: the payload is appended to `payload_end()`, then Finish puts
 // the header before it and masks it.

@@ -1,9 +1,8 @@
-// One publication on its way from upstream into the queues of the group's members, and the newest
-// publications that are kept for those who come back. Sessions are real, on socket pairs that
-// nobody reads until the clock stands still: only queueing is timed, the counter turn_ns has the
-// whole turn with its sends.
+// One publication on its way from upstream into the queues of the group's members. Sessions are
+// real, on socket pairs that nobody reads until the clock stands still: only queueing is timed, the
+// counter turn_ns has the whole turn with its sends.
 #include <benchmark/benchmark.h>
-#include <sys/resource.h>
+#include <spdlog/spdlog.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,10 +17,11 @@
 #include <vector>
 
 #include "channel/v1/channel.pb.h"
+#include "channel_service/base/descriptors.h"
 #include "tests/bench/micro/allocations.h"
 #include "tests/support/fake_upstream.h"
 #include "ws_edge/groups/group_table.h"
-#include "ws_edge/groups/recent_ring.h"
+#include "ws_edge/limits.h"
 #include "ws_edge/session/session.h"
 #include "ws_edge/upstream/subscription.h"
 
@@ -37,7 +37,8 @@ constexpr char kEpoch[] = "abcdefghjkmn";
 class MicroEdge final : private SessionObserver {
  public:
   MicroEdge(int64_t members, bool enveloped) {
-    AllowDescriptors();
+    spdlog::set_level(spdlog::level::off);  // standard output is the figures'
+    if (!channel::RaiseDescriptorLimit().ok()) std::abort();
     upstream_.Start(&groups_);
     for (int64_t i = 0; i < members; ++i) Accept(enveloped);
     loop_.poll();
@@ -90,13 +91,6 @@ class MicroEdge final : private SessionObserver {
   }
 
  private:
-  static void AllowDescriptors() {
-    rlimit limit{};
-    ::getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = limit.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &limit);
-  }
-
   void Accept(bool enveloped) {
     std::array<int, 2> ends;
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) != 0) {
@@ -189,44 +183,6 @@ void FanOut(benchmark::State& state, int members, int pending, bool enveloped) {
   }
   return true;
 }();
-
-class FullRing {
- public:
-  FullRing() {
-    for (size_t i = 0; i < kRecentPublicationsMax; ++i) Append();
-  }
-  void Append() {
-    ring.Append({offset + 1, offset, frame}, false);
-    ++offset;
-  }
-
-  RecentRing ring;
-  uint64_t offset = 0;
-
- private:
-  const FramePtr frame = Frame::Encode(Opcode::kText, std::string(32, 'x'));
-};
-
-void RingAppend(benchmark::State& state) {
-  FullRing full;
-  channel::bench::Measure(state, 1, [&] { full.Append(); });
-}
-BENCHMARK(RingAppend)->Name("edge/recent_ring/append");
-
-// The argument: entries that are visited.
-void RingVisit(benchmark::State& state) {
-  const FullRing full;
-  const auto count = static_cast<uint64_t>(state.range(0));
-  channel::bench::Measure(state, count, [&] {
-    size_t bytes = 0;
-    full.ring.VisitAfter(full.offset - count, [&](const RecentRing::Entry& entry) {
-      bytes += entry.frame->size();
-      return true;
-    });
-    benchmark::DoNotOptimize(bytes);
-  });
-}
-BENCHMARK(RingVisit)->Name("edge/recent_ring/visit")->Arg(1)->Arg(256);
 
 }  // namespace
 }  // namespace edge

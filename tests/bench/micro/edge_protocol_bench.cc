@@ -31,27 +31,35 @@ void Parse(benchmark::State& state, Dialect dialect, const std::string& frame) {
 void ParsePlainJoin(benchmark::State& state) {
   Parse(state, Dialect::kPlain, R"({"cmd":"add_group","group_id":"123"})");
 }
-BENCHMARK(ParsePlainJoin)->Name("edge/parse/plain_join");
+BENCHMARK(ParsePlainJoin)->Name("edge: parse add_group, plain");
 
 void ParsePlainSend(benchmark::State& state) {
   Parse(state, Dialect::kPlain,
         R"({"cmd":"send_to_group","group_id":"123","message":")" + Letters(state.range(0)) + "\"}");
 }
-BENCHMARK(ParsePlainSend)->Name("edge/parse/plain_send")->Arg(32)->Arg(1024);
+BENCHMARK(ParsePlainSend)
+    ->Name("edge: parse send_to_group, plain")
+    ->ArgName("bytes")
+    ->Arg(32)
+    ->Arg(1024);
 
 void ParseEnvelopedSend(benchmark::State& state) {
   Parse(state, Dialect::kEnveloped,
         R"({"cmd":"send_to_group","id":17,"group_id":"123","key":"0123456789abcdef","message":")" +
             Letters(state.range(0)) + "\"}");
 }
-BENCHMARK(ParseEnvelopedSend)->Name("edge/parse/enveloped_send")->Arg(32)->Arg(1024);
+BENCHMARK(ParseEnvelopedSend)
+    ->Name("edge: parse send_to_group with id and key, enveloped")
+    ->ArgName("bytes")
+    ->Arg(32)
+    ->Arg(1024);
 
 void ParseEnvelopedResume(benchmark::State& state) {
   Parse(state, Dialect::kEnveloped,
         R"({"cmd":"add_group","id":17,"group_id":"123",)"
         R"("since":{"epoch":"abcdefghjkmn","offset":123456}})");
 }
-BENCHMARK(ParseEnvelopedResume)->Name("edge/parse/enveloped_resume");
+BENCHMARK(ParseEnvelopedResume)->Name("edge: parse add_group with since, enveloped");
 
 channel::v1::Publication Publication(int64_t bytes) {
   channel::v1::Publication publication;
@@ -67,13 +75,21 @@ void EncodePlainFrame(benchmark::State& state) {
   const auto publication = Publication(state.range(0));
   Measure(state, 1, [&] { benchmark::DoNotOptimize(EncodePlain(publication)); });
 }
-BENCHMARK(EncodePlainFrame)->Name("edge/encode/plain")->Arg(32)->Arg(1024);
+BENCHMARK(EncodePlainFrame)
+    ->Name("edge: encode a publication, plain")
+    ->ArgName("bytes")
+    ->Arg(32)
+    ->Arg(1024);
 
 void EncodeEnvelopedFrame(benchmark::State& state) {
   const auto publication = Publication(state.range(0));
   Measure(state, 1, [&] { benchmark::DoNotOptimize(EncodeMessage(publication, kEpoch)); });
 }
-BENCHMARK(EncodeEnvelopedFrame)->Name("edge/encode/enveloped")->Arg(32)->Arg(1024);
+BENCHMARK(EncodeEnvelopedFrame)
+    ->Name("edge: encode a publication, enveloped")
+    ->ArgName("bytes")
+    ->Arg(32)
+    ->Arg(1024);
 
 }  // namespace
 }  // namespace edge

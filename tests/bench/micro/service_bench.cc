@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "channel/v1/channel.pb.h"
-#include "channel_service/engine/dedup_table.h"
 #include "channel_service/engine/memory/memory_engine.h"
 #include "channel_service/hub/hub.h"
 #include "channel_service/wire/record.h"
@@ -44,7 +43,11 @@ void SerialiseRecord(benchmark::State& state) {
     benchmark::DoNotOptimize(MakeRecord(Input(body), offset, offset - 1, 1'700'000'000'000, now));
   });
 }
-BENCHMARK(SerialiseRecord)->Name("service/record")->Arg(64)->Arg(1024);
+BENCHMARK(SerialiseRecord)
+    ->Name("service: serialise a record")
+    ->ArgName("bytes")
+    ->Arg(64)
+    ->Arg(1024);
 
 // A PublishStream request of 64 publications; an operation is a publication.
 void ParsePublishRequest(benchmark::State& state) {
@@ -61,7 +64,7 @@ void ParsePublishRequest(benchmark::State& state) {
     benchmark::DoNotOptimize(request);
   });
 }
-BENCHMARK(ParsePublishRequest)->Name("service/parse_request");
+BENCHMARK(ParsePublishRequest)->Name("service: parse a publication, 64 in a request");
 
 class Answers final : public PublishWaiter {
  public:
@@ -100,31 +103,12 @@ void Publish(benchmark::State& state, Numbering numbering) {
 void PublishUnnumbered(benchmark::State& state) { Publish(state, Numbering::kNone); }
 void PublishNumbered(benchmark::State& state) { Publish(state, Numbering::kSequence); }
 void PublishKeyed(benchmark::State& state) { Publish(state, Numbering::kKey); }
-BENCHMARK(PublishUnnumbered)->Name("service/publish/unnumbered");
-BENCHMARK(PublishNumbered)->Name("service/publish/numbered");
+BENCHMARK(PublishUnnumbered)->Name("service: memory engine, publish");
+BENCHMARK(PublishNumbered)->Name("service: memory engine, publish with publisher and sequence");
 // Each key is remembered for minutes: no more of them than the table takes.
-BENCHMARK(PublishKeyed)->Name("service/publish/keyed")->Iterations(200'000);
-
-// A key that was published before, among as many as the argument.
-void LookUpKey(benchmark::State& state) {
-  DedupTable table(std::chrono::minutes(2), 1 << 20);
-  const std::string body = Letters(64);
-  std::vector<std::string> keys;
-  for (int64_t i = 0; i < state.range(0); ++i) keys.push_back("key-" + std::to_string(i * 7919));
-  PublishInput input = Input(body);
-  const SteadyTime now = SystemClock().Now();
-  for (size_t i = 0; i < keys.size(); ++i) {
-    input.key = keys[i];
-    table.Remember(input, i + 1, now);
-  }
-  size_t next = 0;
-  Measure(state, 1, [&] {
-    next = (next + 7919) % keys.size();
-    input.key = keys[next];
-    if (!table.Find(input).has_value()) std::abort();
-  });
-}
-BENCHMARK(LookUpKey)->Name("service/key_lookup")->Arg(1000)->Arg(100'000);
+BENCHMARK(PublishKeyed)
+    ->Name("service: memory engine, publish with a new key")
+    ->Iterations(200'000);
 
 // Gives the hub's sink to the benchmark, and has no history.
 class BareEngine final : public Engine {
@@ -190,7 +174,12 @@ void HubFanOut(benchmark::State& state) {
     hub.Remove(&stream->subscriber);
   }
 }
-BENCHMARK(HubFanOut)->Name("service/hub_fanout")->Arg(1)->Arg(4)->Arg(8);
+BENCHMARK(HubFanOut)
+    ->Name("service: hub fan-out, a delivery, 64 in a turn")
+    ->ArgName("subscribers")
+    ->Arg(1)
+    ->Arg(4)
+    ->Arg(8);
 
 }  // namespace
 }  // namespace channel

@@ -1,9 +1,13 @@
-// What the kernel alone costs: a sender that does nothing but send(2) to sockets in epoll. It
-// answers the WebSocket upgrade (the load client needs no more than that), and sends messages when
-// an order comes on its standard input (see message.h). The frame is made once per message, and
-// there is one send per message and connection, or one per connection if the order asks for that.
+// What the kernel alone costs: an epoll loop that does nothing but send(2). It answers the
+// WebSocket upgrade, and then
+// - sends messages to all sessions when an order comes on its standard input (see message.h): the
+//   frame is made once per message, and there is one send per message and connection, or one per
+//   connection if the order asks for that;
+// - gives a message that a session sends to all sessions, the sender last: the floor of a latency
+//   through a server, two hops over loopback.
+// No groups, no checks. The client is bench_swarm.
 //
-//   bench_raw_sender        prints its port, runs until the end of input
+//   bench_raw        prints its port, runs until the end of input
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -11,27 +15,27 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "tests/bench/load/clocks.h"
 #include "tests/bench/load/message.h"
 #include "tests/bench/load/websocket.h"
 
 namespace channel::bench {
 namespace {
 
-[[noreturn]] void Die(const char* what) {
-  std::perror(what);
-  std::exit(1);
-}
+constexpr size_t kMaskBytes = 4;
 
-class RawSender {
+[[noreturn]] void DieOf(const std::string& what) { Die(what + ": " + std::strerror(errno)); }
+
+class RawServer {
  public:
-  RawSender() {
+  RawServer() {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -39,7 +43,7 @@ class RawSender {
     if (bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
         listen(listener_, 4096) != 0 ||
         getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-      Die("bench_raw_sender: listen");
+      DieOf("listen");
     }
     Watch(listener_);
     Watch(STDIN_FILENO);
@@ -59,9 +63,9 @@ class RawSender {
         } else if (fd == STDIN_FILENO) {
           Order order;
           if (read(STDIN_FILENO, &order, sizeof order) != sizeof order) return;
-          Send(order);
+          if (order.messages > 0) Send(order);
         } else {
-          Answer(fd);
+          OnReadable(fd);
         }
       }
     }
@@ -72,29 +76,55 @@ class RawSender {
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.fd = fd;
-    if (epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) Die("bench_raw_sender: epoll_ctl");
+    if (epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) DieOf("epoll_ctl");
   }
 
   void Accept() {
     const int fd = accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0) Die("bench_raw_sender: accept");
+    if (fd < 0) DieOf("accept");
     const int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     Watch(fd);
   }
 
-  // The load client sends its request in one piece, and nothing after it.
-  void Answer(int fd) {
-    char request[4096];
-    if (recv(fd, request, sizeof request, 0) <= 0) std::exit(0);  // the load client ends
-    SendAll(fd, kUpgradeAnswer);
-    sessions_.push_back(fd);
+  // The client sends its request, and later each short message, in one piece.
+  void OnReadable(int fd) {
+    char data[65536];
+    const ssize_t got = recv(fd, data, sizeof data, 0);
+    if (got <= 0) {
+      std::erase(sessions_, fd);
+      close(fd);
+      return;
+    }
+    const std::string_view text(data, static_cast<size_t>(got));
+    if (text.starts_with("GET ")) {
+      SendAll(fd, kUpgradeAnswer);
+      sessions_.push_back(fd);
+    } else {
+      Relay(fd, text);
+    }
+  }
+
+  // One frame, masked: the header without the mask, then the message unmasked.
+  void Relay(int fd, std::string_view text) {
+    const size_t header = (text[1] & 0x7f) < 126 ? 2 : 4;
+    if (text.size() < header + kMaskBytes) Die("half a frame");
+    std::string frame(text.substr(0, header));
+    frame[1] = static_cast<char>(frame[1] & 0x7f);
+    const std::string_view mask = text.substr(header, kMaskBytes);
+    const std::string_view message = text.substr(header + kMaskBytes);
+    for (size_t i = 0; i < message.size(); ++i) {
+      frame += static_cast<char>(message[i] ^ mask[i % kMaskBytes]);
+    }
+    for (const int other : sessions_) {
+      if (other != fd) SendAll(other, frame);
+    }
+    SendAll(fd, frame);
   }
 
   void Send(const Order& order) {
-    if (order.messages == 0) return;
     frames_.clear();
-    for (uint32_t i = 0; i < order.messages; ++i) AppendFrame(++sequence_, order.bytes);
+    for (uint32_t i = 0; i < order.messages; ++i) AppendFrame(order.bytes);
     if (order.way == 1) {
       for (const int fd : sessions_) SendAll(fd, frames_);
       return;
@@ -109,39 +139,30 @@ class RawSender {
     }
   }
 
-  void AppendFrame(uint64_t sequence, uint32_t bytes) {
-    const auto put = [this](uint32_t value) { frames_.push_back(static_cast<char>(value)); };
-    put(0x81);
-    if (bytes < 126) {
-      put(bytes);
-    } else if (bytes < 65536) {
-      put(126);
-      put(bytes >> 8);
-      put(bytes & 0xff);
-    } else {
-      put(127);
-      for (int shift = 56; shift >= 0; shift -= 8) put(shift < 32 ? bytes >> shift & 0xff : 0);
-    }
+  void AppendFrame(uint32_t bytes) {
+    char header[kFrameHeaderBytesMax];
+    char* const end = header + sizeof header;
+    frames_.append(PutFrameHeader(kTextFrame, bytes, /*masked=*/false, end), end);
     const size_t at = frames_.size();
     frames_.resize(at + bytes);
-    WriteMessage(sequence, bytes, frames_.data() + at);
+    WriteMessage({.sequence = ++sequence_}, bytes, frames_.data() + at);
   }
 
   // A socket buffer never fills: the load client waits for everything before it orders more.
   static void SendAll(int fd, std::string_view data) {
     if (send(fd, data.data(), data.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(data.size())) {
-      Die("bench_raw_sender: send");
+      DieOf("send");
     }
   }
 
   const int epoll_ = epoll_create1(EPOLL_CLOEXEC);
   const int listener_ = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   std::vector<int> sessions_;
-  uint64_t sequence_ = 0;
+  uint32_t sequence_ = 0;
   std::string frames_;
 };
 
 }  // namespace
 }  // namespace channel::bench
 
-int main() { channel::bench::RawSender().Serve(); }
+int main() { channel::bench::RawServer().Serve(); }
