@@ -35,8 +35,6 @@ class DedupTable {
   // Forgets keys whose window is over.
   void OnTick(SteadyTime now);
 
-  size_t key_count() const { return keys_.size(); }
-
  private:
   struct Key {
     uint64_t offset;

@@ -8,7 +8,6 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 
 #include "absl/container/flat_hash_set.h"
 #include "channel_service/base/clock.h"

@@ -3,13 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <list>
 #include <string>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
 #include "channel_service/base/clock.h"
 #include "ws_edge/groups/participant.h"
+#include "ws_edge/groups/recent_budget.h"
 #include "ws_edge/limits.h"
 #include "ws_edge/metrics.h"
 #include "ws_edge/upstream/link.h"
@@ -41,9 +41,7 @@ struct GroupsContext {
   size_t waiting_send_bytes = 0;
 
   // The recent publications of all groups; bounded by recent_bytes_max.
-  size_t recent_bytes = 0;
-  // The groups that hold some, in the order of their newest ones: the oldest first.
-  std::list<Group*> by_use = {};
+  RecentBudget recent = {};
 };
 
 }  // namespace edge

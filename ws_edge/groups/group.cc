@@ -1,7 +1,6 @@
 #include "ws_edge/groups/group.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "ws_edge/protocol/encode.h"
 
@@ -121,8 +120,8 @@ void Group::OnPublication(const channel::v1::Publication& publication, bool due,
   context_.metrics.deliveries.Increment(static_cast<double>(deliveries));
   if (due && subscription_.publications_due() == 0) catch_up_.Serve();
   if (has_requests()) context_.changed.insert(this);
-  while (context_.recent_bytes > context_.limits.recent_bytes_max && !context_.by_use.empty()) {
-    context_.by_use.front()->DropRecent();
+  while (Group* const oldest = context_.recent.OldestBeyond(context_.limits.recent_bytes_max)) {
+    oldest->DropRecent();
   }
 }
 
@@ -169,19 +168,9 @@ void Group::DropRecent() {
 
 template <typename Change>
 void Group::ChangeRecent(Change change) {
-  context_.recent_bytes -= recent_.bytes();
-  const bool held = recent_.bytes() > 0;
+  const size_t before = recent_.bytes();
   change(recent_);
-  const bool holds = recent_.bytes() > 0;
-  context_.recent_bytes += recent_.bytes();
-  auto& by_use = context_.by_use;
-  if (held && holds) {
-    by_use.splice(by_use.end(), by_use, by_use_);
-  } else if (holds) {
-    by_use_ = by_use.insert(by_use.end(), this);
-  } else if (held) {
-    by_use.erase(by_use_);
-  }
+  context_.recent.Change(this, before, recent_.bytes(), &recent_place_);
 }
 
 }  // namespace edge

@@ -6,7 +6,6 @@
 // again reaches those who miss it and nobody else. The ring bounds what is kept.
 #pragma once
 
-#include <list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -72,7 +71,7 @@ class Group final : private Subscription::Observer {
   Subscription subscription_;
   Members members_;
   RecentRing recent_;
-  std::list<Group*>::iterator by_use_;  // valid while something is held
+  RecentBudget::Place recent_place_;  // valid while something is held
   CatchUp catch_up_;
 };
 

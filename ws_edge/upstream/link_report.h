@@ -3,7 +3,6 @@
 // Owned by the link. Each change is logged; that there is still no link once in kWarnAgainAfter.
 #pragma once
 
-#include <chrono>
 #include <map>
 #include <string>
 

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "channel_service/base/check.h"
 #include "channel_service/engine/jetstream/pub_ack.h"
 #include "channel_service/engine/jetstream/subject.h"
 #include "channel_service/wire/record.h"
