@@ -2,8 +2,8 @@
 """Measures the edge and the channel service, beside their peers and beside the kernel's own limit.
 Started by run.sh, which builds first; see README.md.
 
-Exit codes: 0 all limits kept; 1 a figure is missing (a message was lost, a process ended, time is
-up), the others are there; 2 a limit was exceeded; 64 usage; 69 a program to compare with is missing."""
+exit codes: 0 all limits kept; 1 a figure is missing (a message was lost, a process ended, time is
+  up), the others are there; 2 a limit was exceeded; 64 usage; 69 a program to compare with is missing"""
 
 import argparse
 import datetime
@@ -103,8 +103,7 @@ def parse_flags():
         prog="tests/bench/run.sh", description="Measures the edge and the channel service.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="figures:\n" + "\n".join(f"  {name:8} {what}" for name, what in FIGURES.items()) +
-        "\n\nexit codes: 0 all limits kept; 1 a figure is missing (a message was lost, a process ended,"
-        "\n  time is up), the others are there; 2 a limit was exceeded; 64 usage; 69 a program to compare with is missing")
+        "\n\n" + __doc__.split("\n\n")[1])
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--quick", action="store_true",
                         help="less than four minutes in all (the default)")
@@ -202,7 +201,8 @@ def main():
         print(f"\nLeft out: {', '.join(facts['left_out'])}.", end="")
     faults = ("Not all could be measured, see above." if failures else
               "No message was lost, repeated, reordered or damaged.")
-    print(f"\n{kept} of {len(checks)} limits kept. {faults} {seconds:.0f} s; the hypervisor took {machine['stolen']:.1%} of the time.\n"
+    print(f"\n{kept} of {len(checks)} limits kept. {faults} {seconds:.0f} s; the hypervisor took "
+          f"{machine['stolen']:.1%} of the time.\n"
           f"{OUTPUT.relative_to(ROOT)}/report.html, {OUTPUT.relative_to(ROOT)}/figures.json")
     if failures:
         return min(failures)

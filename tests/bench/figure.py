@@ -1,4 +1,4 @@
-"""What a measurement hands back, to be printed, stored as JSON and drawn: plain values only."""
+"""The result of a measurement, to be printed, stored as JSON and drawn: plain values only."""
 
 import statistics
 from dataclasses import dataclass, field
@@ -15,13 +15,10 @@ class Spread:
     def __format__(self, spec):
         return f"{self.median:{spec}} ({self.least:{spec}}-{self.greatest:{spec}})"
 
-    def __repr__(self):
-        return f"Spread({self:g})"
-
 
 def in_turns(plan, rounds, measure, say=lambda text: None):
-    """For each round what `measure` says of each step of `plan`. The order turns each round. `say`
-    is told of the rounds."""
+    """Returns for each round what `measure` says of each step of `plan`. The order turns each
+    round. `say` is told of the rounds."""
     plan, results = list(plan), []
     for number in range(rounds):
         order = plan if number % 2 == 0 else plan[::-1]
@@ -31,7 +28,7 @@ def in_turns(plan, rounds, measure, say=lambda text: None):
 
 
 def ratios(results, step, other, value):
-    """Of each round: the value of one step, relative to another's."""
+    """The value of one step relative to another's, round by round."""
     return Spread(value(a_round[step]) / value(a_round[other]) for a_round in results)
 
 

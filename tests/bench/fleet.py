@@ -34,7 +34,7 @@ class Fleet:
         return cls([server.pid for server, _ in servers], clients, [orders for _, orders in servers])
 
     def connect(self, total):
-        """Until that many connections are held in all, each server's share the same."""
+        """Connects until so many connections are held in all, each server's share the same."""
         self.connections = total
         for client, (first, end) in zip(self._clients, self._shares()):
             client.command("connect", end - first)

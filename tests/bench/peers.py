@@ -34,11 +34,6 @@ class Peer:
     address: str = ""  # HOST:PORT of nats-server and Redis, for clients without WebSocket
 
 
-def start_redis(processes):
-    redis = _start_redis(processes)
-    return Peer("Redis", [], [redis.pid], f"{HOST}:{redis.port}")
-
-
 def start_nats(processes, websocket=True):
     child, ports = _start_nats(processes, "alone", websocket=websocket)
     return Peer("nats-server", ports[1:], [child.pid], f"{HOST}:{ports[0]}")
@@ -77,14 +72,15 @@ def start_nats_pair(processes):
 def start_ws_redis(processes, count=2, way="plain"):
     """`way`: how messages are handed to members, see ws_redis.mjs."""
     node = _node()
-    redis = _start_redis(processes)
+    redis = start_redis(processes)
+    redis_port = redis.address.rpartition(":")[2]
     ports = [_free_port() for _ in range(count)]
-    children = [processes.start(node, FOLDER / "ws_redis.mjs", port, redis.port, way,
+    children = [processes.start(node, FOLDER / "ws_redis.mjs", port, redis_port, way,
                                 stdout=subprocess.PIPE) for port in ports]
     for child in children:
         _ready_line(processes, child)
     name = "ws + Redis" if way == "plain" else "ws + Redis, corked"
-    return Peer(name, ports, [child.pid for child in children] + [redis.pid])
+    return Peer(name, ports, [child.pid for child in children] + redis.pids)
 
 
 def start_socketio(processes, count=2):
@@ -94,7 +90,7 @@ def start_socketio(processes, count=2):
     return Peer("socket.io", ports, [*map(int, workers), primary.pid])
 
 
-def _start_redis(processes):
+def start_redis(processes):
     program = _program("redis-server", "redis-server")
     port = _free_port()
     configuration = processes.path(f"redis-{port}.conf")
@@ -112,9 +108,8 @@ logfile /dev/stderr
 client-output-buffer-limit pubsub 0 0 0
 """)
     child = processes.start(program, configuration, stdout=subprocess.DEVNULL)
-    child.port = port
     processes.wait(lambda: _says(port, b"PING\r\n", b"+PONG"), "redis-server did not start")
-    return child
+    return Peer("Redis", [], [child.pid], f"{HOST}:{port}")
 
 
 def _start_nats(processes, name, more="", websocket=True):

@@ -159,7 +159,7 @@ class Processes:
             time.sleep(0.02)
 
     def wait_metric(self, server, name, least=0, most=float("inf")):
-        """Until the metric is within these bounds."""
+        """Waits until the metric is within these bounds."""
         self.wait(lambda: any(least <= value <= most for value in metric(server, name)),
                    f"{name} did not come to {least:g} … {most:g}")
 
@@ -242,12 +242,12 @@ class Client:
 
 
 def measure_pubsub(processes, **flags):
-    """What bench_pubsub says with these flags; any fault fails the run. It bounds its own waits."""
+    """Runs bench_pubsub, which bounds its own waits, with these flags; any fault fails the run."""
     return measure_together(processes, [flags])[0]
 
 
 def measure_together(processes, runs, pause=0):
-    """The same for several sets of flags at the same time; each starts so many seconds after the
+    """Runs it with several sets of flags at the same time; each starts `pause` seconds after the
     one before."""
     commands = [("bench_pubsub", *(f"--{name}={value}" for name, value in flags.items()))
                 for flags in runs]

@@ -61,8 +61,6 @@ def page(facts, figures):
     kept = sum(check.ok for check in checks)
     machine, date = facts["machine"], datetime.datetime.fromisoformat(facts["date"])
     left_out = facts["left_out"] + ["the systems to compare with"] * facts["without_peers"]
-    deliveries = sum(row.get("deliveries", 0) for figure in figures for row in figure.rows)
-    counted = f"Of {deliveries / 1e6:,.0f} million deliveries none" if deliveries > 2e6 else "No message"
     notes = [f"Left out of this run: {', '.join(left_out)}."] if left_out else []
     if machine["busy"]:
         notes.append("Something else was running on this machine when the run began (load average "
@@ -75,7 +73,7 @@ def page(facts, figures):
 <title>Channel: the bench</title><style>{STYLE.read_text()}</style></head><body>
 <h1>Channel, measured: {kept} of {len(checks)} limits kept</h1>
 <p>What one message costs the edge and the channel service, beside the kernel's own limit and beside others who do the
-same work on the same machine, in turns, in the same run. {counted} was lost, repeated, reordered or damaged.
+same work on the same machine, in turns, in the same run. No message was lost, repeated, reordered or damaged.
 <p>{date:%-d %B %Y, %H:%M} UTC; {machine["cpus"]} × {escape(machine["processor"])}, Linux {escape(machine["kernel"])};
 {facts["length"]}, {facts["seconds"]:,.0f} s; the hypervisor took {machine["stolen"]:.1%} of the time.
 {"".join(f"<p class=busy>{escape(note)}" for note in notes)}<p>{links}

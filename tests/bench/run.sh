@@ -9,14 +9,7 @@ python=/usr/bin/python3 # Debian's own has Debian's matplotlib
 
 bench() { "$python" -B "$here/bench.py" "$@"; }  # in the caller's folder: --json FILE
 
-for argument in "$@"; do
-  case $argument in
-    -h | --help)
-      bench --help
-      exit
-      ;;
-  esac
-done
+[[ " $* " != *' -h '* && " $* " != *' --help '* ]] || exec "$python" -B "$here/bench.py" --help
 needs=$(bench --needs "$@")  # also refuses wrong flags, before anything is built
 if [[ $needs == *build* ]]; then
   (

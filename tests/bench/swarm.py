@@ -17,7 +17,7 @@ class Swarm(Client):
         self.pids = ",".join(map(str, system.pids))
 
     def gather(self, sessions, groups):
-        """So many sessions in so many groups, all members hearing each other."""
+        """Connects sessions and puts them into groups whose members hear each other."""
         self.command("connect", sessions)
         self.command("join", groups)
 
@@ -45,25 +45,21 @@ def start_ours(processes, edges=2):
                       [edge.pid for edge in children] + [service.pid])
 
 
-# What ours is compared with: how it is started, and what it speaks.
-COMPARED = ((peers.start_ws_redis, "channel"), (peers.start_socketio, "socketio"),
+# Ours, and its peers: how each is started, and what it speaks.
+COMPARED = ((start_ours, "channel"), (peers.start_ws_redis, "channel"),
+            (peers.start_socketio, "socketio"),
             (peers.start_nats, "nats"))
 
 
-def start_all(run, processes):
-    """A swarm in front of ours, then of each peer unless the run leaves them out."""
-    swarms = [Swarm(processes, start_ours(processes), "channel")]
-    if not run.without_peers:
-        swarms += [Swarm(processes, start(processes), dialect) for start, dialect in COMPARED]
-    return swarms
-
-
-def start_all_alone(run, processes):
-    """The same in front of one process of each system, whose CPU time alone counts."""
-    swarms = [Swarm(processes, _first(start_ours(processes, 1)), "channel")]
-    if not run.without_peers:
-        swarms += [Swarm(processes, _first(start(processes)), dialect)
-                   for start, dialect in COMPARED]
+def start_all(run, processes, alone=False):
+    """A swarm in front of ours, then of each peer unless the run leaves them out. `alone`: in front
+    of one process of each, which serves the first port, and whose CPU time alone counts."""
+    swarms = []
+    for start, dialect in COMPARED[:1] if run.without_peers else COMPARED:
+        system = start(processes)
+        if alone:
+            system = dataclasses.replace(system, ports=system.ports[:1], pids=system.pids[:1])
+        swarms.append(Swarm(processes, system, dialect))
     return swarms
 
 
@@ -82,8 +78,3 @@ def start_relay(processes):
     relay = processes.start("bench_raw", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     port = relay.stdout.readline().strip()
     return Swarm(processes, peers.Peer("raw relay", [port], [relay.pid]), "raw")
-
-
-def _first(system):
-    """The process that serves the first port (see peers.Peer)."""
-    return dataclasses.replace(system, ports=system.ports[:1], pids=system.pids[:1])

@@ -1,7 +1,7 @@
 """Connect, upgrade and join (row 9)."""
 
 from figure import Check, Column, Figure, Plot, Spread, in_turns, ratios, series_by
-from swarm import start_all_alone
+from swarm import start_all
 
 CONNECTIONS = 2000
 GROUPS = 20
@@ -21,10 +21,9 @@ def measure(run):
         "that has the sessions: the edge alone, without the service; ws without Redis.",
         columns=[Column("system", "system"),
                  Column("per_cpu_second", "sessions per CPU second", ",.0f"),
-                 Column("us", "CPU µs each", ".1f"), Column("ratio", "ours / it", ".2f"),
-                 Column("per_second", "sessions/s", ",.0f")])
+                 Column("ratio", "ours / it", ".2f")])
     with run.processes() as processes:
-        swarms = start_all_alone(run, processes)
+        swarms = start_all(run, processes, alone=True)
         for swarm in swarms:
             swarm.connects(CONNECTIONS, GROUPS)  # warms up
         rounds = in_turns(swarms, ROUNDS[run.full],
@@ -35,10 +34,7 @@ def measure(run):
         figure.rows.append({
             "system": swarm.name,
             "per_cpu_second": Spread(map(per_cpu_second, mine)),
-            "us": Spread(1e6 / per_cpu_second(result) for result in mine),
-            "ratio": "" if swarm is swarms[0] else ratio,
-            "per_second": Spread(result["connections"] / result["wall_ns"] * 1e9
-                                 for result in mine)})
+            "ratio": "" if swarm is swarms[0] else ratio})
         if swarm.name == "ws + Redis":
             figure.checks.append(Check("sessions per CPU second / ws", ratio.median, LIMIT,
                                        at_most=False))

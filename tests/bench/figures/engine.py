@@ -1,4 +1,4 @@
-"""What a publication costs with --engine=nats, beside a plain JetStream client."""
+"""The cost of a publication with --engine=nats, beside a plain JetStream client."""
 
 import itertools
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ NATS, PEER, MEMORY = "--engine=nats", "JetStream client", "--engine=memory"
 
 @dataclass(frozen=True)
 class Load:
-    """Of a stream that is full each publication lets the oldest one of its group go; otherwise the
-    groups have not had HELD publications in the whole run."""
+    """In a full stream each publication lets the oldest one of its group go; otherwise the groups
+    have not had HELD publications in the whole run."""
     groups: int
     in_flight: int
     full: bool
@@ -155,13 +155,6 @@ def measure(run):
         checks=[Check(f"CPU of {NATS} / {PEER}, {row['load']}", row["ratio"].median, LIMIT)
                 for row in rows if "ratio" in row and row["load"] != LOW.label],
         plots=make_plots(rows),
-        notes=[f"on their way: sent, and not yet both acknowledged and delivered; {TOGETHER} are "
-               "sent together when there is room for them",
-               "one nats-server each, file storage, one replica, not synced before it answers; "
-               f"both streams are made by the same code and hold {HELD} publications of a group. "
-               "Full: each publication lets the oldest one go",
-               "ours has one publication of a group at a time in nats-server, the peer as many as "
-               "are on their way, and one subscription for all groups, which costs it less "
-               " than one for each. The peer's client checks what is delivered, too; of ours "
-               "the gRPC client does that",
+        notes=["ours has one publication of a group at a time in nats-server, the peer as many as "
+               "are on their way",
                "percentiles are medians of the rounds'"])

@@ -8,7 +8,7 @@ from fleet import Fleet
 
 GROUP = "bench-fanout"
 WARM_MS = 100
-# What a socket costs depends on its place in memory, and stays so as long as it lives: by 10 % and
+# The cost of a socket depends on its place in memory, and stays so as long as it lives: by 10 % and
 # more with many sockets. So everything is set up several times.
 SETUPS = 3
 # At most so much of the CPU of one send(2) per delivery, by messages pending and bytes of each.
@@ -61,7 +61,6 @@ def make_row(sessions, size, pending, results):
                         cpu_us).median,
         "user": Spread(result["user_share"] for result in mine).median,
         "rate": Spread(map(per_second, mine)).median,
-        "deliveries": sum(result["deliveries"] for result in mine),
     }
 
 
@@ -101,8 +100,4 @@ def measure(run):
                  Column("limit", "limit", ".2f"), Column("floor", "floor", ".2f"),
                  Column("user", "user", ".0%"), Column("rate", "deliveries/s", ",.0f")],
         rows=rows, checks=checks,
-        plots=[make_plot(rows, pending) for pending in (1, 8)],
-        notes=["raw: one send per delivery, also where 8 are pending; floor: the raw sender with "
-               "one send for all that is pending, relative to raw",
-               "user: the part of the edge's CPU time that is not the kernel's, by clock ticks",
-               "deliveries/s: of this closed loop with its clients on the same machine"])
+        plots=[make_plot(rows, pending) for pending in (1, 8)])

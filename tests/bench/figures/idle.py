@@ -1,7 +1,5 @@
 """Sessions that say nothing: their memory, and with --full 100,000 of them (row 8)."""
 
-import time
-
 from figure import Check, Column, Figure, Plot, Series, Spread
 from fleet import Fleet
 from processes import resident_bytes
@@ -23,17 +21,7 @@ BROADCASTS = 7
 ALL, GROUPS = 0, 1  # the sets of groups of the publisher
 
 
-class Table:
-    """Rows of a number with its unit."""
-
-    def __init__(self):
-        self.rows = []
-
-    def add(self, what, value, unit):
-        self.rows.append({"what": what, "value": value, "unit": unit, "text": f"{value:,.0f}"})
-
-
-def measure_memory(run, table):
+def measure_memory(run):
     """Growth per session of one edge, in five states, from 500 to 10,500 sessions."""
     points = []
     with run.processes() as processes:
@@ -46,9 +34,7 @@ def measure_memory(run, table):
         base = resident_bytes(edge.pid)
 
         def note(state):
-            grown = (resident_bytes(edge.pid) - base) / SESSIONS
-            points.append((state, grown))
-            table.add(f"{SESSIONS:,} sessions, {state}: edge's memory per session", grown, "B")
+            points.append((state, (resident_bytes(edge.pid) - base) / SESSIONS))
 
         fleet.connect(WARM_SESSIONS + SESSIONS)
         processes.wait_metric(edge, "channel_edge_sessions", WARM_SESSIONS + SESSIONS)
@@ -66,66 +52,51 @@ def measure_memory(run, table):
     return points
 
 
-def measure_many(run, table):
-    """100,000 sessions on several edges. Returns how long each broadcast took, in ms, and
-    how many sessions had every one."""
+def measure_many(run):
+    """100,000 sessions on several edges. Returns how long each broadcast took, and how many
+    sessions had every one."""
     with run.processes() as processes:
         service = processes.start_service()
         edges = [processes.start_edge(service) for _ in range(MANY_EDGES)]
         fleet = Fleet.facing_edges(processes, service, edges, "bench-all",
                                    f"bench-of-ten-:{MANY_GROUPS}:1")
-        before = sum(map(resident_bytes, fleet.pids))
-        start = time.monotonic()
         fleet.connect(MANY_SESSIONS)
-        table.add(f"{MANY_SESSIONS:,} sessions: connected after", time.monotonic() - start, "s")
         run.say(f"{MANY_SESSIONS:,} sessions are connected")
-        start = time.monotonic()
         fleet.join("bench-all", way=ALL)
         fleet.join("bench-of-ten-", MANY_GROUPS, 1, way=GROUPS)
-        table.add(f"joined to the group of all and to one of {MANY_GROUPS:,} of 10 after",
-                  time.monotonic() - start, "s")
         run.say(f"they joined {MANY_GROUPS:,} groups and one more")
         milliseconds, reached = {}, []
-        for name, way in (("one message to all", ALL),
-                          ("one message to each group", GROUPS)):
+        for name, way in (("one message to all", ALL), ("one message to each group", GROUPS)):
             turns = [fleet.turn(1, MANY_BYTES, way) for _ in range(BROADCASTS)]
             reached += [turn["deliveries"] for turn in turns]
             milliseconds[name] = Spread(turn["wall_ns"] / 1e6 for turn in turns)
-            table.add(f"{name} ({MANY_BYTES} B): all {turns[0]['deliveries']:,} sessions have "
-                      "it after", milliseconds[name].median, "ms")
-        after = sum(map(resident_bytes, fleet.pids))
-        table.add(f"resident memory of the {MANY_EDGES} edges", after / 2**20, "MiB")
-        table.add("of it per session, with its share of the groups",
-                  (after - before) / MANY_SESSIONS, "B")
-        table.add("resident memory of the service", resident_bytes(service.pid) / 2**20, "MiB")
     return milliseconds, min(reached)
 
 
 def measure(run):
-    table = Table()
-    points = measure_memory(run, table)
+    points = measure_memory(run)
+    rows = [{"what": f"{SESSIONS:,} sessions, {state}: edge's memory per session", "value": value,
+             "unit": "B"} for state, value in points]
     heard, said = points[:-len(SAID_BYTES)], points[-len(SAID_BYTES):]
     checks = [Check(f"user-space bytes of an idle session, {SESSIONS:,} sessions",
                     max(value for _, value in heard), BYTES_PER_SESSION_MAX)]
     checks += [Check(f"the same, {state}", value, limit)
                for (state, value), limit in zip(said, SAID_BYTES_PER_SESSION_MAX)]
-    plots, notes = [], ["user-space memory: growth of the edge's VmRSS, after 500 sessions"]
-    text = "What a session that says nothing costs the edge: growth of its resident memory."
+    plots = [Plot("Memory of a session on the edge", "", "bytes", "bars",
+                  [Series("bytes per session", points)], limit=("limit", BYTES_PER_SESSION_MAX))]
+    text = (f"The cost of a session that says nothing: growth of the edge's VmRSS per session, after "
+            f"{WARM_SESSIONS} sessions.")
     if run.full:
-        milliseconds, reached = measure_many(run, table)
+        milliseconds, reached = measure_many(run)
+        rows += [{"what": f"{name} ({MANY_BYTES} B): all sessions have it after", "value": time,
+                  "unit": "ms"} for name, time in milliseconds.items()]
         checks.append(Check(f"sessions held, in {MANY_GROUPS:,} groups and in one, that had each "
                             "broadcast", reached, MANY_SESSIONS, at_most=False))
         plots.append(Plot(f"Until all of {MANY_SESSIONS:,} sessions have it", "", "ms", "bars",
                           [Series("time", list(milliseconds.items()))]))
         text += (f" Then {MANY_SESSIONS:,} sessions at once, on {MANY_EDGES} edges, each in two "
-                 "groups, and messages to all of them; every session is checked.")
-        notes.append(f"median of {BROADCASTS} broadcasts; the clients take their share of the "
-                     "same machine")
-    else:
-        notes.append(f"--full also holds {MANY_SESSIONS:,} sessions and sends to all of them")
-    plots.insert(0, Plot("Memory of a session on the edge", "", "bytes", "bars",
-                         [Series("bytes per session", points)],
-                         limit=("limit", BYTES_PER_SESSION_MAX)))
+                 f"groups, and {BROADCASTS} messages to all of them; every session is checked.")
     return Figure("idle", "8", "Idle sessions: what they cost", text,
-                  columns=[Column("what", ""), Column("text", "measured"), Column("unit", "")],
-                  rows=table.rows, checks=checks, plots=plots, notes=notes)
+                  columns=[Column("what", ""), Column("value", "measured", ",.0f"),
+                           Column("unit", "")],
+                  rows=rows, checks=checks, plots=plots)

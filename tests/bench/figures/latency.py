@@ -1,9 +1,8 @@
 """From client to client at low load, beside peers and the kernel (row 7)."""
 
-import statistics
 import time
 
-from figure import Check, Column, Figure, Plot, Series, Spread, in_turns, percentile
+from figure import Check, Column, Figure, Plot, Series, in_turns, percentile
 from swarm import start_all, start_nats_pair, start_relay
 
 BYTES = 128
@@ -17,12 +16,11 @@ COMPARED = ("socket.io", "nats-server")
 
 
 def row(what, name, slices):
-    """The percentiles are of all slices together; p50 and p99 with the spread of the slices."""
+    """The percentiles are of all slices together."""
     samples = [ns / 1e6 for a_slice in slices for ns in a_slice]
     return {"what": what, "system": name, "messages": len(samples),
             **{f"p{p:g}": percentile(samples, p / 100) for p in PERCENTILES},
-            "max": max(samples), "mean": statistics.fmean(samples),
-            "p50 of slices": Spread(percentile(a_slice, 0.5) / 1e6 for a_slice in slices)}
+            "max": max(samples)}
 
 
 def low_load(run, swarms):
@@ -54,8 +52,7 @@ def measure(run):
         columns=[Column("what", "load"), Column("system", "system"),
                  Column("messages", "messages", ",d"),
                  *(Column(f"p{p:g}", f"p{p:g} ms", ".3f") for p in PERCENTILES),
-                 Column("max", "max ms", ".2f"), Column("mean", "mean ms", ".3f"),
-                 Column("p50 of slices", "p50 of the slices", ".3f")])
+                 Column("max", "max ms", ".2f")])
     with run.processes() as processes:
         swarms = start_all(run, processes)
         if not run.without_peers:
@@ -68,11 +65,6 @@ def measure(run):
             for interval_us, count in SILENCES:
                 rows += after_silence(run, swarms, interval_us, count)
     figure.rows = rows
-    figure.notes.append("percentiles are of all messages of all slices together, and are compared "
-                        "as they are, not round by round")
-    if not run.without_peers:
-        figure.notes.append("nats-server: both clients on one process, a hop less than ours has; "
-                            "the pair is two of them in a cluster. The limits are for the one")
     by_name = {one["system"]: one for one in rows[:len(swarms)]}
     ours = by_name[swarms[0].name]
     for peer in COMPARED:

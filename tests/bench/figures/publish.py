@@ -72,10 +72,6 @@ def measure(run):
         plots=[Plot("Requests per CPU second of channel_service", "", "requests", "bars",
                     [Series("requests", [(row["what"].removeprefix("call, "), row["per_cpu"])
                                          for row in rows[2:]])])],
-        notes=[f"{SERVICES} services take turns, so that each of them is idle before each message "
-               "and several can be asked in the time",
-               f"p99 of {rows[0]['count']} messages" +
+        notes=[f"p99 of {rows[0]['count']} messages" +
                ("" if run.full else ": the worst of them; --full sends more"),
-               "CPU: of channel_service, with the delivery to the subscriber. The client is on the "
-               "same machine, on gRPC's completion queue, and as busy as the service, so "
-               "requests/s is not the service's limit"])
+               "CPU: of channel_service, with the delivery"])

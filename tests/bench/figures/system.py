@@ -1,5 +1,6 @@
 """Edges and service together, at saturation and at a fixed rate, beside peers (rows 6, 6b)."""
 
+import itertools
 from dataclasses import dataclass
 from statistics import median
 
@@ -14,7 +15,7 @@ ROUNDS, CELL_MS = {False: 3, True: 7}, {False: 1000, True: 2000}
 
 @dataclass(frozen=True)
 class Cell:
-    """What one measurement does."""
+    """One measurement."""
     what: str
     senders: int          # of each group
     per_second: int = 0   # publications in all; 0: closed loop
@@ -44,24 +45,6 @@ GROUPS_OF_10 = Shape(
                 Cell("200 groups of 10, 20,000 deliveries/s", 1, 2000)),
     {"ws + Redis": 0.5, "socket.io": 0.33, "nats-server": 0.7})
 
-COLUMNS = [
-    Column("what", "sessions and load"), Column("senders", "senders", "d"),
-    Column("system", "system"), Column("cpu", "CPU µs/delivery", ".2f"),
-    Column("ratio", "ours / it", ".2f"), Column("rate", "deliveries/s", ",.0f"),
-    Column("p50", "p50 ms", ".2f"), Column("p99", "p99 ms", ".2f"),
-    Column("load", "client µs", ".2f"),
-]
-
-
-def interleaved(run, swarms, cells, rounds, milliseconds):
-    """For each round the result of each (cell, swarm)."""
-    def measure_cell(step):
-        cell, swarm = step
-        cell.measure(swarm, WARM_UP_MS)
-        return cell.measure(swarm, milliseconds)
-    return in_turns([(cell, swarm) for cell in cells for swarm in swarms], rounds, measure_cell,
-                    run.say)
-
 
 def rows_of(cells, swarms, rounds):
     for cell in cells:
@@ -75,9 +58,6 @@ def rows_of(cells, swarms, rounds):
                 "rate": Spread(map(per_second, mine)),
                 "p50": median(result["latency_p50_ns"] / 1e6 for result in mine),
                 "p99": median(result["latency_p99_ns"] / 1e6 for result in mine),
-                "load": median(result["load_cpu_ns"] / result["deliveries"] / 1000
-                               for result in mine),
-                "deliveries": sum(result["deliveries"] for result in mine),
             }
 
 
@@ -111,7 +91,16 @@ def measure(run):
         f"CPU of all server processes per delivery, messages of {BYTES} B. Ours: one channel "
         "service and two edges. The same client, which both sends and receives, in front of all; "
         "at saturation each sender sends its next message when it has its own previous one.",
-        columns=COLUMNS)
+        columns=[Column("what", "sessions and load"), Column("senders", "senders", "d"),
+                 Column("system", "system"), Column("cpu", "CPU µs/delivery", ".2f"),
+                 Column("ratio", "ours / it", ".2f"), Column("rate", "deliveries/s", ",.0f"),
+                 Column("p50", "p50 ms", ".2f"), Column("p99", "p99 ms", ".2f")])
+
+    def measure_cell(step):
+        cell, swarm = step
+        cell.measure(swarm, WARM_UP_MS)
+        return cell.measure(swarm, CELL_MS[run.full])
+
     with run.processes() as processes:
         swarms = start_all(run, processes)
         if not run.without_peers:
@@ -119,18 +108,11 @@ def measure(run):
         for shape in (GROUPS_OF_100, GROUPS_OF_10):
             for swarm in swarms:
                 swarm.gather(shape.sessions, shape.groups)
-            rounds = interleaved(run, swarms, shape.cells, ROUNDS[run.full], CELL_MS[run.full])
+            rounds = in_turns(itertools.product(shape.cells, swarms), ROUNDS[run.full],
+                              measure_cell, run.say)
             figure.rows += rows_of(shape.cells, swarms, rounds)
             figure.checks += checks_of(shape, swarms, rounds)
             for swarm in swarms:
                 swarm.close()
     figure.plots = plots_of(figure.rows)
-    if not run.without_peers:
-        figure.notes += [
-            "\"ws + Redis\" broadcasts as the README of ws does, socket.send for each member: the "
-            "limits of CPU and of deliveries/s are for it. \"corked\" is the same program with "
-            "what our edge does built around ws by hand (frames made once, one write for each "
-            "socket and turn): reported, without a limit",
-            "socket.io is tuned in that way, too: what it flushes together leaves in one write. "
-            "nats-server is one process, without another hop"]
     return figure

@@ -9,20 +9,12 @@ constexpr int64_t kDrainNs = 5 * kSecond;          // what has not come then is 
 
 }  // namespace
 
-Faults Account::faults() const {
-  Faults faults = faults_;
-  faults.closed = swarm_.broken();
-  return faults;
-}
-
 bool Account::Drain() {
   const int64_t deadline = Now() + kDrainNs;
   while (deliveries_ < expected_ && swarm_.healthy() && Now() < deadline) {
     swarm_.Poll(kSecond / 10);
   }
-  const bool complete = deliveries_ >= expected_ && swarm_.healthy();
-  if (!complete) CountMissing();
-  return complete;
+  return deliveries_ >= expected_ && swarm_.healthy();
 }
 
 void Account::AwaitJoined(const std::function<void()>& send) {
@@ -40,7 +32,6 @@ void Account::AwaitJoined(const std::function<void()>& send) {
     }
     if (!swarm_.healthy()) Die("a session broke while joining");
   }
-  faults_ = {};
 }
 
 void Account::OnProbe(Heard& heard, uint64_t probe, size_t times) {
@@ -49,15 +40,19 @@ void Account::OnProbe(Heard& heard, uint64_t probe, size_t times) {
   if (++heard.times == times) ++probed_;
 }
 
-boost::json::object Window::End() {
-  boost::json::object result;
-  result["complete"] = account_.Drain();
-  meter_.Stop();
-  meter_.AddTo(result);
+boost::json::object Account::Finish(CostMeter& meter) {
+  const bool complete = Drain();
+  meter.Stop();
+  if (!complete) CountMissing();
+  boost::json::object result{{"complete", complete}};
+  meter.AddTo(result);
   result["end_ns"] = Now();
-  result["deliveries"] = account_.deliveries() - deliveries_before_;
-  account_.swarm().AwaitStrays();
-  account_.faults().AddTo(result, faults_before_);
+  result["deliveries"] = deliveries_ - deliveries_before_;
+  swarm_.AwaitStrays();
+  faults_.closed = swarm_.broken();
+  faults_.AddTo(result, faults_before_);
+  faults_before_ = faults_;
+  deliveries_before_ = deliveries_;
   return result;
 }
 

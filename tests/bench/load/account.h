@@ -1,4 +1,4 @@
-// What was sent to the sessions of a swarm and what they got, and a measurement of it.
+// The account of the messages of a swarm: sent, expected, delivered, and what was wrong with them.
 #pragma once
 
 #include <cstdint>
@@ -18,21 +18,18 @@ class Account : public Receiver {
   Account(const Account&) = delete;
   Account& operator=(const Account&) = delete;
 
-  Swarm& swarm() const { return swarm_; }
-  // So far.
-  uint64_t deliveries() const { return deliveries_; }
-  Faults faults() const;
-
-  // Handles events until all messages have come, or 5 s have passed: then the rest is lost. Returns
-  // false if anything is lost.
-  bool Drain();
-
  protected:
+  // Handles events until all messages have come, or 5 s have passed. Returns false if anything is
+  // missing then.
+  bool Drain();
+  // The end of a measurement: drains, counts what is missing then as lost, and returns the cost and
+  // what came since the last result.
+  boost::json::object Finish(CostMeter& meter);
   // Joins are not acknowledged in every dialect: `send` sends probe number probe_ to all groups,
   // again and again, until every session heard the newest one wherever it should. As messages of
   // one sender come in order, nothing is on its way after that.
   void AwaitJoined(const std::function<void()>& send);
-  // What one session heard of the newest probe.
+  // The newest probe that one session heard.
   struct Heard {
     uint64_t probe = 0;
     uint32_t times = 0;
@@ -45,29 +42,11 @@ class Account : public Receiver {
   Swarm& swarm_;
   Faults faults_;
   uint64_t deliveries_ = 0;  // without probes
-  uint64_t expected_ = 0;    // deliveries of all that was sent
-  uint32_t probe_ = 0;       // the newest
-  uint32_t probed_ = 0;      // sessions that heard it as often as they should
-};
-
-// One measurement: from the constructor until End, when all that was sent has come or is counted as
-// lost.
-class Window {
- public:
-  Window(Account& account, const CpuClocks& servers)
-      : account_(account),
-        faults_before_(account.faults()),
-        deliveries_before_(account.deliveries()),
-        meter_(servers) {}
-
-  int64_t start() const { return meter_.start(); }
-  boost::json::object End();
-
- private:
-  Account& account_;
-  const Faults faults_before_;
-  const uint64_t deliveries_before_;
-  CostMeter meter_;
+  Faults faults_before_;     // in the last result
+  uint64_t deliveries_before_ = 0;
+  uint64_t expected_ = 0;  // deliveries of all that was sent
+  uint32_t probe_ = 0;     // the newest
+  uint32_t probed_ = 0;    // sessions that heard it as often as they should
 };
 
 }  // namespace channel::bench

@@ -11,11 +11,11 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "channel/v1/channel.grpc.pb.h"
+#include "tests/bench/load/clocks.h"
 #include "tests/bench/load/message.h"
 
 namespace channel::bench {
@@ -25,30 +25,23 @@ namespace {
 // sent in requests of at most this many publications.
 constexpr int kPublicationsPerRequestMax = 1000;
 
-[[noreturn]] void Die(const std::string& why) {
-  std::fprintf(stderr, "bench_publisher: %s\n", why.c_str());
-  std::exit(1);
-}
-
 struct GroupSet {
   std::vector<std::string> groups;
   size_t parts = 1;
 };
 
 GroupSet ParseSet(const std::string& text) {
-  std::istringstream words(text);
-  std::string name;
-  size_t groups = 0;
+  const size_t colon = text.find(':');
+  if (colon == std::string::npos) return {.groups = {text}};
   GroupSet set;
-  char colon = 0;
-  std::getline(words, name, ':');
-  if (words.eof()) {
-    set.groups.push_back(name);
-    return set;
+  size_t groups = 0;
+  if (std::sscanf(text.c_str() + colon, ":%zu:%zu", &groups, &set.parts) != 2 || groups == 0 ||
+      set.parts == 0 || groups % set.parts != 0) {
+    Die("bad set " + text);
   }
-  words >> groups >> colon >> set.parts;
-  if (!words || groups == 0 || set.parts == 0 || groups % set.parts != 0) Die("bad set " + text);
-  for (size_t i = 0; i < groups; ++i) set.groups.push_back(name + std::to_string(i));
+  for (size_t i = 0; i < groups; ++i) {
+    set.groups.push_back(text.substr(0, colon) + std::to_string(i));
+  }
   return set;
 }
 

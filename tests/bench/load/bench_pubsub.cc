@@ -11,7 +11,7 @@
 #include <memory>
 #include <string>
 
-#include "tests/bench/load/pubsub_links.h"
+#include "tests/bench/load/pubsub_run.h"
 #include "tests/support/deadline.h"
 
 ABSL_FLAG(std::string, system, "", "stream, unary, nats, redis or jetstream");

@@ -1,4 +1,4 @@
-// What the kernel alone costs: an epoll loop that does nothing but send(2). It answers the
+// An epoll loop that does nothing but send(2), for what the kernel alone costs. It answers the
 // WebSocket upgrade, and then
 // - sends messages to all sessions when an order comes on its standard input (see message.h): the
 //   frame is made once per message, and there is one send per message and connection, or one per
@@ -51,7 +51,7 @@ class RawServer {
     std::fflush(stdout);
   }
 
-  // Until the end of input.
+  // Serves until the end of input.
   void Serve() {
     epoll_event events[512];
     for (;;) {

@@ -12,7 +12,7 @@
 //       all sessions, and waits until the servers are quiet
 //   connects PIDS COUNT GROUPS
 //       COUNT times connect, upgrade, join, an answer; then closes them
-// Sessions that talk (see measure.h):
+// Sessions that talk (see talk.h):
 //   join GROUPS
 //       all of them, neighbours together; until all members hear each other
 //   saturate PIDS SENDERS BYTES MS
@@ -30,7 +30,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
-#include <optional>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -38,8 +37,8 @@
 #include "tests/bench/load/clocks.h"
 #include "tests/bench/load/dialect.h"
 #include "tests/bench/load/fan_out.h"
-#include "tests/bench/load/measure.h"
 #include "tests/bench/load/swarm.h"
+#include "tests/bench/load/talk.h"
 #include "tests/support/deadline.h"
 
 namespace channel::bench {
@@ -73,7 +72,7 @@ class Commands {
     if (orders_fd >= 0) fan_out_ = std::make_unique<FanOut>(swarm_, orders_fd);
   }
 
-  // Until the end of input.
+  // Serves until the end of input.
   [[noreturn]] void Serve() {
     for (;;) {
       Arguments arguments(swarm_.NextCommand());
@@ -88,12 +87,11 @@ class Commands {
       swarm_.Connect(arguments.Number());
     } else if (name == "close") {
       talk_.reset();
-      swarm_.CloseAll();
-      AwaitQuiet(swarm_, arguments.Servers());
+      swarm_.CloseAll(arguments.Servers());
     } else if (name == "connects") {
       const CpuClocks servers = arguments.Servers();
       const uint32_t count = arguments.Number();
-      return MeasureConnects(swarm_, servers, count, arguments.Number());
+      return swarm_.MeasureConnects(servers, count, arguments.Number());
     } else if (name == "join") {
       talk_ = std::make_unique<Talk>(swarm_, arguments.Number());
     } else if (fan_out_) {
@@ -110,7 +108,7 @@ class Commands {
     if (name == "latency") {
       const uint32_t count = arguments.Number();
       const int64_t interval = arguments.Number() * int64_t{1000};
-      return MeasureLatency(*talk_, count, interval, arguments.Number());
+      return talk_->MeasureLatency(count, interval, arguments.Number());
     }
     if (name != "saturate" && name != "rate") Die("unknown command " + name);
     const CpuClocks servers = arguments.Servers();
@@ -118,8 +116,8 @@ class Commands {
     const uint32_t senders = arguments.Number();
     const uint32_t bytes = arguments.Number();
     const int64_t time = arguments.Milliseconds();
-    return name == "rate" ? SendAtRate(*talk_, servers, rate, senders, bytes, time)
-                          : Saturate(*talk_, servers, senders, bytes, time);
+    return name == "rate" ? talk_->SendAtRate(servers, rate, senders, bytes, time)
+                          : talk_->Saturate(servers, senders, bytes, time);
   }
 
   boost::json::object OfFanOut(const std::string& name, Arguments& arguments) {
@@ -138,14 +136,13 @@ class Commands {
       for (uint32_t* number : {&order.messages, &order.bytes, &order.way}) {
         *number = arguments.Number();
       }
-      return MeasureTurns(*fan_out_, servers, order, arguments.Milliseconds());
+      return fan_out_->Run(servers, order, arguments.Milliseconds());
     } else if (name == "expect") {
       order.messages = arguments.Number();
       order.bytes = arguments.Number();
-      window_.emplace(*fan_out_, nobody_);
       fan_out_->Expect(order);
-    } else if (name == "settle" && window_) {
-      return window_->End();
+    } else if (name == "settle") {
+      return fan_out_->Settle();
     } else {
       Die("unknown command " + name);
     }
@@ -155,8 +152,6 @@ class Commands {
   Swarm swarm_;
   std::unique_ptr<Talk> talk_;
   std::unique_ptr<FanOut> fan_out_;
-  const CpuClocks nobody_;
-  std::optional<Window> window_;  // from expect to settle
 };
 
 }  // namespace

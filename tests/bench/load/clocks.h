@@ -1,4 +1,4 @@
-// Time, CPU time of processes, and what a measurement cost.
+// Time, CPU time of processes, and the cost of a measurement.
 #pragma once
 
 #include <errno.h>
@@ -70,7 +70,7 @@ class CpuClocks {
   std::vector<clockid_t> clocks_;
 };
 
-// What the time from its making until Stop cost the servers, and this process.
+// The cost of the time from its making until Stop, for the servers and for this process.
 class CostMeter {
  public:
   explicit CostMeter(const CpuClocks& servers) : servers_(servers) {}

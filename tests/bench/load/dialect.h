@@ -49,7 +49,7 @@ inline void AppendJoin(const Words& words, std::string_view group, ClientFrame& 
   frame.Append(words.join[1]);
 }
 
-// What comes before a message of `bytes`.
+// Appends the words before a message of `bytes`.
 inline void AppendPublishHead(const Words& words, std::string_view group, uint32_t bytes,
                               ClientFrame& frame) {
   if (words.dialect == Dialect::kRaw) return;

@@ -54,6 +54,21 @@ void FanOut::Say(uint32_t bytes, const std::string& group) {
   if (!swarm_.healthy()) Die("could not send a message");
 }
 
+boost::json::object FanOut::Run(const CpuClocks& servers, const Order& order, int64_t ns) {
+  CostMeter meter(servers);
+  do {
+    Expect(order);
+    Send(order);
+  } while (Drain() && Now() - meter.start() < ns);
+  return Finish(meter);
+}
+
+boost::json::object FanOut::Settle() {
+  const CpuClocks nobody;
+  CostMeter meter(nobody);
+  return Finish(meter);
+}
+
 void FanOut::Send(const Order& order) {
   if (write(orders_fd_, &order, sizeof order) != sizeof order) Die("the sender is gone");
 }

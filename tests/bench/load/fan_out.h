@@ -1,5 +1,5 @@
-// Sessions that only receive: what somebody else publishes when it is told to. The same in front of
-// the edge and of the raw server.
+// Sessions that only receive: somebody else publishes when it is told to. The same in front of the
+// edge and of the raw server.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@
 
 namespace channel::bench {
 
-// Each ordered message goes to every session, so all see the numbers 1, 2,
-// 3 …; a session that connects later sees those from then on.
+// Each ordered message goes to every session, so all see the numbers 1, 2, 3 …; a session that
+// connects later sees the numbers from then on.
 class FanOut final : public Account {
  public:
   // One group, or the groups of a publisher's set that this client's sessions are to be in.
@@ -35,9 +35,12 @@ class FanOut final : public Account {
   // before each session has begun its own.
   void Say(uint32_t bytes, const std::string& group);
 
-  // Every session expects the messages of an order, which somebody sends.
+  // Orders, waits until every session has everything, and so on for the time given.
+  boost::json::object Run(const CpuClocks& servers, const Order& order, int64_t ns);
+
+  // The same once, where somebody else orders: Expect, then Settle.
   void Expect(const Order& order);
-  void Send(const Order& order);
+  boost::json::object Settle();
 
  private:
   struct Progress {
@@ -46,6 +49,7 @@ class FanOut final : public Account {
     Heard heard;
   };
 
+  void Send(const Order& order);
   void OnMessage(uint32_t session, std::string_view text, int64_t now) override;
   void CountMissing() override;
 

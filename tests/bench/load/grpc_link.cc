@@ -8,9 +8,7 @@
 #include <vector>
 
 #include "channel/v1/channel.grpc.pb.h"
-#include "tests/bench/load/call_queue.h"
 #include "tests/bench/load/grpc_subscriber.h"
-#include "tests/bench/load/pubsub_links.h"
 
 namespace channel::bench {
 namespace {
@@ -66,8 +64,7 @@ class StreamLink final : public GrpcLink, private Call {
     for (uint32_t i = 0; i < count; ++i) {
       v1::PublishRequest& publication = *request_.add_publications();
       publication.mutable_message()->resize(load_.bytes);
-      const uint32_t sender =
-          ledger_.WriteNext(publication.mutable_message()->data(), unanswered_.emplace_back());
+      const uint32_t sender = ledger_.WriteNext(publication.mutable_message()->data());
       publication.set_group_id(groups_[load_.GroupOf(sender)]);
       publication.set_sequence(ledger_.sent());
     }
@@ -88,9 +85,7 @@ class StreamLink final : public GrpcLink, private Call {
     for (const v1::PublishResult& result : response_.results()) {
       if (result.has_error()) Die("refused: " + result.error().message());
       if (result.published().duplicate()) Die("a publication was taken for a duplicate");
-      if (unanswered_.empty()) Die("an answer too many");
-      ledger_.OnAcknowledged(unanswered_.front());
-      unanswered_.pop_front();
+      ledger_.OnNextAcknowledged();
     }
   }
 
@@ -100,7 +95,6 @@ class StreamLink final : public GrpcLink, private Call {
       call_;
   v1::PublishStreamRequest request_;
   v1::PublishStreamResponse response_;
-  std::deque<int64_t> unanswered_;  // times of sending
   bool writable_ = false;
 };
 

@@ -14,7 +14,7 @@
 
 #include "channel_service/engine/jetstream/log_stream.h"
 #include "channel_service/engine/jetstream/subject.h"
-#include "tests/bench/load/pubsub_links.h"
+#include "tests/bench/load/pubsub_run.h"
 
 namespace channel::bench {
 namespace {
@@ -26,11 +26,11 @@ void Must(natsStatus status, const char* what) {
   if (status != NATS_OK) Die(std::string(what) + ": " + natsStatus_GetText(status));
 }
 
-// What a plain NATS client with the engine's durability costs: a stream of the same configuration
-// as the service's (made by the service's own code), Nats-Msg-Id, publications that are
-// asynchronous and acknowledged, one subject for each group, one subscription for all of them (one
-// for each cost more). libnats as it comes, but for two things: one thread of its takes all
-// messages, and at low load it writes each publication at once.
+// A plain NATS client with the engine's durability: a stream of the same configuration as the
+// service's (made by the service's own code), Nats-Msg-Id, publications that are asynchronous and
+// acknowledged, one subject for each group, one subscription for all of them (one for each cost
+// more). libnats is used as it comes, but for two things: one thread of its takes all messages, and
+// at low load it writes each publication at once.
 class JetstreamLink final : public PubsubLink {
  public:
   JetstreamLink(const PubsubLoad& load, PubsubLedger& ledger)
@@ -64,8 +64,8 @@ class JetstreamLink final : public PubsubLink {
 
   void Send(uint32_t count) override {
     for (uint32_t i = 0; i < count; ++i) {
-      int64_t time = 0;
-      const uint32_t sender = ledger_.WriteNext(message_.data(), time);
+      const uint32_t sender = ledger_.NextSender();
+      ledger_.Write(sender, message_.data());
       const std::string id = message_id_ + std::to_string(ledger_.sent());
       natsMsg* message = nullptr;
       Must(natsMsg_Create(&message, subjects_[load_.GroupOf(sender)].c_str(), nullptr,

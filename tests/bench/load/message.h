@@ -19,7 +19,7 @@ struct Message {
   uint64_t stamp = 0;     // when it was due, CLOCK_MONOTONIC in ns; of a probe: its number
 };
 
-// What a sender (the raw server, or the publisher in front of the real system) reads on its
+// A sender (the raw server, or the publisher in front of the real system) reads orders on its
 // standard input: "send so many messages to everybody now".
 struct Order {
   uint32_t messages = 0;  // publisher: 0 = probe number `bytes` to every group of the set

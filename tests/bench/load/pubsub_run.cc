@@ -7,7 +7,7 @@ namespace {
 
 constexpr int64_t kGraceNs = 5 * kMillisecond;  // what comes after all has come is a duplicate
 
-// Until `count` are sent or the time is over, whatever is first; then until all are done.
+// Publishes until `count` are sent or the time is over; then waits until all are done.
 void PublishUntil(uint64_t count, int64_t end, const PubsubLoad& load, const PubsubLedger& ledger,
                   PubsubLink& link) {
   int64_t next = Now();
@@ -61,10 +61,16 @@ int64_t PubsubLedger::Write(uint32_t sender, char* to) {
   return now;
 }
 
-uint32_t PubsubLedger::WriteNext(char* to, int64_t& time) {
-  const auto sender = static_cast<uint32_t>(sent_ % load_.senders);
-  time = Write(sender, to);
+uint32_t PubsubLedger::WriteNext(char* to) {
+  const uint32_t sender = NextSender();
+  unanswered_.push_back(Write(sender, to));
   return sender;
+}
+
+void PubsubLedger::OnNextAcknowledged() {
+  if (unanswered_.empty()) Die("an answer too many");
+  OnAcknowledged(unanswered_.front());
+  unanswered_.pop_front();
 }
 
 void PubsubLedger::OnAcknowledged(int64_t sent_at) {

@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -42,14 +44,18 @@ class PubsubLedger {
   explicit PubsubLedger(const PubsubLoad& load);
 
   uint64_t sent() const { return sent_; }
-  // So many were acknowledged, and delivered to all subscribers.
+  // Publications that were acknowledged, and delivered to all subscribers.
   uint64_t done() const;
 
   // Writes the next message of a sender, to `to`; returns its time.
   int64_t Write(uint32_t sender, char* to);
-  // The same of the sender whose turn it is, which is returned.
-  uint32_t WriteNext(char* to, int64_t& time);
+  // The sender whose turn it is.
+  uint32_t NextSender() const { return static_cast<uint32_t>(sent_ % load_.senders); }
+  // Writes the next message of the sender whose turn it is, and returns that.
+  uint32_t WriteNext(char* to);
   void OnAcknowledged(int64_t sent_at);
+  // The system acknowledged the oldest message that WriteNext wrote and that has no answer yet.
+  void OnNextAcknowledged();
   // `group`: what it was delivered for; `now`: when it was read.
   void OnDelivered(uint32_t subscriber, std::string_view group, std::string_view text, int64_t now);
   // The groups' names, where deliveries call them otherwise than publications.
@@ -60,7 +66,7 @@ class PubsubLedger {
   void AddTo(boost::json::object& result) const;
 
  private:
-  // Of a run with an interval also each single one is kept.
+  // A run with an interval also keeps each single latency.
   struct Latency {
     void Add(int64_t ns, bool keep);
     void AddTo(boost::json::object& result, const std::string& name) const;
@@ -71,17 +77,18 @@ class PubsubLedger {
   const PubsubLoad load_;
   std::vector<std::string> names_;  // of the groups, in deliveries
   uint64_t sent_ = 0;
+  std::deque<int64_t> unanswered_;   // times of sending, by WriteNext
   std::vector<uint32_t> sequences_;  // of the senders: the last one
   std::atomic<uint64_t> acknowledged_ = 0;
   std::vector<std::atomic<uint64_t>> delivered_;  // to each subscriber
-  // Of the thread that tells what has come.
+  // Only the thread that tells what has come uses these.
   std::vector<SequenceCheck> checks_;  // of each subscriber, for each sender
   Latency acknowledge_;
   Latency deliver_;
   Faults faults_;
 };
 
-// The way to a system and back. What is refused, and a silence of kSilenceNs, ends the process.
+// The way to a system and back. A refusal, and a silence of kSilenceNs, ends the process.
 class PubsubLink {
  public:
   static constexpr int64_t kSilenceNs = 10 * kSecond;
@@ -89,11 +96,25 @@ class PubsubLink {
   virtual ~PubsubLink() = default;
   // Sends the ledger's next `count` publications.
   virtual void Send(uint32_t count) = 0;
-  // Until so many are done.
+  // Waits until so many are done.
   virtual void Await(uint64_t done) = 0;
-  // Until that time.
+  // Handles what comes until that time.
   virtual void Rest(int64_t time) = 0;
 };
+
+// The channel service, with a PublishStream: what is sent together is one request.
+std::unique_ptr<PubsubLink> MakeStreamLink(const PubsubLoad& load, PubsubLedger& ledger);
+
+// The channel service, with the unary `Publish`, all over one connection. Each sender has one call
+// on its way at a time.
+std::unique_ptr<PubsubLink> MakeUnaryLink(const PubsubLoad& load, PubsubLedger& ledger);
+
+// nats-server and Redis, their protocols by hand; one group. What is sent together is one write.
+std::unique_ptr<PubsubLink> MakeNatsLink(const PubsubLoad& load, PubsubLedger& ledger);
+std::unique_ptr<PubsubLink> MakeRedisLink(const PubsubLoad& load, PubsubLedger& ledger);
+
+// A stream of nats-server, by libnats in this process; one subscriber.
+std::unique_ptr<PubsubLink> MakeJetstreamLink(const PubsubLoad& load, PubsubLedger& ledger);
 
 // Publishes and measures; the result, without the processes' own names. `own_counts`: this process
 // is part of what is measured.

@@ -13,7 +13,7 @@ struct Faults {
   uint64_t damaged = 0;  // not what was sent: wrong bytes, not a text frame
   uint64_t closed = 0;   // connections that the server ended
 
-  // Those that came after `before`.
+  // Adds the faults that came after `before`.
   void AddTo(boost::json::object& result, const Faults& before) const {
     result["lost"] = lost - before.lost;
     result["duplicated"] = duplicated - before.duplicated;

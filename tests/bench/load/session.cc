@@ -53,15 +53,12 @@ bool Session::OnReadable() {
 }
 
 size_t Session::TakeUpgrade(std::string_view data) {
-  size_t head_bytes = 0;
-  switch (ReadUpgrade(data, head_bytes)) {
-    case Upgrade::kIncomplete:
-      return 0;
-    case Upgrade::kRefused:
-      Break("the upgrade was refused");
-      return 0;
-    case Upgrade::kDone:
-      break;
+  bool accepted = false;
+  const size_t head_bytes = ReadUpgrade(data, accepted);
+  if (head_bytes == 0) return 0;
+  if (!accepted) {
+    Break("the upgrade was refused");
+    return 0;
   }
   state_ = State::kGreeting;
   const Dialect dialect = context_.words.dialect;

@@ -19,8 +19,8 @@ class Receiver {
   virtual void OnMessage(uint32_t session, std::string_view text, int64_t now) = 0;
 };
 
-// What all sessions share. Sessions that broke are counted in `broken`; why the first one did is
-// said on standard error.
+// The state that all sessions share. Sessions that broke are counted in `broken`; the first one
+// says its reason on standard error.
 struct SessionContext {
   explicit SessionContext(const Words& its_words)
       : words(its_words), request(UpgradeRequest(its_words.target)) {}

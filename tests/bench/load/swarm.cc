@@ -6,8 +6,6 @@
 #include <cstdlib>
 #include <utility>
 
-#include "tests/bench/load/clocks.h"
-
 namespace channel::bench {
 namespace {
 
@@ -17,6 +15,9 @@ constexpr uint32_t kOpeningMax = 64;              // at a time: well below any l
 constexpr uint32_t kPortsPerSource = 8192;        // of about 28,000 ephemeral ones
 constexpr uint32_t kSources = 16;                 // 127.0.0.1 …
 constexpr int64_t kConnectNs = 60 * kSecond;      // for all sessions
+constexpr int64_t kQuietNs = kSecond / 50;        // the servers are quiet if they use at most …
+constexpr int64_t kQuietCpuNs = kQuietNs / 20;    // … of it, all together
+constexpr int64_t kQuietWaitNs = 3 * kSecond;
 constexpr int64_t kStrayNs = 5 * kMillisecond;
 
 }  // namespace
@@ -48,12 +49,6 @@ void Swarm::StartSession() {
 
 void Swarm::Connect(uint32_t count) { ConnectUntil(count, context_.opened); }
 
-void Swarm::ConnectAndJoin(uint32_t count, uint32_t groups) {
-  for (uint32_t i = 0; i < groups; ++i) join_when_open_.push_back("g" + std::to_string(i));
-  ConnectUntil(count, context_.answered);
-  join_when_open_.clear();
-}
-
 void Swarm::ConnectUntil(uint32_t count, const uint32_t& done) {
   const int64_t deadline = Now() + kConnectNs;
   while (done < count) {
@@ -65,9 +60,35 @@ void Swarm::ConnectUntil(uint32_t count, const uint32_t& done) {
   }
 }
 
-void Swarm::CloseAll() {
+void Swarm::CloseAll(const CpuClocks& servers) {
   sessions_.clear();
   context_.opened = context_.answered = 0;
+  AwaitQuiet(servers);
+}
+
+void Swarm::AwaitQuiet(const CpuClocks& servers) {
+  const int64_t deadline = Now() + kQuietWaitNs;
+  int64_t before = servers.Sum();
+  while (Now() < deadline) {
+    for (const int64_t end = Now() + kQuietNs; Now() < end;) Poll(kQuietNs);
+    const int64_t now = servers.Sum();
+    if (now - before <= kQuietCpuNs) return;
+    before = now;
+  }
+}
+
+boost::json::object Swarm::MeasureConnects(const CpuClocks& servers, uint32_t count,
+                                           uint32_t groups) {
+  if (sessions() > 0 || groups == 0) Die("there are sessions, or no groups");
+  for (uint32_t i = 0; i < groups; ++i) join_when_open_.push_back("g" + std::to_string(i));
+  CostMeter meter(servers);
+  ConnectUntil(count, context_.answered);
+  meter.Stop();
+  join_when_open_.clear();
+  CloseAll(servers);
+  boost::json::object result{{"connections", count}};
+  meter.AddTo(result);
+  return result;
 }
 
 void Swarm::Join(uint32_t session, const std::string& group) {

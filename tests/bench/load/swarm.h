@@ -1,4 +1,4 @@
-// The sessions of bench_swarm: connects them, speaks for them, and waits for what comes.
+// The sessions of bench_swarm: Swarm connects them, speaks for them, and waits for what comes.
 #pragma once
 
 #include <sys/epoll.h>
@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/bench/load/clocks.h"
 #include "tests/bench/load/message.h"
 #include "tests/bench/load/session.h"
 
@@ -22,10 +23,12 @@ class Swarm {
 
   // Connects until `count` sessions are held and greeted. Session i is on port i % ports.
   void Connect(uint32_t count);
-  // The same; each session then joins one of `groups` groups and has that answered. There must be
-  // none before.
-  void ConnectAndJoin(uint32_t count, uint32_t groups);
-  void CloseAll();
+  // Closes all sessions, and waits at most 3 s until the servers use hardly any CPU time: until
+  // they have finished what nobody waits for, so that the next measurement does not pay it.
+  void CloseAll(const CpuClocks& servers);
+  // Connects `count` sessions, each of which is upgraded, joins one of `groups` groups and has that
+  // answered; then closes them, unmeasured. There must be none before.
+  boost::json::object MeasureConnects(const CpuClocks& servers, uint32_t count, uint32_t groups);
 
   uint32_t sessions() const { return static_cast<uint32_t>(sessions_.size()); }
   uint32_t ports() const { return static_cast<uint32_t>(ports_.size()); }
@@ -49,6 +52,7 @@ class Swarm {
  private:
   void Watch(int fd, uint32_t data, uint32_t events);
   void StartSession();
+  void AwaitQuiet(const CpuClocks& servers);
   void ConnectUntil(uint32_t count, const uint32_t& done);
 
   const std::vector<uint16_t> ports_;

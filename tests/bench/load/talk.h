@@ -20,6 +20,20 @@ class Talk final : public Account {
   // ports. Neighbours share a group, so that each group has members on all ports.
   Talk(Swarm& swarm, uint32_t groups);
 
+  // Closed loop: `senders` members of each group send, each of them its next message when it has
+  // its own previous one. A message that is lost ends its sender's loop, and is found at the end.
+  boost::json::object Saturate(const CpuClocks& servers, uint32_t senders, uint32_t bytes,
+                               int64_t ns);
+
+  // Open loop: so many publications a second in all, evenly spaced, by the senders in turn.
+  boost::json::object SendAtRate(const CpuClocks& servers, double per_second, uint32_t senders,
+                                 uint32_t bytes, int64_t ns);
+
+  // One message on its way at a time, from session 0 to session 1 and back in turn; needs two
+  // sessions in one group. All latencies at the other session are in the result.
+  boost::json::object MeasureLatency(uint32_t count, int64_t interval_ns, uint32_t bytes);
+
+ private:
   // `count` members of each group, in turn over the groups; different ranks in different groups, so
   // that the senders, too, are on all ports. Ends the process if there are not so many.
   std::vector<uint32_t> Senders(uint32_t count) const;
@@ -27,14 +41,8 @@ class Talk final : public Account {
   // Sends the next message of `session`, which then is expected at every member of its group.
   // `due`: when it should leave; the latency is counted from then.
   void Publish(uint32_t session, uint32_t bytes, int64_t due);
-  // While it is not 0, every session that gets a message of its own sends the next one, of so many
-  // bytes.
-  void set_echo_bytes(uint32_t bytes) { echo_bytes_ = bytes; }
+  boost::json::object FinishTalk(CostMeter& meter);
 
-  LatencyHistogram latencies;
-  int64_t latency_to_other = 0;  // of the newest message at another member than its sender, ns
-
- private:
   struct Place {
     uint32_t group = 0;
     uint32_t rank = 0;  // in the group
@@ -44,7 +52,7 @@ class Talk final : public Account {
   };
 
   void OnMessage(uint32_t receiver, std::string_view text, int64_t now) override;
-  // Those that send probes: the first member on each port.
+  // The members that send probes: the first on each port.
   std::span<const uint32_t> Probers(uint32_t group) const;
   void CountMissing() override;
 
@@ -53,7 +61,11 @@ class Talk final : public Account {
   std::vector<std::vector<uint32_t>> members_;
   std::vector<SequenceCheck> checks_;  // of each receiver, for each member of its group
   uint32_t bytes_ = 0;                 // of every message on its way
+  // While it is not 0, every session that gets a message of its own sends the next one, of so many
+  // bytes.
   uint32_t echo_bytes_ = 0;
+  LatencyHistogram latencies_;
+  int64_t latency_to_other_ = 0;  // of the newest message at another member than its sender, ns
 };
 
 }  // namespace channel::bench

@@ -2,24 +2,20 @@
 
 #include <cstdint>
 #include <cstdlib>
-#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "tests/bench/load/pubsub_links.h"
+#include "tests/bench/load/pubsub_run.h"
 #include "tests/bench/load/websocket.h"
 #include "tests/support/tcp_connection.h"
 
 namespace channel::bench {
 namespace {
 
-struct Exchange {
-  std::string question;
-  std::string answer;  // what comes back ends so
-};
+using Exchange = std::pair<std::string, std::string>;  // a question, and how its answer ends
 
 // The words of publish/subscribe for one group and messages of one length: all of them are constant
 // but the payload, which "\r\n" follows.
@@ -34,8 +30,8 @@ struct Protocol {
 // https://docs.nats.io/reference/reference-protocols/nats-protocol
 Protocol NatsProtocol(const std::string& group, const std::string& bytes) {
   return {
-      .greeting = {.question = std::string(kNatsConnect), .answer = "PONG\r\n"},
-      .subscribe = {.question = "SUB " + group + " 1\r\nPING\r\n", .answer = "PONG\r\n"},
+      .greeting = {std::string(kNatsConnect), "PONG\r\n"},
+      .subscribe = {"SUB " + group + " 1\r\nPING\r\n", "PONG\r\n"},
       .publish_head = "PUB " + group + " " + bytes + "\r\n",
       .publish_answer = "",
       .delivery_head = "MSG " + group + " 1 " + bytes + "\r\n",
@@ -50,8 +46,8 @@ Protocol RedisProtocol(const std::string& group, const std::string& bytes, uint3
   };
   const std::string message = bulk(group) + "$" + bytes + "\r\n";
   return {
-      .greeting = {.question = "PING\r\n", .answer = "+PONG\r\n"},
-      .subscribe = {.question = "*2\r\n" + bulk("SUBSCRIBE") + bulk(group), .answer = ":1\r\n"},
+      .greeting = {"PING\r\n", "+PONG\r\n"},
+      .subscribe = {"*2\r\n" + bulk("SUBSCRIBE") + bulk(group), ":1\r\n"},
       .publish_head = "*3\r\n" + bulk("PUBLISH") + message,
       .publish_answer = ":" + std::to_string(subscribers) + "\r\n",
       .delivery_head = "*3\r\n" + bulk("message") + message,
@@ -62,10 +58,9 @@ struct TextConnection {
   support::TcpConnection tcp;
   std::string unread;  // what came and is not taken yet
 
-  // Sends the question and waits for the answer.
   void Ask(const Exchange& exchange) {
-    tcp.Send(exchange.question);
-    while (!unread.ends_with(exchange.answer)) Receive();
+    tcp.Send(exchange.first);
+    while (!unread.ends_with(exchange.second)) Receive();
     unread.clear();
   }
 
@@ -96,14 +91,9 @@ class TextLink final : public PubsubLink {
     for (uint32_t i = 0; i < count; ++i) {
       batch_ += protocol_.publish_head;
       batch_.resize(batch_.size() + load_.bytes);
-      int64_t time = 0;
-      ledger_.WriteNext(batch_.data() + batch_.size() - load_.bytes, time);
+      ledger_.WriteNext(batch_.data() + batch_.size() - load_.bytes);
       batch_ += "\r\n";
-      if (protocol_.publish_answer.empty()) {
-        ledger_.OnAcknowledged(time);
-      } else {
-        unanswered_.push_back(time);
-      }
+      if (protocol_.publish_answer.empty()) ledger_.OnNextAcknowledged();
     }
     connections_.front().tcp.Send(batch_);
   }
@@ -153,16 +143,13 @@ class TextLink final : public PubsubLink {
     if (number > 0) {
       // The head, which has the group, has been compared.
       ledger_.OnDelivered(number - 1, group_, data.substr(head.size(), load_.bytes), now);
-    } else if (unanswered_.empty()) {
-      Die("an answer too many");
     } else {
-      ledger_.OnAcknowledged(unanswered_.front());
-      unanswered_.pop_front();
+      ledger_.OnNextAcknowledged();
     }
     return whole;
   }
 
-  // What comes outside of deliveries and answers: nats-server's pings.
+  // Takes a line that is no delivery and no answer: nats-server's pings.
   static size_t TakeLine(TextConnection& connection, std::string_view data) {
     const size_t end = data.find("\r\n");
     if (end == std::string_view::npos) return 0;
@@ -182,7 +169,6 @@ class TextLink final : public PubsubLink {
   std::vector<TextConnection> connections_;  // the publisher's, then one for each subscriber
   std::vector<pollfd> polled_;               // the same
   std::string batch_;                        // of the last Send
-  std::deque<int64_t> unanswered_;           // times of sending
 };
 
 }  // namespace

@@ -13,14 +13,12 @@ std::string UpgradeRequest(std::string_view target) {
          "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 }
 
-Upgrade ReadUpgrade(std::string_view data, size_t& head_bytes) {
+size_t ReadUpgrade(std::string_view data, bool& accepted) {
   const size_t end = data.find("\r\n\r\n");
-  if (end == std::string_view::npos) return Upgrade::kIncomplete;
-  head_bytes = end + 4;
+  if (end == std::string_view::npos) return 0;
   const std::string_view head = data.substr(0, end);
-  return head.starts_with("HTTP/1.1 101 ") && head.find(kAccepted) != std::string_view::npos
-             ? Upgrade::kDone
-             : Upgrade::kRefused;
+  accepted = head.starts_with("HTTP/1.1 101 ") && head.find(kAccepted) != std::string_view::npos;
+  return end + 4;
 }
 
 char* PutFrameHeader(uint8_t first, size_t payload_bytes, bool masked, char* end) {

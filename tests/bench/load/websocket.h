@@ -19,7 +19,7 @@ inline constexpr uint8_t kPongFrame = 0x8A;
 // The request for `target`; the key is that of RFC 6455 section 1.3, so that the answer is known.
 std::string UpgradeRequest(std::string_view target);
 
-// What the raw servers of the bench answer to it.
+// The answer of bench_raw to it.
 inline constexpr std::string_view kUpgradeAnswer =
     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
@@ -29,10 +29,8 @@ inline constexpr std::string_view kNatsConnect =
     "CONNECT {\"verbose\":false,\"pedantic\":false,\"lang\":\"bench\",\"version\":\"1\","
     "\"protocol\":1}\r\nPING\r\n";
 
-enum class Upgrade { kIncomplete, kRefused, kDone };
-
-// Looks for the answer to UpgradeRequest at the start of `data`; `head_bytes` is its length.
-Upgrade ReadUpgrade(std::string_view data, size_t& head_bytes);
+// The length of the answer to UpgradeRequest at the start of `data`: 0 while it is not complete.
+size_t ReadUpgrade(std::string_view data, bool& accepted);
 
 // The header of a frame from a server (which does not mask).
 struct FrameHeader {

@@ -147,24 +147,24 @@ void FanOut(benchmark::State& state, int members, int pending, bool enveloped) {
     edge.EndTurn();
     edge.Drain();
   }
-  channel::bench::AllocationMeter meter;
+  uint64_t allocations = 0;
   std::chrono::duration<double> whole_turns{};
   for (auto _ : state) {
-    meter.Begin();
+    const uint64_t before = channel::bench::AllocationCount();
     const auto begin = std::chrono::steady_clock::now();
     for (int i = 0; i < pending; ++i) edge.Publish();
     const auto queued = std::chrono::steady_clock::now();
     edge.EndTurn();
     whole_turns += std::chrono::steady_clock::now() - begin;
-    meter.End();
+    allocations += channel::bench::AllocationCount() - before;
     if (edge.Drain() == 0) std::abort();  // nothing was delivered
     state.SetIterationTime(std::chrono::duration<double>(queued - begin).count());
   }
   const auto deliveries = state.iterations() * pending * members;
   state.SetItemsProcessed(deliveries);
   state.counters["turn_ns"] = whole_turns.count() * 1e9 / static_cast<double>(deliveries);
-  // Of a turn and not of a delivery: they must not grow with the members.
-  meter.Report(state, static_cast<uint64_t>(state.iterations()));
+  // Those of a turn, not of a delivery: they must not grow with the members.
+  channel::bench::ReportAllocations(state, allocations, static_cast<uint64_t>(state.iterations()));
 }
 
 // A fixed number of turns, because most of a turn is not timed.

@@ -1,4 +1,4 @@
-// What an edge does once for each command of a client and once for each publication.
+// The work of an edge, once for each command of a client and once for each publication.
 #include <benchmark/benchmark.h>
 
 #include <cstdlib>

@@ -1,4 +1,4 @@
-// What the channel service does for each publication, without gRPC.
+// The work of the channel service for each publication, without gRPC.
 #include <benchmark/benchmark.h>
 
 #include <chrono>
