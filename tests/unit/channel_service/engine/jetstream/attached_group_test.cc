@@ -1,0 +1,133 @@
+// What a group gives to its sink: a chain, though live publications come with holes. What it reads
+// is in the log of the fixture: publications at 3, 5, 8, 9 and 12.
+#include "channel_service/engine/jetstream/attached_group.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/unit/channel_service/engine/jetstream/log_fixture.h"
+
+namespace channel {
+namespace {
+
+using Offsets = std::vector<uint64_t>;
+
+class AttachedGroupTest : public LogFixture, public GroupSink {
+ protected:
+  ~AttachedGroupTest() override {
+    if (attached_) group_->Detach();
+    EXPECT_EQ(context_.waiting_bytes, 0u);
+    EXPECT_EQ(context_.recent_bytes, 0u);
+  }
+
+  void OnPublication(const RecordPtr& record) override {
+    given_.push_back(record->offset);
+    previous_.push_back(record->previous_offset);
+    if (record->offset == detach_at_) Detach();
+  }
+
+  void Detach() {
+    attached_ = false;
+    group_->Detach();
+  }
+  void AwaitGiven(const Offsets& offsets) {
+    Await([&] { return given_.size() >= offsets.size(); });
+    EXPECT_EQ(given_, offsets);
+  }
+  // Waits until the group is given what is live, and what follows its head.
+  void AwaitHead(uint64_t head = 12) {
+    bool answered = false;
+    group_->StartRead({.group_id = "g", .count_max = 0}, [&](const ReadResult& result) {
+      EXPECT_EQ(result.head, head);
+      answered = true;
+    });
+    Await([&] { return answered; });
+  }
+  // NATS brings a publication that was stored behind the one at `last`.
+  void Live(uint64_t offset, uint64_t last) {
+    natsMsg* message = nullptr;
+    const std::string content = SerializeContent(
+        {.group_id = "g", .body = "live", .key = {}, .publisher = {}}, 1'700'000'000'000);
+    EXPECT_EQ(natsMsg_Create(&message, "LOG.live.g", nullptr, content.data(),
+                             static_cast<int>(content.size())),
+              NATS_OK);
+    group_->OnLive({.message = std::unique_ptr<natsMsg, NatsMessageDeleter>(message),
+                    .sequence = offset,
+                    .last_sequence = last});
+  }
+
+  TwoServers servers_{url(), {.held = {3, 5}, .last = 6}, {.held = {3, 5, 8, 9, 12}, .last = 13}};
+  ServiceLimits limits_;
+  prometheus::Registry registry_;
+  JetStreamMetrics metrics_{registry_};
+  AttachedGroupContext context_{reader(), "LOG", LogStream{"one", 100}, limits_, clock(), metrics_};
+  std::shared_ptr<AttachedGroup> group_ = std::make_shared<AttachedGroup>(context_, "g", this);
+  bool attached_ = true;
+  uint64_t detach_at_ = 0;
+  Offsets given_;
+  Offsets previous_;
+};
+
+TEST_F(AttachedGroupTest, LivePublicationsWaitUntilTheHeadIsKnown) {
+  group_->Start();
+  Live(14, 12);
+  Live(9, 8);  // before the head: nobody attached for it
+  EXPECT_EQ(given_, Offsets{});
+  EXPECT_GT(context_.waiting_bytes, 0u);
+  AwaitGiven({14});
+  EXPECT_EQ(previous_, Offsets{12});
+  Live(15, 14);
+  Live(15, 14);  // a second time
+  EXPECT_EQ(given_, (Offsets{14, 15}));
+}
+
+TEST_F(AttachedGroupTest, WhatAHoleShowsIsReadAndLiveOnesWait) {
+  servers_.Script(1, 0);  // the head is told by a server that is behind
+  group_->Start();
+  AwaitHead(5);
+  Live(12, 9);
+  Live(14, 12);
+  EXPECT_EQ(given_, Offsets{});
+  AwaitGiven({8, 9, 12, 14});
+  EXPECT_EQ(previous_, (Offsets{5, 8, 9, 12}));
+  EXPECT_EQ(metrics_.resubscriptions.Value(), 1);
+}
+
+TEST_F(AttachedGroupTest, ASinkMayDetachItsGroupWhileItIsGivenSomething) {
+  group_->Start();
+  Live(14, 12);
+  Live(15, 14);
+  detach_at_ = 14;
+  AwaitGiven({14});
+}
+
+TEST_F(AttachedGroupTest, RecentPublicationsAreReadWithoutNats) {
+  group_->Start();
+  AwaitHead();
+  Live(14, 12);
+  reader().Saw(14);
+  bool answered = false;
+  group_->StartRead({.group_id = "g", .since = StreamPosition{"one", 12}},
+                    [&](const ReadResult& result) {
+                      answered = true;
+                      EXPECT_EQ(test::BodiesOf(result.records), std::vector<std::string>{"live"});
+                    });
+  EXPECT_TRUE(answered) << "at once";
+  group_->DropOlderThan(clock().Now() + std::chrono::seconds(1));
+  EXPECT_EQ(context_.recent_bytes, 0u);
+}
+
+TEST_F(AttachedGroupTest, AReadThatWaitsForTheHeadIsAnsweredByAStop) {
+  group_->Start();
+  bool available = true;
+  group_->StartRead({.group_id = "g"},
+                    [&](const ReadResult& result) { available = result.available; });
+  group_->Stop();
+  EXPECT_FALSE(available);
+}
+
+}  // namespace
+}  // namespace channel
