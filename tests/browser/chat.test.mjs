@@ -169,19 +169,6 @@ scenario('an error from the server is shown to the person', {}, async ({ open })
 });
 
 scenario(
-  'a message that looks like an error frame comes back to its sender as a message',
-  {},
-  async ({ open }) => {
-    const chat = await open('?group=123');
-    await chat.connected();
-    const text = '{"event":"error","code":"internal","message":"not really"}';
-    await chat.send(text);
-    assert.deepEqual(await chat.waitForMessages(1), [text]);
-    assert.deepEqual(await chat.notes('error'), []);
-  },
-);
-
-scenario(
   'a message over the limit is not sent, says why, and can be edited',
   {},
   async ({ open }) => {

@@ -82,12 +82,6 @@ class Machines : public Scenario {
     AwaitAcknowledged(kEnough);
   }
 
-  static Duration Say(const char* what, Clock::time_point since) {
-    const auto took = std::chrono::duration_cast<Duration>(Clock::now() - since);
-    std::cout << "faults: " << what << " after " << took.count() << " ms" << std::endl;
-    return took;
-  }
-
   // All who have somewhere to go, or only those of them who began on the machine that was lost, get
   // what was published after the loss.
   void AwaitServed(const std::map<std::string, Position>& heads, int lost, bool all) {

@@ -125,6 +125,12 @@ void Scenario::RunFor(Duration time) {
   support::WaitUntil([] { return false; }, time);
 }
 
+Duration Scenario::Say(const char* what, support::Clock::time_point since) {
+  const auto took = std::chrono::duration_cast<Duration>(support::Clock::now() - since);
+  std::cout << "faults: " << what << " after " << took.count() << " ms" << std::endl;
+  return took;
+}
+
 void Scenario::AwaitAcknowledged(std::size_t more, Duration wait) {
   const std::size_t goal = swarm_->publications().acknowledged() + more;
   support::Await(

@@ -79,6 +79,8 @@ class Scenario : public ::testing::Test {
   void Publish(const std::string& group, std::uint32_t count, std::size_t body_bytes = 0);
   // Lets the run go on for so long; faults have a length, and this is it.
   void RunFor(support::Duration time);
+  // Prints how long ago `since` is, and that this has happened.
+  static support::Duration Say(const char* what, support::Clock::time_point since);
   // Until so many more publications were acknowledged.
   void AwaitAcknowledged(std::size_t more, support::Duration wait = support::kPatience);
 

@@ -1,7 +1,5 @@
 // The channel service dies with its log, again and again.
 
-#include <iostream>
-
 #include "tests/faults/scenario.h"
 
 namespace faults {
@@ -41,9 +39,7 @@ TEST_F(ServiceDeath, WhatItTookAlongIsAnnouncedAndNothingComesTwice) {
     for (const std::string& group : groups) Publish(group, 1);
     swarm().AwaitDelivered();
     swarm().AwaitJoined();
-    const auto usable = std::chrono::duration_cast<Duration>(Clock::now() - back);
-    std::cout << "faults: usable again after " << usable.count() << " ms" << std::endl;
-    EXPECT_LT(usable, kUsableAgainWithin);
+    EXPECT_LT(Say("usable again", back), kUsableAgainWithin);
   }
 
   const Verdict verdict = Finish();

@@ -9,12 +9,9 @@
 namespace faults {
 namespace {
 
-using support::Duration;
-
 constexpr std::size_t kOthers = 10;
 constexpr std::size_t kStalling = 3;
-constexpr int kPhases = 3;  // of each kind, in turns
-constexpr Duration kCalmPhase{2'500};
+constexpr int kPhases = 3;
 constexpr double kPerSecond = 150;
 constexpr std::size_t kBodyBytes = 10'000;
 constexpr std::size_t kQueueBytesMax = 256 << 10;
@@ -22,14 +19,6 @@ constexpr std::size_t kLongQueueBytes = kQueueBytesMax / 4 * 3;
 constexpr const char* kQueuedField = "queued_bytes=";
 constexpr int kSlowConsumer = 4008;
 constexpr double kMemoryGrowthMax = (kSanitized ? 400.0 : 32.0) * 1024 * 1024;
-// Below this a 99th percentile says more about two busy cores than about the edge.
-constexpr std::chrono::microseconds kLatencyFloor{10'000};
-
-struct Phase {
-  Time begin;
-  Time end;
-  bool stalled;
-};
 
 class StalledReader : public Scenario {
  protected:
@@ -73,54 +62,33 @@ class StalledReader : public Scenario {
     return count;
   }
 
-  // 99th percentile of the way from the publisher to those who always read: of the best phase of
-  // its kind, as other work of the machine slows down one or the other.
-  std::chrono::microseconds Latency(const std::vector<Phase>& phases, bool stalled) {
-    std::map<MessageId, Time> sent;
-    for (const PublicationLog& publication : history().publications) {
-      sent[publication.id] = publication.sent;
-    }
-    std::chrono::microseconds best = std::chrono::microseconds::max();
-    for (const Phase& phase : phases) {
-      if (phase.stalled != stalled) continue;
-      std::vector<std::chrono::microseconds> latencies;
-      for (std::size_t member = kStalling; member < kStalling + kOthers; ++member) {
-        for (const MemberEvent& event : history().members[member].events) {
-          if (event.kind != MemberEvent::Kind::kMessage || !event.id) continue;
-          const Time begin = sent[*event.id];
-          if (begin < phase.begin || begin >= phase.end) continue;
-          latencies.push_back(
-              std::chrono::duration_cast<std::chrono::microseconds>(event.when - begin));
+  // Those who always read have all that is acknowledged by now.
+  void AwaitOthersDelivered() {
+    const std::map<std::string, Position> heads = swarm().publications().Heads();
+    support::Await("the others have everything", [&] {
+      bool all = true;
+      swarm().Call([&] {
+        for (std::size_t i = kStalling; i < kStalling + kOthers; ++i) {
+          all = all && swarm().client(i).Behind(heads).empty();
         }
-      }
-      if (latencies.empty()) throw support::TestFailure("nothing was published in a phase");
-      std::sort(latencies.begin(), latencies.end());
-      best = std::min(best, latencies[latencies.size() * 99 / 100]);
-    }
-    return best;
+      });
+      return all;
+    });
   }
 };
 
-TEST_F(StalledReader, IsClosedResumesWithoutAHoleAndSlowsNobodyDown) {
-  std::vector<Phase> phases;
+TEST_F(StalledReader, IsClosedResumesWithoutAHoleAndHoldsNobodyUp) {
   double growth = 0;
   const double memory = Memory();
   for (int i = 0; i < kPhases; ++i) {
-    Time begin = std::chrono::steady_clock::now();
-    RunFor(kCalmPhase);
-    Time end = std::chrono::steady_clock::now();
-    phases.push_back({begin, end, false});
-
     SetReading(false);
-    begin = std::chrono::steady_clock::now();
     support::Await(
         "the kernel takes no more for the stalled ones", [&] { return LongQueues() == kStalling; },
         std::chrono::seconds(60));
     // What does not fit into the rest of their queues closes them.
     AwaitAcknowledged(2 * kQueueBytesMax / kBodyBytes);
+    AwaitOthersDelivered();
     growth = std::max(growth, Memory() - memory);
-    end = std::chrono::steady_clock::now();
-    phases.push_back({begin, end, true});
 
     SetReading(true);
     support::Await("the stalled ones were closed and are back", [&] {
@@ -133,11 +101,7 @@ TEST_F(StalledReader, IsClosedResumesWithoutAHoleAndSlowsNobodyDown) {
   const Verdict verdict = Finish();
   EXPECT_EQ(verdict.gaps, 0u);
   EXPECT_LT(growth, kMemoryGrowthMax);
-  const auto calm = Latency(phases, false);
-  const auto stalled = Latency(phases, true);
-  std::cout << "faults: p99 of the others " << calm.count() << " us calm, " << stalled.count()
-            << " us while others stall; memory grew by " << growth / 1e6 << " MB" << std::endl;
-  EXPECT_LE(stalled, 2 * std::max(calm, kLatencyFloor));
+  std::cout << "faults: memory grew by " << growth / 1e6 << " MB" << std::endl;
 }
 
 using ReaderStalledForLong = StalledReader;  // a test of its own: it only waits
