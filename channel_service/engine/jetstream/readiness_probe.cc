@@ -13,7 +13,7 @@
 namespace channel {
 namespace {
 
-constexpr std::chrono::seconds kPause{1};
+constexpr std::chrono::seconds kProbePause{1};
 
 }  // namespace
 
@@ -71,7 +71,7 @@ bool ReadinessProbe::OnMessage(const NatsMessage& message) {
 void ReadinessProbe::OnTick() {
   const SteadyTime now = clock_.Now();
   if (now < next_probe_) return;
-  next_probe_ = now + kPause;
+  next_probe_ = now + kProbePause;
   Probe();
 }
 
