@@ -48,7 +48,7 @@ TEST(EncodeTest, EventsHaveTheseFields) {
   const GroupAnswer without_id{"", "g", "k3", 58};
   const std::string ok = R"({"event":"ok","id":7,"group_id":"g","epoch":"k3","offset":58)";
   const std::pair<FramePtr, std::string> rows[] = {
-      {EncodeGap({"g", "k3", 5, 9, "retention"}),
+      {EncodeGap({"g", "k3", 5, 9, GapReason::kRetention}),
        R"({"event":"gap","group_id":"g","epoch":"k3","after":5,"before":9,"reason":"retention"})"},
       {EncodeJoined(answer, false), ok + R"(,"recovered":false})"},
       {EncodeJoined(without_id, true),
