@@ -80,7 +80,7 @@ bool GroupTable::Join(Participant& participant, const Command& command,
       why = fmt::format("clients of this edge are in {} groups; more are not allowed here",
                         kGroupsMax);
     }
-    if (!why.empty()) {
+    if (group == nullptr || !why.empty()) {
       participant.client.SendError(ErrorCode::kLimitExceeded, why, command.id, command.group_id);
       return true;
     }

@@ -128,6 +128,7 @@ void SendQueue::ClearQueue() {
 }
 
 void SendQueue::Flush() {
+  if (descriptor_ < 0) return;
   if (queue_.size() == 1 && front_sent_ == 0 && !waiting_) {
     SendOnlyFrame();
     return;
@@ -137,6 +138,11 @@ void SendQueue::Flush() {
     if (sent == 0) return;
     Sent(sent);
   }
+}
+
+bool SendQueue::MakeRoom(size_t bytes, size_t queued_bytes_max) {
+  Flush();
+  return queued_bytes_ == 0 || queued_bytes_ + bytes <= queued_bytes_max;
 }
 
 // Most flushes take this way.

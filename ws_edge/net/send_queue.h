@@ -38,7 +38,10 @@ class SendQueue {
   // bound.
   bool Offer(const FramePtr& frame, size_t queued_bytes_max) {
     if (state_ != State::kOpen) return true;
-    if (queued_bytes_ > 0 && queued_bytes_ + frame->size() > queued_bytes_max) return false;
+    if (queued_bytes_ > 0 && queued_bytes_ + frame->size() > queued_bytes_max &&
+        !MakeRoom(frame->size(), queued_bytes_max)) {
+      return false;
+    }
     ++offered_;
     Push(frame);
     if (queued_bytes_ > kFlushEarlyBytes) Flush();
@@ -66,7 +69,8 @@ class SendQueue {
 
   // Drops what is queued, except for a frame of which a part is sent.
   void DropQueue();
-  // Sends what the socket takes now; waits for it to be writable if something is left.
+  // Sends what the socket takes now, if there is one; waits for it to be writable if something is
+  // left.
   void Flush();
 
  protected:
@@ -95,6 +99,9 @@ class SendQueue {
     queue_.push_back(std::move(frame));
     if (place_ == kNotMarked && !waiting_) place_ = flush_list_->Add(this);
   }
+  // Sends what the socket takes; returns whether `bytes` more have room then. A queue that is full
+  // before the turn ends is not yet one whose client is slow.
+  bool MakeRoom(size_t bytes, size_t queued_bytes_max);
   void OnWritable(bool broken);
   void SendOnlyFrame();
   size_t Send();

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "channel_service/base/check.h"
+#include "channel_service/model/epoch.h"
 #include "ws_edge/upstream/subscription.h"
 
 namespace edge {
@@ -290,8 +291,7 @@ void Link::OnAnswers(google::protobuf::io::ZeroCopyInputStream* bytes) {
     return;
   }
   GiveHeld(/*alone=*/false);  // it came before; more may follow
-  if (!publisher_.OnAnswers(response, observer_))
-    End("the service answered more than it was asked");
+  if (!publisher_.OnAnswers(response, observer_)) End("the service gave answers that are none");
   CountUnanswered();
 }
 
@@ -328,11 +328,17 @@ bool Link::Give(const channel::v1::Event& event, bool alone) {
       }
       return false;
     case channel::v1::Event::kSubscribed:
-      if (Subscription* const wanted = subscriptions_.Find(event.subscribed().group_id())) {
+      if (!channel::IsEpoch(event.subscribed().epoch())) {
+        End("the service sent an epoch that is none");
+      } else if (Subscription* const wanted = subscriptions_.Find(event.subscribed().group_id())) {
         wanted->OnSubscribed(event.subscribed());
       }
       return false;
     case channel::v1::Event::kGap: {
+      if (!channel::IsEpoch(event.gap().epoch())) {
+        End("the service sent an epoch that is none");
+        return false;
+      }
       Subscription* const wanted = subscriptions_.Find(event.gap().group_id());
       return wanted != nullptr && wanted->OnGap(event.gap());
     }

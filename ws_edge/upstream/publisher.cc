@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "channel_service/model/epoch.h"
 #include "channel_service/wire/record.h"
 
 namespace edge {
@@ -48,10 +49,14 @@ bool Publisher::OnAnswers(const channel::v1::PublishStreamResponse& response, Ob
     PublishAnswer answer;
     if (result.has_published()) {
       const channel::v1::PublishResponse& published = result.published();
+      if (published.position().offset() == 0 || !channel::IsEpoch(published.position().epoch())) {
+        return false;
+      }
       answer.position = {published.position().epoch(), published.position().offset()};
       answer.duplicate = published.duplicate();
     } else {
       const channel::v1::PublishError& error = result.error();
+      if (error.code() == 0) return false;
       answer.status = {static_cast<absl::StatusCode>(error.code()), error.message()};
       answer.retryable = error.retryable();
     }

@@ -61,7 +61,7 @@ class Publisher {
 
   // For the link. The next message to write; empty: none, now.
   std::string TakeMessage();
-  // False: the service answered more than it was sent.
+  // False: the service answered more than it was sent, or gave an answer that is none.
   [[nodiscard]] bool OnAnswers(const channel::v1::PublishStreamResponse& response,
                                Observer* observer);
   // Everything is to be sent (again).

@@ -127,11 +127,13 @@ bool Subscription::OnGap(const channel::v1::Gap& gap) {
   // A log that was put back to an older state goes on under its old name.
   const bool put_back = gap.reason() == channel::v1::GAP_REASON_POSITION;
   const bool began_anew = epoch_ != gap.epoch() || put_back;
+  // Also for a reason of a newer service: publications of this log are lost.
+  const bool lost = !put_back && (!began_anew || gap.reason() != channel::v1::GAP_REASON_EPOCH);
   head_ = std::max({began_anew ? 0 : head_, answer_head_, position});
   newest_ = std::max(answer_newest_, head_);
   epoch_ = gap.epoch();
   if (began_anew) lost_before_ = held_from_ = 0;
-  if (gap.reason() == channel::v1::GAP_REASON_RETENTION) {
+  if (lost) {
     lost_before_ = std::max(lost_before_, gap.after() + 1);
     held_from_ = position;
   }

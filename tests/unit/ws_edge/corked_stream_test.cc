@@ -15,6 +15,7 @@ namespace edge {
 namespace {
 
 constexpr size_t kQueueBytesMax = 100;
+constexpr size_t kSocketBytesMax = 1 << 20;  // more than a socket takes at once
 
 // A stream and the other end of its connection.
 class CorkedStreamTest : public ::testing::Test {
@@ -139,11 +140,20 @@ TEST_F(CorkedStreamTest, DataIsTakenOnlyWhileItIsAllowed) {
 
 TEST_F(CorkedStreamTest, AFullQueueTakesNoMoreData) {
   stream_->BeginData();
-  const std::string large(kQueueBytesMax + 1, 'x');
+  const std::string large(kQueueBytesMax + kSocketBytesMax, 'x');
   EXPECT_TRUE(stream_->Offer(Frame::Copy(large), kQueueBytesMax)) << "an empty queue takes any";
   EXPECT_FALSE(stream_->Offer(Frame::Copy("y"), kQueueBytesMax));
+  EXPECT_EQ(stream_->offered(), 1u);
+}
+
+TEST_F(CorkedStreamTest, AQueueThatTheSocketTakesIsNotFull) {
+  stream_->BeginData();
+  constexpr size_t kSmallBound = 10;
+  for (const char* frame : {"12345678", "abcdefgh", "ABCDEFGH"}) {
+    EXPECT_TRUE(stream_->Offer(Frame::Copy(frame), kSmallBound));
+  }
   Turn();
-  EXPECT_EQ(Receive(), large);
+  EXPECT_EQ(Receive(), "12345678abcdefghABCDEFGH");
 }
 
 TEST_F(CorkedStreamTest, AFrameAloneIsWrittenAtOnceButNotBeforeOthers) {

@@ -79,6 +79,7 @@ TEST_F(GroupTableTest, AnOldConfirmationDoesNotConfirmANewSubscription) {
   channel::v1::SubscribeResponse batch;
   channel::v1::Subscribed& old = *batch.add_events()->mutable_subscribed();
   old.set_group_id("g");
+  old.set_epoch("e");
   old.set_tag(upstream_.TagOf("g"));
   old.set_recovered(true);
   Leave(member, "g");

@@ -98,6 +98,19 @@ TEST_F(GroupTest, AResumptionFromTheMembersPositionProvesItsGapAtOnce) {
   EXPECT_EQ(upstream_.asked().size(), 2u) << "the same question on each link";
 }
 
+TEST_F(GroupTest, AGapOfThisLogForAReasonOfANewerServiceIsAnnounced) {
+  live_.Say(kJoin);
+  Confirm("g", 3);
+  live_.Told();
+  upstream_.Lose();
+  upstream_.Reconnect();
+  upstream_.Confirm("g", 12, /*recovered=*/false, /*due=*/0);
+  upstream_.GiveGap("g", 3, 11, static_cast<channel::v1::GapReason>(77));
+  EXPECT_EQ(live_.Told(), (Strings{"gap after=3 before=11 reason=retention"}));
+  Publish("g", 11, 10);
+  EXPECT_EQ(live_.Told(), (Strings{"message m11 offset=11"}));
+}
+
 TEST_F(GroupTest, EachOfThoseWhoComeBackIsToldOfItsOwnGap) {
   FakeClient early(*this, true);
   FakeClient late(*this, true);

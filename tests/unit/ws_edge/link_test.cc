@@ -154,7 +154,9 @@ TEST_F(LinkTest, AServiceThatStopsMayAnswerBeforeTheLinkIsOver) {
   Tick(milliseconds(999));
   ASSERT_NE(transport_.publish(), nullptr);
   channel::v1::PublishStreamResponse response;
-  response.add_results()->mutable_published();
+  auto& position = *response.add_results()->mutable_published()->mutable_position();
+  position.set_epoch("e");
+  position.set_offset(1);
   transport_.publish()->Give(response.SerializeAsString());
   EXPECT_EQ(answers_, Strings{"1 ok"});
   Tick(milliseconds(1));

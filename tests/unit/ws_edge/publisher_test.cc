@@ -37,7 +37,11 @@ class PublisherTest : public ::testing::Test, public Publisher::Observer {
   }
   bool Answer(int count) {
     channel::v1::PublishStreamResponse response;
-    for (int i = 0; i < count; ++i) response.add_results()->mutable_published();
+    for (int i = 0; i < count; ++i) {
+      auto& position = *response.add_results()->mutable_published()->mutable_position();
+      position.set_epoch("e");
+      position.set_offset(1);
+    }
     return publisher_->OnAnswers(response, this);
   }
 
@@ -99,6 +103,23 @@ TEST_F(PublisherTest, AServiceThatAnswersMoreThanItWasSentIsFoundOut) {
   (void)Take();
   EXPECT_FALSE(Answer(2));
   EXPECT_EQ(answers_, Strings{"1 ok"});
+}
+
+TEST_F(PublisherTest, AnAnswerWithoutAPositionOrAnErrorIsFoundOut) {
+  Make({.name = "p", .message_bytes_max = 1000, .sent_max = 100});
+  ASSERT_TRUE(Publish("x"));
+  (void)Take();
+  channel::v1::PublishStreamResponse response;
+  channel::v1::PublishResult& result = *response.add_results();
+  EXPECT_FALSE(publisher_->OnAnswers(response, this)) << "empty";
+  result.mutable_error()->set_message("code 0");
+  EXPECT_FALSE(publisher_->OnAnswers(response, this));
+  result.mutable_published()->mutable_position()->set_epoch("e");
+  EXPECT_FALSE(publisher_->OnAnswers(response, this)) << "offset 0";
+  result.mutable_published()->mutable_position()->set_offset(1);
+  result.mutable_published()->mutable_position()->set_epoch("\"");
+  EXPECT_FALSE(publisher_->OnAnswers(response, this)) << "no epoch";
+  EXPECT_EQ(answers_, Strings{});
 }
 
 TEST_F(PublisherTest, ALinkIsNotDeadForTheTimeBeforeItCameUp) {
