@@ -8,10 +8,11 @@ namespace {
 constexpr char kNoGrpcHint[] = " (does a channel service listen there, without TLS?)";
 constexpr std::chrono::minutes kWarnAgainAfter{1};
 
-// gRPC says no more than "Socket closed" of a peer that hangs up on what it does not understand,
-// and "http1" of one that answers.
+// gRPC says no more than this of a peer that hangs up on what it does not understand (with a reset
+// if it has not read it), and "http1" of one that answers.
 bool IsNoGrpc(const std::string& why) {
-  return why.ends_with("Socket closed") || why.find("http1") != std::string::npos;
+  return why.ends_with("Socket closed") || why.ends_with("Connection reset by peer") ||
+         why.find("http1") != std::string::npos;
 }
 
 }  // namespace
