@@ -3,10 +3,10 @@
 #include <spdlog/fmt/fmt.h>
 #include <sys/socket.h>
 
+#include <boost/asio/buffer.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/write.hpp>
-#include <cstring>
 #include <utility>
 
 namespace channel {
@@ -67,8 +67,8 @@ HttpConnection::HttpConnection(Socket socket, std::unique_ptr<HttpHandler> handl
 }
 
 void HttpConnection::Start(std::string_view begun) {
-  std::memcpy(buffer_.prepare(begun.size()).data(), begun.data(), begun.size());
-  buffer_.commit(begun.size());
+  buffer_.commit(boost::asio::buffer_copy(buffer_.prepare(begun.size()),
+                                          boost::asio::const_buffer(begun.data(), begun.size())));
   deadline_->Set(times_.request_until);
   http::async_read_header(
       socket_, buffer_, parser_,

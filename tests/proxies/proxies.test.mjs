@@ -43,7 +43,12 @@ for (const proxy of allProxies()) {
 before(
   async () => {
     fs.chmodSync(directory, 0o755);
-    browser = await launchChromium([`--host-resolver-rules=MAP ${SITE} 127.0.0.1`]);
+    // The certificate is ours. With Playwright's ignoreHTTPSErrors each request is begun again after
+    // it was refused, and some fail with ERR_TOO_MANY_RETRIES.
+    browser = await launchChromium([
+      `--host-resolver-rules=MAP ${SITE} 127.0.0.1`,
+      '--ignore-certificate-errors',
+    ]);
     for (const deployment of deployments) {
       const { name, paths } = deployment.proxy;
       await deployment.start(path.join(directory, name));

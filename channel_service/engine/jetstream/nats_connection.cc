@@ -102,11 +102,13 @@ absl::Status NatsConnection::Connect(std::chrono::milliseconds patience) {
   natsOptions_SetClosedCB(options_, closed, this);
 
   const auto deadline = std::chrono::steady_clock::now() + patience;
-  for (bool told = false; true; told = true) {
+  std::string told;
+  while (true) {
     const natsStatus status = natsConnection_Connect(&connection_, options_);
     if (status == NATS_OK) break;
     const std::string why = WhyNotConnected(status, access_);
-    if (!told) spdlog::info("waiting for NATS at {}: {}", access_.shown(), why);
+    if (why != told) spdlog::info("waiting for NATS at {}: {}", access_.shown(), why);
+    told = why;
     if (std::chrono::steady_clock::now() + kConnectPause > deadline) {
       return absl::UnavailableError(
           fmt::format("NATS cannot be reached at {}: {}", access_.shown(), why));

@@ -104,8 +104,7 @@ export class Deployment {
   }
 
   async openPage(browser, at) {
-    const options = { ignoreHTTPSErrors: true };
-    const page = await ChatPage.open(browser, this.url(at), options);
+    const page = await ChatPage.open(browser, this.url(at));
     this.#pages.push(page);
     return page;
   }
