@@ -76,7 +76,7 @@ run_all() {
   return "$code"
 }
 
-# What could not run, of all presets, is the last thing that is said.
+# The last thing that is said is what could not run, of all presets.
 say_what_was_skipped() {
   [[ ! -s $skipped ]] || { step "Not run here" && cat "$skipped"; }
   rm -f "$skipped"

@@ -1,4 +1,4 @@
-// What every engine promises (channel_service/engine/engine.h) about publishing once.
+// Every engine's promises (channel_service/engine/engine.h) about publishing once.
 #include <gtest/gtest.h>
 
 #include <map>

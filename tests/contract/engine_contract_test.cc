@@ -1,4 +1,4 @@
-// What every engine promises (channel_service/engine/engine.h) about publishing and what is live.
+// Every engine's promises (channel_service/engine/engine.h) about publishing and what is live.
 #include "tests/contract/engine_contract.h"
 
 #include <gtest/gtest.h>

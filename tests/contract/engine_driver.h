@@ -17,7 +17,7 @@
 
 namespace channel::test {
 
-// What other threads post, run by the test.
+// Runs on the test's thread what other threads post.
 class TaskLoop {
  public:
   void Post(std::function<void()> task);
@@ -52,7 +52,7 @@ class EngineDriver final : public PublishWaiter {
   std::optional<PublishOutcome> Outcome(uint64_t ticket) const;
   PublishOutcome AwaitOutcome(uint64_t ticket);
   PublishOutcome Publish(const PublishInput& input) { return AwaitOutcome(StartPublish(input)); }
-  // One that must be accepted; returns its offset.
+  // Publishes; it must be accepted. Returns its offset.
   uint64_t Publish(std::string_view group_id, std::string_view body);
 
   ReadResult Read(const ReadRequest& request);
@@ -62,7 +62,7 @@ class EngineDriver final : public PublishWaiter {
   // promised to the sink. Returns the answer's head.
   uint64_t Attach(std::string_view group_id);
   void Detach(std::string_view group_id) { engine_->Detach(group_id); }
-  // What the sink of a group got so far.
+  // Everything that the sink of a group got so far.
   const std::vector<RecordPtr>& live(std::string_view group_id);
   // Waits until the sink has got so many in all; fails the test if there are more.
   std::vector<std::string> AwaitBodies(std::string_view group_id, size_t count,

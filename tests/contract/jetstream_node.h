@@ -10,7 +10,7 @@
 
 namespace channel::test {
 
-// What tests open a stream with, unless they say otherwise.
+// Tests open a stream with these options, unless they say otherwise.
 inline JetStreamOptions TestOptions(std::vector<std::string> servers, std::string stream) {
   JetStreamOptions options;
   options.nats.servers = std::move(servers);

@@ -1,4 +1,4 @@
-// What every engine promises (channel_service/engine/engine.h) about reading.
+// Every engine's promises (channel_service/engine/engine.h) about reading.
 #include <gtest/gtest.h>
 
 #include <string>

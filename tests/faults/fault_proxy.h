@@ -16,7 +16,7 @@ namespace faults {
 
 class ProxyLink;
 
-// What one direction of all connections suffers from. The default is a good link.
+// The faults of one direction of all connections. The default is a good link.
 struct LinkFaults {
   std::size_t bytes_per_second = 0;  // 0 = as fast as it goes
   // Nothing is forwarded. Bytes that come are kept and forwarded later, as TCP would send it again.

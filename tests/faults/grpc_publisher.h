@@ -31,7 +31,7 @@ class GrpcPublisher {
 
   // Begins nothing new; the last publication has some seconds to be answered.
   void Stop();
-  // What the service refused for good, in words.
+  // The final refusals of the service, in words.
   const std::vector<std::string>& refusals() const { return refusals_; }  // after Stop
 
  private:

@@ -1,4 +1,4 @@
-// What the clients and the publishers of one run saw, for the checker to judge.
+// Records what the clients and the publishers of one run saw, for the checker to judge.
 #pragma once
 
 #include <chrono>
@@ -103,7 +103,7 @@ struct PublicationLog {
   Time answered{};
 };
 
-// What publishers did. Any thread.
+// Records what publishers did. Any thread.
 class PublicationLogs {
  public:
   void OnSent(MessageId id, const std::string& group);

@@ -44,7 +44,7 @@ class Machines : public Scenario {
     started_ = Clock::now();
     machines_ = std::make_unique<ThreeMachines>(
         "--history_publications_max=4000 --nats_bytes_max=268435456",
-        // Who is cut off is noticed in seconds by both sides.
+        // Both sides notice in seconds that one is cut off.
         "--ping_interval=3s --pong_timeout=2s");
     machines_->AwaitCluster();
     for (int machine = 1; machine <= kMachines; ++machine) {

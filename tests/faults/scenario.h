@@ -1,4 +1,4 @@
-// What all fault scenarios share: settings, real processes with a proxy before each edge, the end.
+// Shared by all fault scenarios: settings, real processes with a proxy before each edge, the end.
 #pragma once
 
 #include <gtest/gtest.h>

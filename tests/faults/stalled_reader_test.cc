@@ -33,7 +33,7 @@ class StalledReader : public Scenario {
   void SetUp() override {
     support::DeploymentOptions options;
     options.edge_flags = {"--session_queue_bytes_max=" + std::to_string(kQueueBytesMax)};
-    // What a stalled client misses, with all that the kernel's buffers take, is still held.
+    // All that a stalled client misses, with what the kernel's buffers take, is still held.
     options.service_flags = {"--history_publications_max=100000", "--history_bytes_max=268435456",
                              "--subscriber_queue_bytes_max=536870912"};
     Deploy(std::move(options));

@@ -18,7 +18,7 @@ using support::NumberOf;
 using support::TextOf;
 using support::WindowOf;
 
-// What a client assumes until its first welcome.
+// A client assumes this until its first welcome.
 constexpr std::pair<milliseconds, milliseconds> kReconnectWindow{200, 15'000};
 // A frozen edge accepts and never answers.
 constexpr std::chrono::seconds kConnectTimeout{5};
@@ -320,7 +320,7 @@ void SwarmClient::OnBye(const json::object& event) {
 void SwarmClient::SendNew(Time now) {
   const std::chrono::nanoseconds interval(static_cast<std::int64_t>(1e9 / plan_->per_second));
   while (now >= next_send_) {
-    // Who may not send now does not make up for it later.
+    // A client that may not send now does not make up for it later.
     next_send_ = std::max(next_send_ + interval, now - std::chrono::milliseconds(100));
     if (unanswered_.size() >= plan_->unanswered_max || (!plan_->keyed && !welcomed_)) continue;
     Pending publication;

@@ -43,7 +43,7 @@ struct SendPlan {
   bool keyed = true;
 };
 
-// What all clients of a swarm share.
+// Shared by all clients of a swarm.
 struct SwarmContext {
   boost::asio::io_context& loop;
   std::uint16_t port;

@@ -75,7 +75,7 @@ void CheckPositions(const Command& command) {
   if (!channel::IsEpoch(command.since->epoch)) Fail("an epoch out of its limits");
 }
 
-// What a member gets of it is JSON again, with the same message.
+// A member gets JSON again, with the same message.
 void CheckMessage(const Command& command) {
   if (command.key.size() > channel::kKeyBytesMax) Fail("a key over the limit");
   const bool is_json = command.message_kind == channel::BodyKind::kJson;

@@ -1,4 +1,4 @@
-// What strangers and proxies send before the upgrade, in pure functions: header of the PROXY
+// Bytes of strangers and proxies before the upgrade, in pure functions: header of the PROXY
 // protocol, Forwarded and its kin, origins, targets. The first byte chooses.
 #include <boost/asio/ip/address.hpp>
 #include <cstddef>
@@ -32,7 +32,7 @@ void CheckProxyHeader(std::string_view bytes) {
       break;
   }
   if (header.bytes > bytes.size() || header.bytes > edge::kProxyHeaderBytesMax) Fail("too long");
-  // What is behind the header does not change it, and without its last byte it is not complete.
+  // Bytes after the header do not change it, and without its last byte it is not complete.
   const ProxyHeader alone = edge::ReadProxyHeader(bytes.substr(0, header.bytes));
   if (alone.state != header.state || alone.client != header.client) Fail("what follows is read");
   const ProxyHeader cut = edge::ReadProxyHeader(bytes.substr(0, header.bytes - 1));
@@ -62,7 +62,7 @@ void CheckForwarded(std::string_view text) {
   if (!result->scheme.empty() && result->scheme != "http" && result->scheme != "https") {
     Fail("an unknown scheme");
   }
-  // What a client puts to the left of a stranger's address changes nothing.
+  // Text that a client puts to the left of a stranger's address changes nothing.
   if (!result->client.has_value() || trusted->Contain(*result->client)) return;
   for (std::string* header : {&headers.forwarded, &headers.x_for}) {
     if (header->find_first_not_of(", \t") == std::string::npos) continue;
@@ -81,7 +81,7 @@ void CheckOrigin(std::string_view text) {
   }
   const auto listed = edge::AllowedOrigins::Parse({std::string(text)});
   if (!listed.ok()) return;
-  // What can be listed without a wildcard is an origin, and its page may connect.
+  // An entry without a wildcard is an origin, and its page may connect.
   if (text.find('*') == std::string_view::npos && text != "null" && text.back() != '/' &&
       !listed->Allows(text, own)) {
     Fail("a listed origin may not connect: " + std::string(text));

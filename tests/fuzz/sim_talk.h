@@ -1,4 +1,4 @@
-// What the clients of a simulation say: commands of all kinds, good ones and senseless ones.
+// Makes what the clients of a simulation say: commands of all kinds, good ones and senseless ones.
 #pragma once
 
 #include <cstdint>

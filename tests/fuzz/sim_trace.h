@@ -1,4 +1,4 @@
-// What happens in a simulation, step by step, for people.
+// Prints what happens in a simulation, step by step, for people.
 #pragma once
 
 #include <cstddef>

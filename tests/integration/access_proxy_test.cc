@@ -88,7 +88,7 @@ TEST_F(ProxyProtocol, TheClientIsTheOneThatTheProxyTells) {
   ConnectOptions options = Behind("PROXY TCP4 10.0.0.5 10.0.0.1 4711 443\r\n");
   options.headers = {{"X-Forwarded-For", "203.0.113.9"}};
   ExpectKnownAs("203.0.113.9", options);
-  // What others say in headers counts nothing.
+  // Headers of others count nothing.
   options.before = "PROXY TCP4 203.0.113.7 10.0.0.1 4712 443\r\n";
   ExpectKnownAs("203.0.113.7:4712", options);
 }

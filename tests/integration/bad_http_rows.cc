@@ -25,7 +25,7 @@ std::string UpgradeWith(const std::string& headers) {
 }
 
 // Which headers an upgrade needs, and the words about each: tests/unit/ws_edge/http_parts_test.cc.
-// Whose pages and which names: access_test.cc.
+// Pages and names that may connect: access_test.cc.
 void AddUpgrades(Rows& rows) {
   const std::string key_and_version = std::string(kKey) + kVersion;
   rows = {
@@ -73,7 +73,7 @@ void AddUpgrades(Rows& rows) {
   };
 }
 
-// What is no request, or one without an end.
+// Bytes that are no request, or one without an end.
 void AddBroken(Rows& rows) {
   std::string many = kHost;
   for (int i = 0; i < 1'000; ++i) many += "X-Header-" + std::to_string(i) + ": value\r\n";

@@ -33,7 +33,7 @@ class BadInput : public SharedDeployment {
     SharedDeployment::TearDownTestSuite();
   }
 
-  // What a failed row left unread must not fail the rows after it.
+  // Frames that a failed row left unread must not fail the rows after it.
   void TearDown() override {
     if (HasFailure()) StartBystander();
   }

@@ -1,4 +1,4 @@
-// What an operator learns from an edge that does not reach its channel service, and from bad flags.
+// An operator learns why an edge does not reach its channel service, and what is wrong in flags.
 
 #include <gtest/gtest.h>
 
@@ -116,7 +116,8 @@ TEST(UpstreamAway, AnEdgeWhoseAddressIsNoGrpcServiceSaysSo) {
   }
 }
 
-// What each flag takes: tests/unit (address_test, origin_test, forwarded_test, flags_test).
+// The values that each flag takes: tests/unit (address_test, origin_test, forwarded_test,
+// flags_test).
 TEST(Start, FlagsThatCannotBeMeantAreRefusedInWords) {
   struct Row {
     const char* program;

@@ -246,7 +246,7 @@ each('open WebSockets stay when the proxy is reloaded', async (deployment, proxy
   assert.equal(page.handshakes.length, 1);
 });
 
-// What looks like another edge, and answers everything with a status.
+// Looks like another edge, and answers everything with a status.
 async function playEdge(status) {
   const edge = net.createServer((socket) => {
     socket.once('error', () => {});

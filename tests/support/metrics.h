@@ -7,7 +7,7 @@
 
 namespace support {
 
-// What /metrics said at one moment (Prometheus text format 0.0.4).
+// The text of /metrics at one moment (Prometheus text format 0.0.4).
 class Metrics {
  public:
   // Of the process whose admin address is on this port.

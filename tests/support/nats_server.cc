@@ -43,7 +43,7 @@ std::string MakeFolder() {
 // Longer than servers of a cluster need to find each other.
 constexpr Duration kClusterPatience{6000};
 
-// What an answer of /jsz says of the cluster's servers.
+// The state of the cluster's servers, as an answer of /jsz tells it.
 struct ClusterView {
   std::int64_t size = 0;                // how many it has, as far as the server knows
   std::vector<std::string> names = {};  // the leader's, and from the leader also the others'

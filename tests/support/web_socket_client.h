@@ -25,7 +25,7 @@ struct ConnectOptions {
   Duration wait = kPatience;  // for the connection, then for the answer to the upgrade
 };
 
-// What a client offers that wants envelopes.
+// The subprotocol that a client offers for envelopes.
 inline constexpr const char* kEnvelopedSubprotocol = "channel.v1.json";
 
 // The head of a good upgrade request, without the empty line that ends it.

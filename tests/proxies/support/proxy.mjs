@@ -45,7 +45,7 @@ export class Proxy {
     this.file = path.join(ROOT, 'deploy/proxies', file);
   }
 
-  // What this machine lacks for the proxy; nothing if it can be started.
+  // Says what this machine lacks for the proxy; nothing if it can be started.
   async missing() {
     return undefined;
   }
@@ -55,7 +55,7 @@ export class Proxy {
     this.httpsPort = await freePort();
   }
 
-  // What the edges are started with.
+  // The flags that the edges are started with.
   get edgeFlags() {
     return [`--server_names=${SITE}`];
   }

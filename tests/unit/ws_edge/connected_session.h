@@ -60,7 +60,7 @@ class ConnectedSessionTest : public ::testing::Test, public SessionObserver {
     }
   }
 
-  // What the peer can read now, at most `bytes_max`.
+  // Returns what the peer can read now, at most `bytes_max`.
   std::string Receive(size_t bytes_max = SIZE_MAX) {
     std::string all;
     char buffer[4096];

@@ -32,7 +32,7 @@ class CorkedStreamTest : public ::testing::Test {
 
   void Append(std::string_view bytes) { stream_->AppendPing(Frame::Copy(bytes)); }
 
-  // What the peer can read now.
+  // Returns all that the peer can read now.
   std::string Receive() {
     std::string all;
     char buffer[1 << 16];

@@ -66,7 +66,7 @@ TEST(EncodeTest, EventsHaveTheseFields) {
        R"({"event":"bye","code":4001,"reconnect_ms":[100,500]})"},
       {EncodePlainError(ErrorCode::kTooLarge, "a \"b\""),
        R"({"event":"error","code":"too_large","message":"a \"b\""})"},
-      // What may be tried again says when.
+      // An error after which one may try again says when.
       {EncodeError("7", "g", ErrorCode::kUnavailable, "m"),
        R"({"event":"error","id":7,"group_id":"g","code":"unavailable","message":"m",)"
        R"("retryable":true,"retry_ms":1000})"},

@@ -54,7 +54,7 @@ TEST(MessageBuffersTest, AFewFreeBlocksStayWarmAndTheOthersHaveNoMemory) {
 
 class SessionMemoryTest : public ConnectedSessionTest {};
 
-// What it keeps is counted on the heap; with a sanitizer there is no such count.
+// Memory that it keeps is counted on the heap; with a sanitizer there is no such count.
 TEST_F(SessionMemoryTest, ASessionKeepsNothingOfItsLargestMessage) {
   const std::string head = R"({"cmd":"send_to_group","group_id":"g","message":")";
   const auto command = [&head](size_t bytes) {

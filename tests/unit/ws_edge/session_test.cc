@@ -18,7 +18,7 @@ const std::string kPing = R"({"id":1,"cmd":"ping"})";
 
 class SessionTest : public ConnectedSessionTest {
  protected:
-  // What comes back for a text message, without the header of its frame.
+  // Returns the answer to a text message, without the header of its frame.
   std::string Answer(std::string_view text) {
     Say(Opcode::kText, text);
     const std::string answer = Receive();

@@ -17,7 +17,7 @@ using Bodies = std::vector<std::string>;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// What was asked for, to be compared with what the log has.
+// The publications that were asked for, to be compared with those of the log.
 class Sent {
  public:
   explicit Sent(test::JetStreamNode& node) : node_(node) {}

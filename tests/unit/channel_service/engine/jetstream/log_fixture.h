@@ -27,7 +27,7 @@ namespace channel {
 
 namespace json = boost::json;
 
-// What one server has of the log: publications of group "g", and others beside them.
+// The log as one server has it: publications of group "g", and others beside them.
 struct Server {
   std::vector<uint64_t> held;  // offsets; the body is the offset in words
   uint64_t last;               // of any group
@@ -182,7 +182,7 @@ class LogFixture : public ::testing::Test {
 
   std::string url() const { return nats_->url(); }
 
-  // What is asked again is asked with the next tick; time passes only while no answer is awaited.
+  // A question is repeated with the next tick; time passes only while no answer is awaited.
   void Await(const std::function<bool()>& happened) {
     for (int i = 0; i < 1'000 && !happened(); ++i) {
       if (!loop_.RunUntil([&] { return happened() || requests_->size() == 0; })) break;
