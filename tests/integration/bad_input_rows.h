@@ -6,7 +6,7 @@
 
 namespace bad_input {
 
-// What a client sends after the upgrade, in either dialect, and what comes back. Exactly one of:
+// Bytes that a client sends after the upgrade, in either dialect, and the answer. Exactly one of:
 // - `error_code` is set: one error with this code; the connection stays and works;
 // - `close_codes` is not empty: a close frame with one of these codes, then the end of the
 //   connection;
@@ -19,8 +19,8 @@ struct FrameRow {
   std::string reason_has;  // of the close frame
 };
 
-// What a client sends as HTTP, and the status that comes back (one of those, 0 = closed without
-// one).
+// Bytes that a client sends as HTTP, and the status that comes back (one of those, 0 = closed
+// without one).
 struct HttpRow {
   std::string name;
   std::string bytes;

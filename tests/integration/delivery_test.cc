@@ -1,5 +1,5 @@
-// What goes over the whole way and no transcript of tests/golden can show: pieces, sizes, many
-// messages, and what is left behind.
+// Messages go the whole way as no transcript of tests/golden can show: in pieces, of all sizes,
+// many; and nothing is left behind.
 
 #include <gtest/gtest.h>
 

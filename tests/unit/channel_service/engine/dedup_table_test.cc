@@ -1,4 +1,4 @@
-// What the table itself bounds and forgets; what a key and a sequence mean is in tests/contract.
+// The table's own bounds, and how it forgets. The meaning of keys and sequences: tests/contract.
 #include "channel_service/engine/dedup_table.h"
 
 #include <gtest/gtest.h>

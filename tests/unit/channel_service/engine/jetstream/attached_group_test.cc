@@ -1,5 +1,5 @@
-// What a group gives to its sink: a chain, though live publications come with holes. What it reads
-// is in the log of the fixture: publications at 3, 5, 8, 9 and 12.
+// A group gives its sink a chain, though live publications come with holes. It reads them in the
+// fixture's log: publications at 3, 5, 8, 9 and 12.
 #include "channel_service/engine/jetstream/attached_group.h"
 
 #include <gtest/gtest.h>
