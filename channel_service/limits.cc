@@ -7,6 +7,7 @@ namespace channel {
 absl::Status ServiceLimits::Check() const {
   // A publication, with what surrounds it, must fit a gRPC message and a group's history.
   constexpr size_t kMessageCeiling = kGrpcMessageBytesMax / 4;
+  constexpr size_t kDedupBytesFloor = 64 << 10;  // some hundred keys: a typo, not a choice
   if (message_bytes_max < 1 || message_bytes_max > kMessageCeiling) {
     return absl::InvalidArgumentError(
         fmt::format("--message_bytes_max must be 1 to {}", kMessageCeiling));
@@ -34,6 +35,10 @@ absl::Status ServiceLimits::Check() const {
   }
   if (history_age_max.count() <= 0 || dedup_window.count() <= 0) {
     return absl::InvalidArgumentError("--history_age_max and --dedup_window must be positive");
+  }
+  if (dedup_bytes_max < kDedupBytesFloor) {
+    return absl::InvalidArgumentError(
+        fmt::format("--dedup_bytes_max must be at least {}", kDedupBytesFloor));
   }
   return absl::OkStatus();
 }

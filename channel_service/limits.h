@@ -24,19 +24,26 @@ inline constexpr size_t kPublishersMax = 1024;
 // read until it takes some.
 inline constexpr size_t kStreamAnswersMax = 4 * kPublisherAnswersMax;
 
-// Subscribe, PublishStream and health Watch calls that are open at one time; one more is refused.
+// Subscribe, PublishStream, health Watch and reflection calls that are open at one time; one
+// address has half of those that others leave free (base/fair_share.h). One more is refused.
 inline constexpr size_t kOpenStreamsMax = 10'000;
 
-// Calls that are open on one connection (HTTP/2 streams); the client holds further ones back.
-inline constexpr int kStreamsPerConnectionMax = 1000;
+// Calls that are open on one connection (HTTP/2 streams); the client holds further ones back. As
+// many unary calls with the longest message do not look like noise (rpc/guard_rules.h).
+inline constexpr int kStreamsPerConnectionMax = 100;
 
 // Publications, subscriptions or unsubscribes in one request.
 inline constexpr int kEntriesPerRequestMax = 65'536;
 
-// Groups of one subscriber, and live publications that wait in one subscription while it catches
-// up.
+// Groups of one subscriber, and of all subscribers, of which one address has half of what others
+// leave free: that of four edges with 500,000 each.
 inline constexpr size_t kSubscriptionsMax = 1'000'000;
+inline constexpr size_t kSubscriptionsTotalMax = 4'000'000;
+// Live publications that wait in one subscription while it catches up.
 inline constexpr size_t kCatchUpRecordsMax = 4096;
+
+// Queues of subscribers that may be full at a time: beyond that sum the fullest is dropped.
+inline constexpr size_t kFullQueuesMax = 4;
 
 // Groups without history and without subscribers whose last offset is remembered.
 inline constexpr size_t kIdleGroupsMax = 100'000;
@@ -51,6 +58,8 @@ struct ServiceLimits {
   size_t message_bytes_max = 64 << 10;
   size_t history_publications_max = 256;
   size_t history_bytes_max = 1 << 20;
+  // With the groups: without history about 230 bytes each, 400 if it is attached. Nothing is held
+  // when attached groups alone take all of it.
   size_t history_total_bytes_max = size_t{1} << 30;
   std::chrono::milliseconds history_age_max = std::chrono::minutes(5);
   // In the first moments of a new log its history is bounded in bytes only: after a restart of the
@@ -58,7 +67,8 @@ struct ServiceLimits {
   // come back later are to find all of it.
   std::chrono::milliseconds new_epoch_grace = std::chrono::seconds(5);
   std::chrono::milliseconds dedup_window = std::chrono::minutes(2);
-  size_t dedup_keys_max = 1'000'000;
+  // About 100 bytes for a key of 16 bytes: 2.7 million of them, 22,000 a second.
+  size_t dedup_bytes_max = 256 << 20;
   size_t subscriber_queue_bytes_max = 64 << 20;
 
   // INVALID_ARGUMENT names the flag, and what it must be.

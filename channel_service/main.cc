@@ -10,6 +10,7 @@
 #include <random>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/flags/flag.h"
 #include "absl/status/statusor.h"
@@ -25,7 +26,10 @@
 #include "channel_service/http/admin_server.h"
 #include "channel_service/server.h"
 
-ABSL_FLAG(std::string, listen, "127.0.0.1:2206", "Address of the gRPC service, IP:PORT");
+ABSL_FLAG(
+    std::vector<std::string>, listen, {"127.0.0.1:2206"},
+    "Addresses of the gRPC service, with commas: IP:PORT, or unix:PATH, a socket of mode 0660 for "
+    "processes of this machine");
 ABSL_FLAG(std::string, admin_listen, "127.0.0.1:2207",
           "Address of /healthz, /readyz and /metrics, IP:PORT");
 ABSL_FLAG(std::string, engine, "memory",
@@ -49,6 +53,9 @@ ABSL_FLAG(absl::Duration, nats_age_max, absl::Hours(24),
           "How long the stream holds a publication, if it is made");
 ABSL_FLAG(absl::Duration, nats_patience, absl::Seconds(15),
           "How long the start waits for NATS, then the process ends with 69");
+ABSL_FLAG(std::vector<std::string>, admin_names, {},
+          "Names, as example.org, *.example.org or example.org:2207, under which --admin_listen "
+          "answers besides addresses and localhost; others get 421");
 ABSL_FLAG(std::string, name, "", "Name in logs; default channel-PID");
 ABSL_FLAG(std::string, log_level, "info", "trace, debug, info, warn or error");
 ABSL_FLAG(std::string, log_level_file, "", "File whose first word is the log level after a SIGHUP");
@@ -60,14 +67,17 @@ ABSL_FLAG(uint64_t, history_publications_max, channel::ServiceLimits{}.history_p
           "Newest publications held for a group");
 ABSL_FLAG(uint64_t, history_bytes_max, channel::ServiceLimits{}.history_bytes_max,
           "Bytes of history held for a group");
-ABSL_FLAG(uint64_t, history_total_bytes_max, channel::ServiceLimits{}.history_total_bytes_max,
-          "Bytes of history held for all groups");
+ABSL_FLAG(
+    uint64_t, history_total_bytes_max, channel::ServiceLimits{}.history_total_bytes_max,
+    "Bytes of history held for all groups, and of the groups; those that hold most give first");
 ABSL_FLAG(absl::Duration, history_age_max, absl::Minutes(5), "How long a publication is held");
 ABSL_FLAG(absl::Duration, new_epoch_grace, absl::Seconds(5),
           "After a start --history_publications_max does not hold for so long, so that edges that "
           "come back late find what others sent");
 ABSL_FLAG(absl::Duration, dedup_window, absl::Minutes(2),
           "How long an idempotency key is remembered");
+ABSL_FLAG(uint64_t, dedup_bytes_max, channel::ServiceLimits{}.dedup_bytes_max,
+          "Bytes of idempotency keys (memory); the oldest are forgotten early beyond it");
 ABSL_FLAG(uint64_t, subscriber_queue_bytes_max, channel::ServiceLimits{}.subscriber_queue_bytes_max,
           "Bytes that may wait for one Subscribe stream");
 ABSL_FLAG(absl::Duration, drain_time, absl::Seconds(5), "How long SIGTERM waits for open calls");
@@ -84,6 +94,7 @@ ServiceLimits LimitsFromFlags() {
   limits.history_age_max = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_history_age_max));
   limits.new_epoch_grace = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_new_epoch_grace));
   limits.dedup_window = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_dedup_window));
+  limits.dedup_bytes_max = absl::GetFlag(FLAGS_dedup_bytes_max);
   limits.subscriber_queue_bytes_max = absl::GetFlag(FLAGS_subscriber_queue_bytes_max);
   return limits;
 }
@@ -109,6 +120,25 @@ absl::StatusOr<JetStreamOptions> JetStreamFromFlags(const ServiceLimits& limits)
   options.stream.publications_per_group_max = static_cast<int64_t>(limits.history_publications_max);
   options.stream.dedup_window = limits.dedup_window;
   return options;
+}
+
+absl::StatusOr<ListenAddresses> ListenFromFlags(bool insecure) {
+  ListenAddresses addresses;
+  for (const std::string& text : absl::GetFlag(FLAGS_listen)) {
+    if (IsUnixAddress(text)) {
+      auto path = ParseUnixAddress(text);
+      if (!path.ok()) return path.status();
+      addresses.unix_paths.push_back(*std::move(path));
+    } else {
+      addresses.tcp.push_back(ParseListenFlag(
+          "--listen", text, "whoever reaches it can publish to all groups and read all groups",
+          insecure));
+    }
+  }
+  if (addresses.tcp.empty() && addresses.unix_paths.empty()) {
+    return absl::InvalidArgumentError("--listen needs an address, as 127.0.0.1:2206");
+  }
+  return addresses;
 }
 
 // Makes the engine; with NATS it waits until that is there.
@@ -170,9 +200,10 @@ int Main(int argc, char** argv) {
   const ServiceLimits limits = LimitsFromFlags();
   if (const auto status = limits.Check(); !status.ok()) return Fail(kExitConfig, status);
   const bool insecure = absl::GetFlag(FLAGS_insecure);
-  const auto listen = ParseListenFlag("--listen", absl::GetFlag(FLAGS_listen), insecure);
-  const auto admin_listen =
-      ParseListenFlag("--admin_listen", absl::GetFlag(FLAGS_admin_listen), insecure);
+  const auto listen = ListenFromFlags(insecure);
+  if (!listen.ok()) return Fail(kExitUsage, listen.status());
+  const auto admin_listen = ParseListenFlag("--admin_listen", absl::GetFlag(FLAGS_admin_listen),
+                                            "whoever reaches it can read the metrics", insecure);
 
   boost::asio::io_context control(1);
   auto registry = std::make_shared<prometheus::Registry>();
@@ -187,6 +218,9 @@ int Main(int argc, char** argv) {
   if (!engine.ok()) return Fail(ExitCodeOf(engine.status()), engine.status());
   ChannelServer server(limits, *registry, *std::move(engine));
   AdminServer admin(control);
+  if (const auto status = admin.AllowNames(absl::GetFlag(FLAGS_admin_names)); !status.ok()) {
+    return Fail(kExitUsage, status);
+  }
   admin.HandleStandardPaths(
       registry, [&] { return server.alive(); }, [&] { return server.unready_reason(); });
   const auto admin_endpoint = admin.Listen(admin_listen);
@@ -194,12 +228,12 @@ int Main(int argc, char** argv) {
 
   ProcessSignals signals(control, AddCounter(*registry, "channel_reloads_total", "SIGHUPs obeyed"),
                          absl::GetFlag(FLAGS_log_level_file));
-  const auto endpoint = server.Start(listen);
-  if (!endpoint.ok()) return Fail(kExitSystem, endpoint.status());
-  spdlog::info("listening on {}, admin on {}", ToString(*endpoint), ToString(*admin_endpoint));
+  const auto addresses = server.Start(*listen);
+  if (!addresses.ok()) return Fail(kExitSystem, addresses.status());
+  spdlog::info("listening on {}, admin on {}", *addresses, ToString(*admin_endpoint));
   StateFile state_file;
-  if (const auto status = state_file.Write(absl::GetFlag(FLAGS_state_file), name,
-                                           ToString(*endpoint), ToString(*admin_endpoint));
+  if (const auto status = state_file.Write(absl::GetFlag(FLAGS_state_file), name, *addresses,
+                                           ToString(*admin_endpoint));
       !status.ok()) {
     return Fail(kExitSystem, status);
   }

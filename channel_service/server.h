@@ -12,12 +12,15 @@
 #include <chrono>
 #include <future>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "channel_service/base/clock.h"
 #include "channel_service/base/metrics.h"
+#include "channel_service/base/watchdog.h"
 #include "channel_service/engine/engine.h"
 #include "channel_service/hub/hub.h"
 #include "channel_service/limits.h"
@@ -27,17 +30,22 @@
 
 namespace channel {
 
+// Where a server listens: one address at least.
+struct ListenAddresses {
+  std::vector<boost::asio::ip::tcp::endpoint> tcp;
+  std::vector<std::string> unix_paths;
+};
+
 class ChannelServer {
  public:
-  using Endpoint = boost::asio::ip::tcp::endpoint;
-
   // `limits` and `registry` must outlive the server.
   ChannelServer(const ServiceLimits& limits, prometheus::Registry& registry,
                 std::unique_ptr<Engine> engine);
   ~ChannelServer();
 
-  // Binds, then serves. UNAVAILABLE if the address cannot be bound.
-  absl::StatusOr<Endpoint> Start(const Endpoint& endpoint);
+  // Binds, then serves. Returns the addresses, as --listen takes them. UNAVAILABLE if one cannot be
+  // bound.
+  absl::StatusOr<std::string> Start(const ListenAddresses& addresses);
 
   // Refuses new work, ends streams with UNAVAILABLE "draining", waits for calls at most
   // `drain_time`, then ends what is left. Once.
@@ -49,7 +57,9 @@ class ChannelServer {
   bool alive() const;
 
  private:
+  absl::StatusOr<std::string> Listen(const ListenAddresses& addresses);
   void OnTick();
+  void SetGauges();
   // Sets `idle` when no call is left.
   void StartWaitIdle(std::promise<void>* idle);
 
@@ -59,15 +69,20 @@ class ChannelServer {
   RpcMetrics rpc_metrics_;
   prometheus::Gauge& groups_gauge_;
   prometheus::Gauge& history_gauge_;
+  prometheus::Gauge& dedup_window_gauge_;
+  ConnectionGuard guard_;
   Acceptor acceptor_;
   AsyncService service_;
   grpc::health::v1::Health::AsyncService health_service_;
+  ReflectionServices reflection_;
   Hub hub_;
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;
   std::unique_ptr<grpc::Server> server_;
+  QueueTotal queue_total_;
   std::unique_ptr<CompletionLoop> loop_;
   std::unique_ptr<RpcContext> context_;
   std::thread thread_;
+  std::optional<Watchdog> watchdog_;  // of the loop
   std::atomic<bool> ready_ = false;
 };
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the packages of Debian 12 or 13 that building Channel needs; --nats adds the server of
 # --engine nats, --tests what the tests need.
-# What is there already is left alone, so a second run is instant and needs no network.
+# Packages that are there are left alone, so a second run is instant and needs no network.
 set -euo pipefail
 
 readonly BUILD_PACKAGES=(g++ cmake ninja-build pkg-config libgrpc++-dev protobuf-compiler-grpc
@@ -25,7 +25,7 @@ readonly GO_TOOLS=(github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
 TOOLS_DIR=$(realpath -m -- "$(dirname -- "${BASH_SOURCE[0]}")/../build/tools")
 readonly TOOLS_DIR
 
-# What the build cannot do without, for systems where package names mean nothing to us.
+# Programs that the build needs, for systems where package names mean nothing to us.
 readonly BUILD_TOOLS=(g++ cmake ninja pkg-config protoc grpc_cpp_plugin curl)
 readonly TEST_TOOLS=(bats clang++ clang-tidy chromium nats-server valgrind node npm python3 nginx haproxy
   openssl)

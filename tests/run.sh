@@ -9,7 +9,7 @@ Usage: tests/run.sh [--quick] [--asan] [--all] [-- CTEST_ARGUMENTS]
        tests/run.sh --fuzz [SECONDS]
 
   (nothing)   everything but sanitizers and fuzzing: style, unit, contract, integration, deployment, browser, faults,
-              instructions per delivery
+              attacks, instructions per delivery
   --quick     what a developer runs after a change: style and unit tests only
   --asan      all that tests the programs, built with AddressSanitizer and UndefinedBehaviorSanitizer: not style, browser,
               bench

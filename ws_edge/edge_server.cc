@@ -33,8 +33,10 @@ EdgeServer::EdgeServer(boost::asio::io_context& loop, EdgeOptions options,
                        metrics_,
                        flush_list_,
                        *this,
+                       clock_,
                        service_notice_.away()},
       refusal_log_(clock, [](std::string_view line) { spdlog::warn("{}", line); }),
+      places_(options_.limits),
       http_context_{
           options_.name,
           WebFiles(),
@@ -42,7 +44,7 @@ EdgeServer::EdgeServer(boost::asio::io_context& loop, EdgeOptions options,
           options_.limits,
           metrics_,
           refusal_log_,
-          [this] { return WhyNoPlace(); },
+          [this](const Endpoint& client) { return WhyNoPlace(client); },
           [this] { return std::string(unready_summary()); },
           [this](Socket socket, const Upgrade& upgrade) { OnUpgrade(std::move(socket), upgrade); }},
       listener_(loop, [this](Socket socket) { OnConnection(std::move(socket)); }),
@@ -53,7 +55,7 @@ EdgeServer::EdgeServer(boost::asio::io_context& loop, EdgeOptions options,
 EdgeServer::~EdgeServer() { poller_.Stop(std::chrono::milliseconds(0)); }
 
 absl::StatusOr<EdgeServer::Endpoint> EdgeServer::Start(const Endpoint& endpoint) {
-  auto bound = listener_.Listen(endpoint, channel::Listener::Port::kShared);
+  auto bound = listener_.Listen(endpoint, channel::Listener::Port::kShared, kReceiveBufferBytes);
   if (!bound.ok()) return bound;
   http_context_.loopback_listener = bound->address().is_loopback();
   link_.Start(&groups_);
@@ -65,28 +67,28 @@ absl::StatusOr<EdgeServer::Endpoint> EdgeServer::Start(const Endpoint& endpoint)
 
 void EdgeServer::OnConnection(Socket socket) {
   const auto descriptor = static_cast<size_t>(socket.native_handle());
-  if (connection_count() > options_.limits.connections_max + kRefusalsMax ||
-      descriptor + kLastDescriptors >= options_.limits.descriptors_max) {
+  boost::system::error_code error;
+  const Endpoint peer = socket.remote_endpoint(error);
+  if (error) return;  // the client is gone
+  const char* why = places_.WhyNoRequest(peer);
+  if (descriptor + kLastDescriptors >= options_.limits.descriptors_max) why = "this edge is full";
+  if (why != nullptr) {
     metrics_.Refused("503").Increment();
-    channel::RefuseConnection(std::move(socket), "this edge is full");
+    channel::RefuseConnection(std::move(socket), why);
     return;
   }
-  StartHttp(std::move(socket), http_context_, http_count_);
+  StartHttp(std::move(socket), http_context_, places_.TakeForRequest(peer));
 }
 
-std::string EdgeServer::WhyNoPlace() const {
-  if (draining_) return "this edge is stopping";
-  if (session_count_ >= options_.limits.connections_max) {
-    return "this edge is full";
-  }
-  return {};
+std::string EdgeServer::WhyNoPlace(const Endpoint& client) const {
+  return draining_ ? "this edge is stopping" : places_.WhyNoSession(client);
 }
 
 void EdgeServer::OnUpgrade(Socket socket, const Upgrade& upgrade) {
   const uint64_t id = ++last_session_id_;
   auto session = std::make_shared<Session>(session_context_, id, std::move(socket), upgrade.client);
   BucketOf(id).emplace(id, session);
-  ++session_count_;
+  places_.OnSessionOpened(upgrade.client);
   metrics_.sessions.Increment();
   metrics_.sessions_opened.Increment();
   session->Start(upgrade.request);
@@ -102,12 +104,13 @@ Session* EdgeServer::FindSession(uint64_t id) {
 void EdgeServer::OnSessionOver(Session* session, const CloseReason& reason) {
   metrics_.SessionsClosed(reason.label).Increment();
   metrics_.sessions.Decrement();
-  --session_count_;
+  places_.OnSessionOver(session->client(), session->heard());
   groups_.LeaveAll(*session);
   BucketOf(session->id()).erase(session->id());
 }
 
-void EdgeServer::OnCommand(Session* session, Command command) {
+void EdgeServer::OnCommand(Session* session, Command&& command) {
+  if (session->Hear()) places_.OnSessionHeard(session->client());
   groups_.OnCommand(*session, std::move(command));
 }
 
@@ -117,9 +120,11 @@ void EdgeServer::OnMessageIncomplete(Session* session, bool incomplete) {
   deadlines_.OnMessageIncomplete(session, incomplete);
 }
 
+void EdgeServer::OnReadHeld(Session* session) { deadlines_.OnReadHeld(session); }
+
 std::vector<std::shared_ptr<Session>> EdgeServer::AllSessions() const {
   std::vector<std::shared_ptr<Session>> sessions;
-  sessions.reserve(session_count_);
+  sessions.reserve(places_.sessions());
   for (const Sessions& bucket : buckets_) {
     for (const auto& [id, session] : bucket) sessions.push_back(session);
   }
@@ -188,7 +193,7 @@ void EdgeServer::CloseSilentSessions() {
 
 void EdgeServer::Drain(std::function<void()> done) {
   if (draining_) {
-    spdlog::info("second signal: closing {} sessions at once", session_count_);
+    spdlog::info("second signal: closing {} sessions at once", places_.sessions());
     FinishDrain(std::chrono::milliseconds(0));
     return;
   }
@@ -214,10 +219,11 @@ void EdgeServer::DrainSome() {
     to_drain_.pop_back();
   }
   const bool late = clock_.Now() >= drain_until_ + kDrainGrace;
-  // One owner of the count is this server; the others are connections before their upgrade.
-  const bool busy = session_count_ > 0 || http_count_.use_count() > 1;
+  const bool busy = places_.sessions() > 0 || places_.requests() > 0;
   if (busy && !late) return;
-  if (session_count_ > 0) spdlog::warn("{} sessions did not answer the close", session_count_);
+  if (places_.sessions() > 0) {
+    spdlog::warn("{} sessions did not answer the close", places_.sessions());
+  }
   FinishDrain(kDrainPublishTimeout);
 }
 

@@ -20,6 +20,7 @@
 #include "ws_edge/groups/group_table.h"
 #include "ws_edge/limits.h"
 #include "ws_edge/metrics.h"
+#include "ws_edge/net/connection_places.h"
 #include "ws_edge/net/corked_stream.h"
 #include "ws_edge/net/edge_http.h"
 #include "ws_edge/session/service_notice.h"
@@ -63,12 +64,9 @@ class EdgeServer final : private SessionObserver {
 
   void OnConnection(Socket socket);
   void OnUpgrade(Socket socket, const Upgrade& upgrade);
-  std::string WhyNoPlace() const;
+  std::string WhyNoPlace(const Endpoint& client) const;
   // The same for the public port, without the addresses of the channel services.
   std::string_view unready_summary() const;
-  size_t connection_count() const {
-    return session_count_ + static_cast<size_t>(http_count_.use_count());
-  }
   Session* FindSession(uint64_t id);
   Sessions& BucketOf(uint64_t session_id) { return buckets_[session_id % kPingBuckets]; }
   std::vector<std::shared_ptr<Session>> AllSessions() const;
@@ -81,10 +79,11 @@ class EdgeServer final : private SessionObserver {
   void FinishDrain(std::chrono::milliseconds patience);
 
   // SessionObserver
-  void OnCommand(Session* session, Command command) override;
+  void OnCommand(Session* session, Command&& command) override;
   void OnSessionOver(Session* session, const CloseReason& reason) override;
   void OnSessionClosing(Session* session) override;
   void OnMessageIncomplete(Session* session, bool incomplete) override;
+  void OnReadHeld(Session* session) override;
 
   const EdgeOptions options_;
   const channel::Clock& clock_;
@@ -96,15 +95,14 @@ class EdgeServer final : private SessionObserver {
   ServiceNotice service_notice_;
   SessionContext session_context_;
   RefusalLog refusal_log_;
+  ConnectionPlaces places_;
   HttpContext http_context_;
   channel::Listener listener_;
   boost::asio::steady_timer sweep_timer_;
   boost::asio::steady_timer ping_timer_;
 
   std::array<Sessions, kPingBuckets> buckets_;
-  size_t session_count_ = 0;
   uint64_t last_session_id_ = 0;
-  std::shared_ptr<int> http_count_ = std::make_shared<int>(0);  // one owner for each connection
   uint64_t ping_turn_ = 0;
   channel::SteadyTime next_ping_at_;
   SessionDeadlines deadlines_;

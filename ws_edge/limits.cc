@@ -28,6 +28,9 @@ absl::Status EdgeLimits::CheckAndComplete(size_t descriptors) {
     return absl::InvalidArgumentError(
         "--ping_interval must be at least 250ms, and --pong_timeout positive and shorter");
   }
+  if (pace.commands.burst < 1 || pace.bytes.burst < 1) {
+    return absl::InvalidArgumentError("--commands_burst and --bytes_burst must be at least 1");
+  }
   descriptors_max = descriptors;
   const size_t possible = std::max(descriptors, channel::kDescriptorsMin) - kReservedDescriptors;
   if (connections_max == 0) connections_max = possible;

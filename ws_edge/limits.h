@@ -76,14 +76,40 @@ static_assert(kReservedDescriptors < channel::kDescriptorsMin);
 // inherited): a new connection gets the lowest free number.
 inline constexpr size_t kLastDescriptors = 4;
 
+// A connection whose reads are held this long without a pause is closed: its client sends more than
+// it will ever be given.
+inline constexpr std::chrono::seconds kHeldLongest{10};
+// Cost of a join, in commands: it may subscribe to a group upstream.
+inline constexpr int kJoinCommands = 4;
+// Receive buffer of a client's socket in the kernel (which doubles what is set): what a held client
+// may have there.
+inline constexpr int kReceiveBufferBytes = 128 << 10;
+
+// A token bucket, full at first (net/token_bucket.h).
+struct TokenRate {
+  uint64_t per_second;  // 0: tokens are not counted
+  uint64_t burst;       // at least 1
+};
+
+// Sends of one client that are not answered: beyond so many, or so many bytes, it is not read.
+inline constexpr uint32_t kUnansweredSendsMax = 64;
+inline constexpr size_t kUnansweredBytesMax = 256 << 10;
+
+// How fast a connection is read (net/read_gate.h).
+struct PaceLimits {
+  TokenRate commands{.per_second = 200, .burst = 1000};
+  TokenRate bytes{.per_second = 1 << 20, .burst = 4 << 20};
+};
+
 // The bounds that flags set.
 struct EdgeLimits {
   size_t message_bytes_max = 64 << 10;
   size_t groups_per_connection_max = 128;
   size_t session_queue_bytes_max = 1 << 20;
-  size_t recent_bytes_max = 64 << 20;  // of all groups
-  size_t connections_max = 0;          // 0: from the limit of open files
-  size_t descriptors_max = SIZE_MAX;   // that limit
+  size_t recent_bytes_max = 64 << 20;      // of all groups
+  size_t connections_max = 0;              // 0: from the limit of open files
+  size_t connections_per_address_max = 0;  // sessions; 0: any
+  size_t descriptors_max = SIZE_MAX;       // that limit
   std::chrono::milliseconds upgrade_timeout = std::chrono::seconds(10);
   std::chrono::milliseconds message_timeout = std::chrono::seconds(10);
   std::chrono::milliseconds ping_interval = std::chrono::seconds(25);
@@ -92,6 +118,7 @@ struct EdgeLimits {
   // Sessions of channel.v1.json are then closed, to try another edge; 0: never.
   std::chrono::milliseconds upstream_timeout = std::chrono::seconds(30);
   size_t publish_queue_bytes_max = 8 << 20;
+  PaceLimits pace = {};
   std::chrono::milliseconds drain_time = std::chrono::seconds(5);
 
   // Fills connections_max and descriptors_max. `descriptors`: how many the process may have open.

@@ -2,6 +2,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <charconv>
 #include <functional>
@@ -21,17 +22,21 @@
 #include "channel_service/base/process.h"
 #include "channel_service/base/state_file.h"
 #include "channel_service/base/strings.h"
+#include "channel_service/base/watchdog.h"
 #include "channel_service/http/admin_server.h"
+#include "channel_service/http/socket.h"
 #include "ws_edge/edge_server.h"
 
 ABSL_FLAG(std::string, listen, "127.0.0.1:1234",
           "Address for WebSocket clients, IP:PORT; several edges may share it");
-ABSL_FLAG(
-    std::vector<std::string>, channel, {"127.0.0.1:2206"},
-    "Channel services, HOST:PORT, separated by commas; one is used at a time, the next one when it "
-    "is lost. The number at the end of --name chooses the first");
+ABSL_FLAG(std::vector<std::string>, channel, {"127.0.0.1:2206"},
+          "Channel services, HOST:PORT or unix:PATH, separated by commas; one is used at a time, "
+          "the next one when it is lost. The number at the end of --name chooses the first");
 ABSL_FLAG(std::string, admin_listen, "127.0.0.1:0",
           "Address of /healthz, /readyz, /metrics and /connections, IP:PORT");
+ABSL_FLAG(std::vector<std::string>, admin_names, {},
+          "Names, as example.org, *.example.org or example.org:2207, under which --admin_listen "
+          "answers besides addresses and localhost; others get 421");
 ABSL_FLAG(std::string, name, "", "Name in logs and in the header X-Channel-Edge; default edge-PID");
 ABSL_FLAG(std::string, log_level, "info", "trace, debug, info, warn or error");
 ABSL_FLAG(std::string, log_level_file, "", "File whose first word is the log level after a SIGHUP");
@@ -63,6 +68,9 @@ ABSL_FLAG(uint64_t, recent_bytes_max, edge::EdgeLimits{}.recent_bytes_max,
 ABSL_FLAG(
     uint64_t, connections_max, 0,
     "WebSocket connections; 0 = what the limit of open files allows (the hard one: ulimit -Hn)");
+ABSL_FLAG(uint64_t, connections_per_address_max, 0,
+          "WebSocket connections of one client address (of an IPv6 network of 64 bits), as trusted "
+          "proxies tell it; 0 = any");
 ABSL_FLAG(absl::Duration, upgrade_timeout, absl::Seconds(10), "Time for the HTTP request");
 ABSL_FLAG(absl::Duration, message_timeout, absl::Seconds(10),
           "Time for a message to be complete after its first byte");
@@ -76,6 +84,16 @@ ABSL_FLAG(absl::Duration, upstream_timeout, absl::Seconds(30),
           "4002, spread over the ping interval, to try another edge; 0 = never");
 ABSL_FLAG(uint64_t, publish_queue_bytes_max, edge::EdgeLimits{}.publish_queue_bytes_max,
           "Bytes of publications that may wait for the channel service");
+ABSL_FLAG(
+    uint64_t, commands_per_second, edge::PaceLimits{}.commands.per_second,
+    "Commands that each connection may send; it is read no faster, and closed with 4013 if it "
+    "sends more for 10s; 0 = any");
+ABSL_FLAG(uint64_t, commands_burst, edge::PaceLimits{}.commands.burst,
+          "Commands that a connection which was quiet may send at once");
+ABSL_FLAG(uint64_t, bytes_per_second, edge::PaceLimits{}.bytes.per_second,
+          "The same in bytes, with those of the histories that it asks for; 0 = any");
+ABSL_FLAG(uint64_t, bytes_burst, edge::PaceLimits{}.bytes.burst,
+          "Bytes that a connection which was quiet may send at once");
 ABSL_FLAG(absl::Duration, drain_time, absl::Seconds(5),
           "SIGTERM closes the clients spread over at most this time");
 
@@ -89,6 +107,7 @@ absl::StatusOr<EdgeLimits> LimitsFromFlags(size_t descriptors) {
   limits.session_queue_bytes_max = absl::GetFlag(FLAGS_session_queue_bytes_max);
   limits.recent_bytes_max = absl::GetFlag(FLAGS_recent_bytes_max);
   limits.connections_max = absl::GetFlag(FLAGS_connections_max);
+  limits.connections_per_address_max = absl::GetFlag(FLAGS_connections_per_address_max);
   limits.upgrade_timeout = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_upgrade_timeout));
   limits.message_timeout = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_message_timeout));
   limits.ping_interval = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_ping_interval));
@@ -96,6 +115,9 @@ absl::StatusOr<EdgeLimits> LimitsFromFlags(size_t descriptors) {
   limits.publish_timeout = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_publish_timeout));
   limits.upstream_timeout = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_upstream_timeout));
   limits.publish_queue_bytes_max = absl::GetFlag(FLAGS_publish_queue_bytes_max);
+  limits.pace.commands = {absl::GetFlag(FLAGS_commands_per_second),
+                          absl::GetFlag(FLAGS_commands_burst)};
+  limits.pace.bytes = {absl::GetFlag(FLAGS_bytes_per_second), absl::GetFlag(FLAGS_bytes_burst)};
   limits.drain_time = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_drain_time));
   if (auto status = limits.CheckAndComplete(descriptors); !status.ok()) return status;
   return limits;
@@ -136,7 +158,6 @@ void SetUpLink(EdgeOptions& options) {
   options.link.first_address = PlaceOf(options.name);
   options.instance = fmt::format("{:08x}{:08x}", random(), random());
   options.link.publisher = options.instance;  // the name need not be UTF-8
-  options.link.publish_queue_bytes_max = options.limits.publish_queue_bytes_max;
   options.link.publish_timeout = options.limits.publish_timeout;
   options.link.seed = random();
 }
@@ -149,6 +170,49 @@ void WarnOfAnyName(const boost::asio::ip::tcp::endpoint& listen, const AccessRul
         "one that a foreign site makes to mean this machine",
         channel::ToString(listen));
   }
+}
+
+// All of the admin address but where it listens. It runs on the edge's loop, so an answer shows
+// that the loop turns. INVALID_ARGUMENT names the flag.
+absl::Status SetUpAdmin(channel::AdminServer& admin,
+                        const std::shared_ptr<prometheus::Registry>& registry,
+                        const EdgeServer& server) {
+  admin.HandleStandardPaths(
+      registry, [] { return true; }, [&server] { return server.unready_reason(); });
+  admin.Handle("/connections", [&server] {
+    return channel::AdminAnswer{200, server.DescribeSessions()};
+  });
+  return admin.AllowNames(absl::GetFlag(FLAGS_admin_names));
+}
+
+// Counts the turns of the loop, for the watchdog.
+class LoopBeat {
+ public:
+  explicit LoopBeat(boost::asio::io_context& loop) : timer_(loop.get_executor()) { Beat(); }
+  int64_t beats() const { return beats_.load(std::memory_order_relaxed); }
+
+ private:
+  void Beat() {
+    beats_.fetch_add(1, std::memory_order_relaxed);
+    timer_.expires_after(channel::Watchdog::kLook);
+    timer_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) Beat();
+    });
+  }
+
+  channel::LoopTimer timer_;
+  std::atomic<int64_t> beats_ = 0;
+};
+
+// Turns the loop until it is stopped, and once more for what is left: handlers of aborted
+// operations release their sessions there, while the server still exists. The beat's handler may be
+// among them, so the beat exists, too.
+void Run(boost::asio::io_context& loop) {
+  const LoopBeat beat(loop);
+  const channel::Watchdog watchdog(::pthread_self(), [&beat] { return beat.beats(); });
+  loop.run();
+  loop.restart();
+  loop.poll();
 }
 
 int Main(int argc, char** argv) {
@@ -176,9 +240,12 @@ int Main(int argc, char** argv) {
   if (!access.ok()) return channel::Fail(channel::kExitUsage, access.status());
   options.access = *std::move(access);
   const bool insecure = absl::GetFlag(FLAGS_insecure);
-  const auto listen = channel::ParseListenFlag("--listen", absl::GetFlag(FLAGS_listen), insecure);
-  const auto admin_listen =
-      channel::ParseListenFlag("--admin_listen", absl::GetFlag(FLAGS_admin_listen), insecure);
+  const auto listen =
+      channel::ParseListenFlag("--listen", absl::GetFlag(FLAGS_listen),
+                               "whoever reaches it can join, read and write all groups", insecure);
+  const auto admin_listen = channel::ParseListenFlag(
+      "--admin_listen", absl::GetFlag(FLAGS_admin_listen),
+      "whoever reaches it can read the metrics and list the clients", insecure);
   if (const auto status = channel::CheckConnectAddresses(absl::GetFlag(FLAGS_channel));
       !status.ok()) {
     spdlog::error("--channel: {}", channel::MessageOf(status));
@@ -195,12 +262,9 @@ int Main(int argc, char** argv) {
   WarnOfAnyName(listen, options.access);
   EdgeServer server(loop, options, clock, *registry);
   channel::AdminServer admin(loop);
-  // The admin server runs on the edge's loop, so an answer shows that the loop turns.
-  admin.HandleStandardPaths(
-      registry, [] { return true; }, [&] { return server.unready_reason(); });
-  admin.Handle("/connections", [&] {
-    return channel::AdminAnswer{200, server.DescribeSessions()};
-  });
+  if (const auto status = SetUpAdmin(admin, registry, server); !status.ok()) {
+    return channel::Fail(channel::kExitUsage, status);
+  }
   const auto admin_endpoint = admin.Listen(admin_listen);
   if (!admin_endpoint.ok()) return channel::Fail(channel::kExitSystem, admin_endpoint.status());
   const auto endpoint = server.Start(listen);
@@ -215,10 +279,7 @@ int Main(int argc, char** argv) {
     return channel::Fail(channel::kExitSystem, status);
   }
   signals.OnStop([&](int) { server.Drain([&] { loop.stop(); }); });
-  loop.run();
-  // Handlers of aborted operations release their sessions here, while the server still exists.
-  loop.restart();
-  loop.poll();
+  Run(loop);
   spdlog::info("stopped");
   return 0;
 }

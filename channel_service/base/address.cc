@@ -1,10 +1,12 @@
 #include "channel_service/base/address.h"
 
 #include <spdlog/spdlog.h>
+#include <sys/un.h>
 
 #include <algorithm>
 #include <string>
 
+#include "absl/strings/ascii.h"
 #include "channel_service/base/host_port.h"
 #include "channel_service/base/strings.h"
 
@@ -13,6 +15,8 @@ namespace channel {
 using boost::asio::ip::tcp;
 
 namespace {
+
+constexpr std::string_view kUnixPrefix = "unix:";
 
 // Why `text` is no address to connect to; empty if it is one.
 std::string WhyNoConnectAddress(std::string_view text) {
@@ -24,13 +28,42 @@ std::string WhyNoConnectAddress(std::string_view text) {
 
 }  // namespace
 
+bool IsUnixAddress(std::string_view text) { return text.starts_with(kUnixPrefix); }
+
+absl::StatusOr<std::string> ParseUnixAddress(std::string_view text) {
+  const std::string_view path = text.substr(kUnixPrefix.size());
+  if (path.starts_with('/') && path.size() < sizeof(sockaddr_un::sun_path) &&
+      path.find('\0') == std::string_view::npos) {
+    return std::string(path);
+  }
+  return absl::InvalidArgumentError(
+      fmt::format("'{}' is not the address of a Unix socket; write unix:PATH with an absolute path "
+                  "of at most {} bytes, as unix:/run/channel/grpc.sock",
+                  text, sizeof(sockaddr_un::sun_path) - 1));
+}
+
 absl::Status CheckConnectAddress(std::string_view text) {
+  if (IsUnixAddress(text)) return ParseUnixAddress(text).status();
   const std::string why = WhyNoConnectAddress(text);
   if (why.empty()) return absl::OkStatus();
   return absl::InvalidArgumentError(fmt::format(
       "'{}' is not an address to connect to: {}; write HOST:PORT, as 127.0.0.1:2206, [::1]:2206 or "
-      "channel.example:2206",
+      "channel.example:2206, or unix:PATH",
       text, why));
+}
+
+std::string GrpcTarget(std::string_view address) {
+  if (!IsUnixAddress(address)) return std::string(address);
+  std::string target(kUnixPrefix);
+  for (const char c : address.substr(kUnixPrefix.size())) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (absl::ascii_isalnum(byte) || std::string_view("/-._~").find(c) != std::string_view::npos) {
+      target += c;
+    } else {
+      target += fmt::format("%{:02X}", byte);
+    }
+  }
+  return target;
 }
 
 absl::Status CheckConnectAddresses(const std::vector<std::string>& addresses) {
@@ -68,7 +101,8 @@ std::string ToString(const tcp::endpoint& endpoint) {
                                     : fmt::format("{}:{}", host, endpoint.port());
 }
 
-absl::Status CheckExposure(const tcp::endpoint& endpoint, std::string_view flag, bool insecure) {
+absl::Status CheckExposure(const tcp::endpoint& endpoint, std::string_view flag,
+                           std::string_view allowed, bool insecure) {
   if (endpoint.address().is_loopback()) return absl::OkStatus();
   if (!insecure) {
     return absl::FailedPreconditionError(
@@ -76,8 +110,7 @@ absl::Status CheckExposure(const tcp::endpoint& endpoint, std::string_view flag,
                     "listen on a loopback address, or say --insecure if the network is trusted",
                     flag, ToString(endpoint)));
   }
-  spdlog::warn("{}={} can be reached from other machines without authentication (--insecure)", flag,
-               ToString(endpoint));
+  spdlog::warn("--insecure: {}={} asks nobody who they are; {}", flag, ToString(endpoint), allowed);
   return absl::OkStatus();
 }
 

@@ -54,13 +54,13 @@ int Fail(int exit_code, const absl::Status& status) {
 }
 
 boost::asio::ip::tcp::endpoint ParseListenFlag(std::string_view flag, std::string_view value,
-                                               bool insecure) {
+                                               std::string_view allowed, bool insecure) {
   const auto endpoint = ParseListenAddress(value);
   if (!endpoint.ok()) {
     spdlog::error("{}: {}", flag, MessageOf(endpoint.status()));
     std::exit(kExitUsage);
   }
-  if (const auto status = CheckExposure(*endpoint, flag, insecure); !status.ok()) {
+  if (const auto status = CheckExposure(*endpoint, flag, allowed, insecure); !status.ok()) {
     std::exit(Fail(kExitConfig, status));
   }
   return *endpoint;

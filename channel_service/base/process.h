@@ -27,9 +27,9 @@ void ObeySignalsWhileStarting();
 int Fail(int exit_code, const absl::Status& status);
 
 // Parses a flag's listen address. Ends the process with 64 if it is none, with 78 if it is exposed
-// without --insecure.
+// without --insecure. `allowed`: see CheckExposure.
 boost::asio::ip::tcp::endpoint ParseListenFlag(std::string_view flag, std::string_view value,
-                                               bool insecure);
+                                               std::string_view allowed, bool insecure);
 
 // SIGTERM and SIGINT stop, SIGHUP reloads the log level. Runs on the loop that it is given.
 class ProcessSignals {

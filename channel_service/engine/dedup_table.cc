@@ -1,19 +1,17 @@
 #include "channel_service/engine/dedup_table.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 #include "channel_service/limits.h"
 
 namespace channel {
 namespace {
 
-// The group id's length comes first, so that no two (group, key) pairs have the same name.
-std::string NameOf(const PublishInput& input) {
-  std::string name(1, static_cast<char>(input.group_id.size()));
-  name.append(input.group_id).append(input.key);
-  return name;
-}
+double Seconds(std::chrono::milliseconds time) { return static_cast<double>(time.count()) / 1000; }
 
 // Text, JSON and bytes with the same content are different bodies.
 size_t HashOf(const PublishInput& input) {
@@ -33,14 +31,10 @@ std::optional<PublishOutcome> DedupTable::Find(const PublishInput& input) {
     }
   }
   if (input.key.empty()) return std::nullopt;
-  const auto found = keys_.find(NameOf(input));
-  if (found != keys_.end()) {
-    const bool same = found->second.body_hash == HashOf(input);
-    return PublishOutcome{same ? PublishCode::kDuplicate : PublishCode::kKeyConflict,
-                          found->second.offset};
-  }
-  if (keys_.size() >= keys_max_) return PublishOutcome{PublishCode::kOverloaded, 0};
-  return std::nullopt;
+  const KeyTable::Used* const used = keys_.Find(input.group_id, input.key);
+  if (used == nullptr) return std::nullopt;
+  const bool same = used->body_hash == HashOf(input);
+  return PublishOutcome{same ? PublishCode::kDuplicate : PublishCode::kKeyConflict, used->offset};
 }
 
 void DedupTable::Remember(const PublishInput& input, uint64_t offset, SteadyTime now) {
@@ -72,17 +66,31 @@ void DedupTable::Remember(const PublishInput& input, uint64_t offset, SteadyTime
     publisher->newest_sequence = std::max(publisher->newest_sequence, input.sequence);
   }
   if (!input.key.empty()) {
-    std::string name = NameOf(input);
-    keys_[name] = Key{offset, HashOf(input)};
-    expiries_.push_back({now + window_, std::move(name)});
+    keys_.Add(input.group_id, input.key, {.offset = offset, .body_hash = HashOf(input)}, now);
   }
 }
 
 void DedupTable::OnTick(SteadyTime now) {
-  while (!expiries_.empty() && expiries_.front().at <= now) {
-    keys_.erase(expiries_.front().name);
-    expiries_.pop_front();
+  keys_.OnTick(now);
+  WarnIfShort(now);
+}
+
+void DedupTable::WarnIfShort(SteadyTime now) {
+  const std::chrono::milliseconds holds = keys_.window(now);
+  if (holds == window_) {
+    if (std::exchange(short_, false)) {
+      spdlog::info("idempotency keys are known for --dedup_window ({} s) again", Seconds(window_));
+    }
+    return;
   }
+  if (now < next_warn_) return;
+  short_ = true;
+  next_warn_ = now + kWarnInterval;
+  spdlog::warn(
+      "the table of idempotency keys is full ({} bytes, --dedup_bytes_max): keys are known for the "
+      "last {} s, not for --dedup_window ({} s), so a send that is repeated later than that is "
+      "published twice; raise --dedup_bytes_max, or find out who sends so many keys",
+      key_bytes_max_, Seconds(holds), Seconds(window_));
 }
 
 DedupTable::Publisher* DedupTable::FindPublisher(std::string_view name) {

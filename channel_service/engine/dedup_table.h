@@ -1,13 +1,13 @@
 // Idempotency keys and publishers' sequences: finds publications that were accepted before.
 //
-// Keys are remembered for a window of time and at most `keys_max` of them; when the table is full a
-// new key is refused (the promise could not be kept), never an old one forgotten early. A
+// Keys are remembered for a window of time, within a bound in bytes: when the table is full the
+// oldest keys are forgotten early and new ones are taken (key_table.h); the log tells it. A
 // publisher's newest kPublisherAnswersMax offsets are remembered; at most kPublishersMax
 // publishers, the least recently used is forgotten. Loop thread only.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
-#include <deque>
 #include <list>
 #include <optional>
 #include <string>
@@ -18,32 +18,31 @@
 #include "channel_service/base/clock.h"
 #include "channel_service/base/strings.h"
 #include "channel_service/engine/engine.h"
+#include "channel_service/engine/key_table.h"
 
 namespace channel {
 
 class DedupTable {
  public:
-  DedupTable(std::chrono::milliseconds window, size_t keys_max)
-      : window_(window), keys_max_(keys_max) {}
+  DedupTable(std::chrono::milliseconds window, size_t key_bytes_max)
+      : window_(window), key_bytes_max_(key_bytes_max), keys_(window, key_bytes_max) {}
 
-  // Returns an outcome if the publication must not be published (duplicate, conflict, table full).
+  // Returns an outcome if the publication must not be published (duplicate, conflict).
   std::optional<PublishOutcome> Find(const PublishInput& input);
 
-  // Called when the publication has its offset.
+  // Called when the publication, which Find did not find, has its offset.
   void Remember(const PublishInput& input, uint64_t offset, SteadyTime now);
 
-  // Forgets keys whose window is over.
+  // Forgets keys whose window is over. Warns, once in kWarnInterval, while the window does not
+  // hold.
   void OnTick(SteadyTime now);
 
+  // The window that really holds (KeyTable::window).
+  std::chrono::milliseconds window(SteadyTime now) const { return keys_.window(now); }
+
  private:
-  struct Key {
-    uint64_t offset;
-    size_t body_hash;
-  };
-  struct Expiry {
-    SteadyTime at;
-    std::string name;
-  };
+  static constexpr std::chrono::minutes kWarnInterval{1};
+
   struct Publisher {
     std::string name;
     uint64_t newest_sequence = 0;
@@ -53,12 +52,14 @@ class DedupTable {
   using PublisherList = std::list<Publisher>;
 
   Publisher* FindPublisher(std::string_view name);
+  void WarnIfShort(SteadyTime now);
 
   const std::chrono::milliseconds window_;
-  const size_t keys_max_;
-  absl::flat_hash_map<std::string, Key, StringHash, StringEq> keys_;  // by group id and key
-  std::deque<Expiry> expiries_;                                       // oldest first
-  PublisherList publishers_;                                          // most recently used first
+  const size_t key_bytes_max_;
+  KeyTable keys_;
+  bool short_ = false;  // the log was told that the window does not hold
+  SteadyTime next_warn_ = {};
+  PublisherList publishers_;  // most recently used first
   absl::flat_hash_map<std::string, PublisherList::iterator, StringHash, StringEq>
       publisher_by_name_;
 };

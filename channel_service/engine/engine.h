@@ -7,6 +7,7 @@
 // every engine.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -25,7 +26,7 @@ enum class PublishCode : uint8_t {
   kAccepted,     // in the log at `offset`
   kDuplicate,    // its key or sequence was accepted before, at `offset`; nothing was published
   kKeyConflict,  // its key was used with another body
-  kOverloaded,   // a bounded table is full; may be retried later
+  kOverloaded,   // a bounded queue is full; may be retried later
   kUnavailable,  // the engine is away; may be retried
 };
 
@@ -68,7 +69,8 @@ struct ReadRequest {
   std::string_view group_id;
   // Everything after this position is asked for.
   std::optional<StreamPosition> since = std::nullopt;
-  // Without `since`: the newest `last` publications are, or all that are held, if it is 0.
+  // Without `since`: the newest `last` publications are, or all that are held, if it is 0. If it is
+  // not, and fewer are given because older ones are not held any more, there is a gap after 0.
   uint32_t last = 0;
   size_t count_max = SIZE_MAX;
   size_t bytes_max = SIZE_MAX;
@@ -122,7 +124,8 @@ class Engine {
   // About once a second: ages out history, keys and idle groups.
   virtual void OnTick() = 0;
 
-  // For metrics.
+  // For metrics. A key that was used within dedup_window() is known.
+  virtual std::chrono::milliseconds dedup_window() const = 0;
   virtual size_t group_count() const = 0;
   virtual size_t history_bytes() const = 0;
 };

@@ -3,20 +3,32 @@
 #include <algorithm>
 #include <utility>
 
+#include "channel_service/base/heap.h"
+
 namespace channel {
 namespace {
 
-// Memory that a record takes beside its bytes: the Record, malloc's own, a place in the ring.
-constexpr size_t kRecordOverheadBytes = 64;
+constexpr size_t kPlacesMin = 2;
 
-size_t SizeOf(const RecordPtr& record) { return record->bytes().size() + kRecordOverheadBytes; }
+size_t SizeOf(const RecordPtr& record) {
+  return HeapBytes(sizeof(Record) + record->bytes().size());
+}
 
 }  // namespace
 
+size_t HistoryRing::PlacesBytes(size_t places) {
+  return places == 0 ? 0 : HeapBytes(places * sizeof(RecordPtr));
+}
+
 void HistoryRing::Append(RecordPtr record, size_t records_max, size_t bytes_max) {
-  bytes_ += SizeOf(record);
+  const size_t added = SizeOf(record);
+  // Before it is added: a full ring needs no more places.
+  while (!records_.empty() && (records_.size() >= records_max || bytes() + added > bytes_max)) {
+    DropOldest();
+  }
+  if (records_.full()) records_.set_capacity(std::max(kPlacesMin, 2 * records_.capacity()));
+  record_bytes_ += added;
   records_.push_back(std::move(record));
-  while ((records_.size() > records_max || bytes_ > bytes_max) && records_.size() > 1) DropOldest();
 }
 
 void HistoryRing::DropOlderThan(SteadyTime oldest_kept) {
@@ -25,8 +37,8 @@ void HistoryRing::DropOlderThan(SteadyTime oldest_kept) {
 
 void HistoryRing::Clear() {
   if (!records_.empty()) dropped_through_ = records_.back()->offset;
-  records_.clear();
-  bytes_ = 0;
+  records_.set_capacity(0);
+  record_bytes_ = 0;
 }
 
 void HistoryRing::Read(uint64_t after_offset, const ReadRequest& request,
@@ -54,8 +66,13 @@ uint64_t HistoryRing::OffsetBeforeLast(size_t count) const {
 
 void HistoryRing::DropOldest() {
   dropped_through_ = records_.front()->offset;
-  bytes_ -= SizeOf(records_.front());
+  record_bytes_ -= SizeOf(records_.front());
   records_.pop_front();
+  if (records_.empty()) {
+    records_.set_capacity(0);
+  } else if (records_.size() <= records_.capacity() / 4) {
+    records_.set_capacity(records_.capacity() / 2);
+  }
 }
 
 }  // namespace channel

@@ -17,6 +17,8 @@ class HistoryRing {
 
   // Drops records that have been held since before `oldest_kept`.
   void DropOlderThan(SteadyTime oldest_kept);
+  // Drops the oldest record; there must be one.
+  void DropOldest();
   void Clear();
 
   // Offset of the newest record that was dropped; 0 = none was. All after it are here.
@@ -24,8 +26,8 @@ class HistoryRing {
 
   bool empty() const { return records_.empty(); }
   size_t size() const { return records_.size(); }
-  // The memory that is held, about: the records' bytes and what each takes beside them.
-  size_t bytes() const { return bytes_; }
+  // The memory that it takes on the heap; 0 if it is empty.
+  size_t bytes() const { return record_bytes_ + PlacesBytes(records_.capacity()); }
   const RecordPtr& oldest() const { return records_.front(); }
 
   // Fills `result->records` with records after `offset`, oldest first, within the request's bounds.
@@ -35,14 +37,12 @@ class HistoryRing {
   uint64_t OffsetBeforeLast(size_t count) const;
 
  private:
-  // The callers' bounds are lower.
-  static constexpr size_t kCapacityMax = size_t{1} << 31;
+  static size_t PlacesBytes(size_t places);
 
-  void DropOldest();
-
-  // It takes memory only for what it holds, so that an idle group costs little.
-  boost::circular_buffer_space_optimized<RecordPtr> records_{kCapacityMax};
-  size_t bytes_ = 0;
+  // Its places are doubled when they are full, halved when a quarter is used, and none when it is
+  // empty: an idle group costs little.
+  boost::circular_buffer<RecordPtr> records_;
+  size_t record_bytes_ = 0;
   uint64_t dropped_through_ = 0;
 };
 

@@ -1,7 +1,9 @@
 #include "channel_service/http/admin_server.h"
 
 #include <prometheus/text_serializer.h>
+#include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -12,7 +14,7 @@ namespace channel {
 
 namespace http = boost::beast::http;
 
-// The handlers by path, and the count of the connections that they serve.
+// The handlers by path, and the connections that they serve.
 class AdminServer::Routes {
  public:
   void Add(const std::string& path, Handler handler) { handlers_[path] = std::move(handler); }
@@ -21,6 +23,11 @@ class AdminServer::Routes {
     std::optional<Authority> host;
     if (const auto refusal = CheckHost(request, &host); refusal.has_value()) {
       return TextAnswer(refusal->status, refusal->why);
+    }
+    if (host.has_value() && !Answers(*host)) {
+      return TextAnswer(http::status::misdirected_request,
+                        "the header 'Host' must be an address, localhost, or a name of "
+                        "--admin_names");
     }
     if (auto refused = RefuseMethod(request); refused.has_value()) return *std::move(refused);
     RequestTarget target;
@@ -35,9 +42,18 @@ class AdminServer::Routes {
     return TextAnswer(http::int_to_status(answer.status), answer.body);
   }
 
-  int connections = 0;
+  void Allow(AuthorityPattern name) { names_.push_back(std::move(name)); }
+
+  std::vector<std::weak_ptr<HttpConnection>> oldest_first;
 
  private:
+  bool Answers(const Authority& host) const {
+    if (IsAddress(host.host) || IsLoopbackName(host.host)) return true;
+    return std::any_of(names_.begin(), names_.end(), [&](const AuthorityPattern& name) {
+      return name.host.Matches(host.host) && (!name.port.has_value() || name.port == host.port);
+    });
+  }
+
   std::string Paths() const {
     std::string paths;
     for (const auto& [path, handler] : handlers_) paths += " " + path;
@@ -45,15 +61,13 @@ class AdminServer::Routes {
   }
 
   std::map<std::string, Handler> handlers_;
+  std::vector<AuthorityPattern> names_;
 };
 
-// A connection; has a place among those that are counted.
+// A connection's decisions.
 class AdminServer::Visit final : public HttpHandler {
  public:
-  explicit Visit(std::shared_ptr<Routes> routes) : routes_(std::move(routes)) {
-    ++routes_->connections;
-  }
-  ~Visit() override { --routes_->connections; }
+  explicit Visit(std::shared_ptr<Routes> routes) : routes_(std::move(routes)) {}
 
   void OnRequest(HttpConnection& connection) override {
     connection.Answer(routes_->Answer(connection.request()));
@@ -72,6 +86,20 @@ AdminServer::AdminServer(boost::asio::io_context& loop)
 
 void AdminServer::Handle(const std::string& path, Handler handler) {
   routes_->Add(path, std::move(handler));
+}
+
+absl::Status AdminServer::AllowNames(const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    auto pattern = ParseAuthorityPattern(name);
+    if (!pattern.has_value()) {
+      return absl::InvalidArgumentError(
+          fmt::format("--admin_names: '{}' is no name; write example.org, *.example.org or "
+                      "example.org:2207",
+                      name));
+    }
+    routes_->Allow(*std::move(pattern));
+  }
+  return absl::OkStatus();
 }
 
 void AdminServer::HandleStandardPaths(std::shared_ptr<prometheus::Registry> registry,
@@ -96,14 +124,29 @@ absl::StatusOr<AdminServer::Endpoint> AdminServer::Listen(const Endpoint& endpoi
 }
 
 void AdminServer::OnConnection(Socket socket) {
-  if (routes_->connections >= kAdminConnectionsMax) {
+  auto& oldest_first = routes_->oldest_first;
+  std::erase_if(oldest_first, [](const auto& connection) { return connection.expired(); });
+  if (oldest_first.size() >= kAdminConnectionsMax && !MakeRoom()) {
     RefuseConnection(std::move(socket), "too many connections to the admin address");
     return;
   }
-  std::make_shared<HttpConnection>(
+  const auto connection = std::make_shared<HttpConnection>(
       std::move(socket), std::make_unique<Visit>(routes_),
-      HttpTimes{.request_until = std::chrono::steady_clock::now() + kTimeout, .answer = kTimeout})
-      ->Start();
+      HttpTimes{.request_until = std::chrono::steady_clock::now() + kRequestTimeout,
+                .answer = kTimeout});
+  oldest_first.push_back(connection);
+  connection->Start();
+}
+
+bool AdminServer::MakeRoom() {
+  auto& oldest_first = routes_->oldest_first;
+  const auto found =
+      std::find_if(oldest_first.begin(), oldest_first.end(),
+                   [](const auto& connection) { return !connection.lock()->answering(); });
+  if (found == oldest_first.end()) return false;
+  found->lock()->Abort();
+  oldest_first.erase(found);
+  return true;
 }
 
 }  // namespace channel

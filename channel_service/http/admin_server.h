@@ -2,8 +2,12 @@
 // /metrics …).
 //
 // main owns it; it runs on the io_context it is given and calls its handlers there. Bounds: at most
-// kAdminConnectionsMax connections, each closed after one answer or kTimeout; others are answered
-// with 503. A connection that fails ends alone.
+// kAdminConnectionsMax connections, each of which sends its request within kRequestTimeout and is
+// closed after one answer or kTimeout. A new one takes the place of the oldest that is not being
+// answered, so that a health check gets through; if all are being answered, it gets 503. A
+// connection that fails ends alone. Requests are answered under addresses, localhost and the names
+// that are allowed; under another one, which a foreign page may have made to mean this machine (DNS
+// rebinding), with 421.
 #pragma once
 
 #include <prometheus/registry.h>
@@ -14,6 +18,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "channel_service/base/descriptors.h"
@@ -32,11 +37,16 @@ class AdminServer {
   using Endpoint = Listener::Endpoint;
 
   static constexpr std::chrono::seconds kTimeout{10};
+  static constexpr std::chrono::seconds kRequestTimeout{2};
 
   explicit AdminServer(boost::asio::io_context& loop);
 
   // `handler` answers GET `path`. Before Listen.
   void Handle(const std::string& path, Handler handler);
+
+  // Names under which requests are answered, too: "a.example", "*.a.example:2207". Before Listen.
+  // INVALID_ARGUMENT names the one that is none.
+  absl::Status AllowNames(const std::vector<std::string>& names);
 
   // Adds /healthz, /readyz and /metrics. `alive`: the loop turns. `unready_reason`: empty when
   // ready.
@@ -52,6 +62,7 @@ class AdminServer {
   class Visit;
 
   void OnConnection(Socket socket);
+  bool MakeRoom();
 
   Listener listener_;
   // Each connection holds them; it may outlive the server until the loop is destroyed.

@@ -101,6 +101,13 @@ bool IsLoopbackName(std::string_view host) {
   return address.is_loopback();
 }
 
+bool IsAddress(std::string_view host) {
+  if (!host.empty() && host.front() == '[') return true;
+  boost::system::error_code error;
+  ip::make_address_v4(std::string(host), error);
+  return !error;
+}
+
 bool HostPattern::Matches(std::string_view other) const {
   if (!below) return other == host;
   return other.size() > host.size() + 1 && other.substr(other.size() - host.size()) == host &&

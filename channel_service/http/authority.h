@@ -29,6 +29,9 @@ std::optional<uint16_t> DefaultPort(std::string_view scheme);
 // names below it (RFC 6761 section 6.3: nobody can register one), 127.0.0.0/8 and [::1].
 bool IsLoopbackName(std::string_view host);
 
+// Returns whether the normal host is an IPv4 or IPv6 address.
+bool IsAddress(std::string_view host);
+
 // A normal host, or one with "*." in front, which stands for every name below the rest.
 struct HostPattern {
   std::string host;    // without "*."

@@ -14,8 +14,6 @@ namespace channel {
 namespace beast = boost::beast;
 namespace http = beast::http;
 
-using Clock = std::chrono::steady_clock;
-
 namespace {
 
 // Returns why the header could not be read; nothing if the client is gone.
@@ -92,14 +90,21 @@ void HttpConnection::Answer(HttpResponse response) {
     response_.erase(http::field::content_length);  // it would tell the length of the file
   }
   if (request().method() == http::verb::head) response_.body().clear();
-  deadline_->Set(Clock::now() + times_.answer);
+  answering_ = true;
+  deadline_->Set(std::chrono::steady_clock::now() + times_.answer);
   http::async_write(socket_, response_,
                     [self = shared_from_this()](const beast::error_code& error, size_t) {
+                      self->answering_ = false;
                       if (error) return;
                       beast::error_code ignored;
                       self->socket_.shutdown(Socket::shutdown_send, ignored);
                       self->Discard();
                     });
+}
+
+void HttpConnection::Abort() {
+  beast::error_code ignored;
+  socket_.close(ignored);
 }
 
 Socket HttpConnection::ReleaseSocket() {

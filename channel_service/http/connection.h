@@ -61,6 +61,11 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   // Returns whether the client has sent more than the header.
   bool sent_more() const { return buffer_.size() > 0; }
 
+  // Returns whether an answer is being sent: all else may be ended without a loss.
+  bool answering() const { return answering_; }
+  // Ends the connection at once.
+  void Abort();
+
   void Answer(HttpResponse response);
   // The connection ends without an answer; the caller has the socket and what was read.
   Socket ReleaseSocket();
@@ -77,6 +82,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   boost::beast::flat_buffer buffer_{kHttpHeaderBytesMax};
   boost::beast::http::request_parser<boost::beast::http::empty_body> parser_;
   HttpResponse response_;
+  bool answering_ = false;
 };
 
 // Sends a short 503 with Retry-After, as far as the socket takes it at once, and closes.

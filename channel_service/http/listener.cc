@@ -22,11 +22,17 @@ Listener::Listener(boost::asio::io_context& loop, OnConnection on_connection)
       retry_timer_(loop.get_executor()),
       on_connection_(std::move(on_connection)) {}
 
-absl::StatusOr<Listener::Endpoint> Listener::Listen(const Endpoint& endpoint, Port port) {
+absl::StatusOr<Listener::Endpoint> Listener::Listen(const Endpoint& endpoint, Port port,
+                                                    int receive_buffer_bytes) {
   boost::system::error_code error;
   acceptor_.open(endpoint.protocol(), error);
   if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
   if (!error) acceptor_.set_option(ReusePort(port == Port::kShared), error);
+  // Before listening, so that the window of a connection fits from its first segment on.
+  if (!error && receive_buffer_bytes > 0) {
+    acceptor_.set_option(boost::asio::socket_base::receive_buffer_size(receive_buffer_bytes),
+                         error);
+  }
   if (!error) acceptor_.bind(endpoint, error);
   if (!error) acceptor_.listen(kBacklog, error);
   if (!error) acceptor_.non_blocking(true, error);
@@ -58,7 +64,11 @@ void Listener::StartAccept() {
       StartAccept();
       return;
     }
-    spdlog::warn("cannot accept a connection: {}", error.message());
+    if (const auto left_out = failures_log_.Pass(std::chrono::steady_clock::now());
+        left_out.has_value()) {
+      spdlog::warn("cannot accept a connection: {} ({} times more since the last such line)",
+                   error.message(), *left_out);
+    }
     retry_timer_.expires_after(std::chrono::milliseconds(100));
     retry_timer_.async_wait([this](const boost::system::error_code& stopped) {
       if (!stopped) StartAccept();

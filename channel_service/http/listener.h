@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "absl/status/statusor.h"
+#include "channel_service/base/log_gate.h"
 #include "channel_service/http/socket.h"
 
 namespace channel {
@@ -24,7 +25,10 @@ class Listener {
   Listener(boost::asio::io_context& loop, OnConnection on_connection);
 
   // Returns the bound address, or UNAVAILABLE with the reason if the address cannot be bound.
-  absl::StatusOr<Endpoint> Listen(const Endpoint& endpoint, Port port);
+  // `receive_buffer_bytes`: what the kernel may hold of each connection until it is read
+  // (SO_RCVBUF, which the kernel doubles); 0: as the system has it.
+  absl::StatusOr<Endpoint> Listen(const Endpoint& endpoint, Port port,
+                                  int receive_buffer_bytes = 0);
 
   // Accepts the connections that wait in the backlog (closing would reset them), then closes.
   void Stop();
@@ -35,6 +39,7 @@ class Listener {
   boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, LoopExecutor> acceptor_;
   LoopTimer retry_timer_;
   const OnConnection on_connection_;
+  LogGate failures_log_;
 };
 
 }  // namespace channel

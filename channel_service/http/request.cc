@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <boost/beast/http/field.hpp>
 
+#include "channel_service/base/printable.h"
+
 namespace channel {
 
 namespace http = boost::beast::http;

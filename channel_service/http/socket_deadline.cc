@@ -3,8 +3,6 @@
 namespace channel {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr std::chrono::milliseconds kCancelInterval{100};
 
 }  // namespace
@@ -22,7 +20,7 @@ void SocketDeadline::Wait(Time time) {
     const auto self = weak.lock();
     if (error || self == nullptr) return;
     // Another time may have been set while this handler waited for its turn.
-    if (self->timer_.expiry() <= Clock::now()) self->OnTime();
+    if (self->timer_.expiry() <= std::chrono::steady_clock::now()) self->OnTime();
   });
 }
 
@@ -32,7 +30,7 @@ void SocketDeadline::OnTime() {
   over_ = true;
   boost::system::error_code ignored;
   socket_.cancel(ignored);
-  Wait(Clock::now() + kCancelInterval);
+  Wait(std::chrono::steady_clock::now() + kCancelInterval);
 }
 
 }  // namespace channel

@@ -59,11 +59,4 @@ bool HeaderLists(const HttpRequest& request, std::string_view name, std::string_
   return found;
 }
 
-std::string Printable(std::string_view text, size_t bytes_max) {
-  std::string shown(text.substr(0, bytes_max));
-  std::replace_if(
-      shown.begin(), shown.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
-  return shown;
-}
-
 }  // namespace channel

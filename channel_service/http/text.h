@@ -35,8 +35,4 @@ size_t HeaderCount(const HttpRequest& request, std::string_view name);
 // not matter.
 bool HeaderLists(const HttpRequest& request, std::string_view name, std::string_view token);
 
-// Returns at most `bytes_max` bytes of a client's text, fit for a log: "?" replaces what is not
-// printable ASCII.
-std::string Printable(std::string_view text, size_t bytes_max);
-
 }  // namespace channel

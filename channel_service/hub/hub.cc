@@ -6,7 +6,6 @@
 
 #include "channel_service/base/check.h"
 #include "channel_service/hub/hub_event.h"
-#include "channel_service/limits.h"
 
 namespace channel {
 
@@ -14,33 +13,38 @@ Hub::Hub(Engine& engine, HubMetrics& metrics) : engine_(engine), metrics_(metric
 
 Hub::~Hub() { CHANNEL_CHECK(group_by_id_.empty()); }
 
-void Hub::Add(Subscriber* subscriber) {
-  CHANNEL_CHECK(groups_by_subscriber_.emplace(subscriber, GroupSet()).second);
+void Hub::Add(Subscriber* subscriber, const PeerAddress& peer) {
+  CHANNEL_CHECK(held_by_subscriber_.emplace(subscriber, Held{peer, {}}).second);
   metrics_.subscribers.Increment();
 }
 
 void Hub::Remove(Subscriber* subscriber) {
-  const auto found = groups_by_subscriber_.find(subscriber);
-  CHANNEL_CHECK(found != groups_by_subscriber_.end());
-  for (HubGroup* group : found->second) RemoveFrom(group, subscriber);
-  groups_by_subscriber_.erase(found);
+  const auto found = held_by_subscriber_.find(subscriber);
+  CHANNEL_CHECK(found != held_by_subscriber_.end());
+  for (HubGroup* group : found->second.groups) RemoveFrom(group, subscriber, found->second.peer);
+  held_by_subscriber_.erase(found);
   metrics_.subscribers.Decrement();
 }
 
 absl::Status Hub::Subscribe(Subscriber* subscriber, const SubscribeInput& input) {
-  const auto held = groups_by_subscriber_.find(subscriber);
-  CHANNEL_CHECK(held != groups_by_subscriber_.end());
+  const auto held = held_by_subscriber_.find(subscriber);
+  CHANNEL_CHECK(held != held_by_subscriber_.end());
   const auto found = group_by_id_.find(input.group_id);
   HubGroup* group = found == group_by_id_.end() ? nullptr : found->second.get();
-  if (group != nullptr && held->second.contains(group)) {
+  if (group != nullptr && held->second.groups.contains(group)) {
     // Replaced: the group stays attached, the old subscription's read finds nobody.
     group->Remove(subscriber);
   } else {
-    if (held->second.size() >= kSubscriptionsMax) {
+    if (held->second.groups.size() >= kSubscriptionsMax) {
       return absl::ResourceExhaustedError("too many groups on one Subscribe stream");
     }
+    if (!places_.Take(held->second.peer)) {
+      return absl::ResourceExhaustedError(
+          "too many groups on the Subscribe streams of this address: it has half of what others "
+          "leave free");
+    }
     group = FindOrAttach(input.group_id);
-    held->second.insert(group);
+    held->second.groups.insert(group);
     metrics_.subscriptions.Increment();
   }
   const uint64_t id = ++last_subscription_id_;
@@ -125,14 +129,15 @@ void Hub::CatchUp(HubGroup* group, HubGroup::Subscription* subscription, const R
 
 void Hub::Unsubscribe(Subscriber* subscriber, std::string_view group_id) {
   const auto found = group_by_id_.find(group_id);
-  const auto held = groups_by_subscriber_.find(subscriber);
-  CHANNEL_CHECK(held != groups_by_subscriber_.end());
-  if (found == group_by_id_.end() || held->second.erase(found->second.get()) == 0) return;
-  RemoveFrom(found->second.get(), subscriber);
+  const auto held = held_by_subscriber_.find(subscriber);
+  CHANNEL_CHECK(held != held_by_subscriber_.end());
+  if (found == group_by_id_.end() || held->second.groups.erase(found->second.get()) == 0) return;
+  RemoveFrom(found->second.get(), subscriber, held->second.peer);
 }
 
-void Hub::RemoveFrom(HubGroup* group, Subscriber* subscriber) {
+void Hub::RemoveFrom(HubGroup* group, Subscriber* subscriber, const PeerAddress& peer) {
   group->Remove(subscriber);
+  places_.Give(peer);
   metrics_.subscriptions.Decrement();
   if (!group->empty()) return;
   engine_.Detach(group->id);

@@ -15,10 +15,12 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
+#include "channel_service/base/fair_share.h"
 #include "channel_service/engine/engine.h"
 #include "channel_service/hub/hub_group.h"
 #include "channel_service/hub/hub_metrics.h"
 #include "channel_service/hub/subscriber.h"
+#include "channel_service/limits.h"
 
 namespace channel {
 
@@ -34,30 +36,36 @@ class Hub {
   Hub(Engine& engine, HubMetrics& metrics);
   ~Hub();
 
-  // A stream begins; it ends with Remove, before the subscriber is destroyed.
-  void Add(Subscriber* subscriber);
+  // A stream of this peer begins; it ends with Remove, before the subscriber is destroyed.
+  void Add(Subscriber* subscriber, const PeerAddress& peer);
   void Remove(Subscriber* subscriber);
 
   // Answers with `subscribed` (and, if needed, a `gap` and what was missed) on the subscriber's
-  // queue. RESOURCE_EXHAUSTED if the subscriber holds kSubscriptionsMax groups.
+  // queue. RESOURCE_EXHAUSTED if the subscriber holds kSubscriptionsMax groups, or its peer its
+  // share of kSubscriptionsTotalMax.
   absl::Status Subscribe(Subscriber* subscriber, const SubscribeInput& input);
   void Unsubscribe(Subscriber* subscriber, std::string_view group_id);
 
  private:
   using GroupSet = absl::flat_hash_set<HubGroup*>;
+  struct Held {
+    PeerAddress peer;
+    GroupSet groups;
+  };
 
   HubGroup* FindOrAttach(std::string_view group_id);
   // Reads what the subscription misses, then lets live publications through.
   void StartCatchUp(const HubGroup* group, uint64_t subscription_id, const ReadRequest& request);
   void OnRead(std::string_view group_id, uint64_t subscription_id, const ReadResult& result);
   void CatchUp(HubGroup* group, HubGroup::Subscription* subscription, const ReadResult& result);
-  void RemoveFrom(HubGroup* group, Subscriber* subscriber);
+  void RemoveFrom(HubGroup* group, Subscriber* subscriber, const PeerAddress& peer);
 
   Engine& engine_;
   HubMetrics& metrics_;
   uint64_t last_subscription_id_ = 0;
   absl::flat_hash_map<std::string_view, std::unique_ptr<HubGroup>> group_by_id_;
-  absl::flat_hash_map<Subscriber*, GroupSet> groups_by_subscriber_;
+  absl::flat_hash_map<Subscriber*, Held> held_by_subscriber_;
+  FairShare places_{kSubscriptionsTotalMax};
   // Reads of an asynchronous engine may end after the hub: they hold this weakly.
   std::shared_ptr<Hub*> self_ = std::make_shared<Hub*>(this);
 };

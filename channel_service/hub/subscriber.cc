@@ -34,8 +34,7 @@ void Subscriber::Append(std::string_view record) {
   if (state_ != State::kOpen) return;
   flush_list_.Mark(owner_);
   if (queued_bytes_ + record.size() > queue_bytes_max_) {
-    ChangeState(State::kOverflowed, "its client reads too slowly");
-    DropQueue();
+    Overflow("its client reads too slowly");
     return;
   }
   if (blocks_.empty() || blocks_.back().size() + record.size() > kBlockBytesMax) {
@@ -47,6 +46,13 @@ void Subscriber::Append(std::string_view record) {
   }
   blocks_.back().append(record);
   queued_bytes_ += record.size();
+  total_.Grow(record.size());
+}
+
+void Subscriber::Overflow(const char* why) {
+  ChangeState(State::kOverflowed, why);
+  DropQueue();
+  flush_list_.Mark(owner_);
 }
 
 void Subscriber::Fail() {
@@ -60,6 +66,7 @@ std::string Subscriber::TakeBlock() {
   std::string block = std::move(blocks_.front());
   blocks_.pop_front();
   queued_bytes_ -= block.size();
+  total_.Shrink(block.size());
   last_block_bytes_ = block.size();
   return block;
 }
@@ -71,6 +78,7 @@ void Subscriber::Close() {
 
 void Subscriber::DropQueue() {
   blocks_.clear();
+  total_.Shrink(queued_bytes_);
   queued_bytes_ = 0;
 }
 

@@ -3,9 +3,9 @@
 //
 // The stream's call owns it; loop thread only. The hub appends; the call takes blocks and writes
 // them. The queue is a list of blocks, each at most kBlockBytesMax (a larger record has a block of
-// its own); ServiceLimits::subscriber_queue_bytes_max bounds it. Over the bound the queue is
-// dropped and the stream ends: the client comes back with its last positions, and "subscribe since"
-// gives it what it missed.
+// its own); ServiceLimits::subscriber_queue_bytes_max bounds it, and QueueTotal the sum of all.
+// Over a bound the queue is dropped and the stream ends: the client comes back with its last
+// positions, and "subscribe since" gives it what it missed.
 #pragma once
 
 #include <deque>
@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "channel_service/hub/flush_list.h"
+#include "channel_service/hub/queue_total.h"
 
 namespace channel {
 
@@ -26,8 +27,14 @@ class Subscriber {
   };
 
   // `owner` is flushed at the end of each turn in which something was queued or the state changed.
-  Subscriber(FlushList& flush_list, Flushable* owner, size_t queue_bytes_max)
-      : flush_list_(flush_list), owner_(owner), queue_bytes_max_(queue_bytes_max) {}
+  Subscriber(FlushList& flush_list, Flushable* owner, size_t queue_bytes_max, QueueTotal& total)
+      : flush_list_(flush_list), owner_(owner), queue_bytes_max_(queue_bytes_max), total_(total) {
+    total_.Add(this);
+  }
+  ~Subscriber() {
+    DropQueue();
+    total_.Remove(this);
+  }
   Subscriber(const Subscriber&) = delete;
   Subscriber& operator=(const Subscriber&) = delete;
 
@@ -36,6 +43,8 @@ class Subscriber {
 
   // For the hub. Copies a record to the end of the queue, which takes none after kOpen.
   void Append(std::string_view record);
+  // For QueueTotal: kOverflowed, if it is open, and the queue is dropped.
+  void Overflow(const char* why);
   // For the hub: kUnavailable, if it is open. The queue can still be taken.
   void Fail();
 
@@ -52,6 +61,7 @@ class Subscriber {
   FlushList& flush_list_;
   Flushable* const owner_;
   const size_t queue_bytes_max_;
+  QueueTotal& total_;
   State state_ = State::kOpen;
   std::deque<std::string> blocks_;
   size_t queued_bytes_ = 0;

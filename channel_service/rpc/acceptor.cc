@@ -19,12 +19,15 @@
 
 #include "channel_service/base/address.h"
 #include "channel_service/base/descriptors.h"
+#include "channel_service/base/strings.h"
+#include "channel_service/rpc/unix_listener.h"
 
 namespace channel {
 namespace {
 
 constexpr int kBacklog = 1024;
 constexpr int kPauseMillis = 100;
+constexpr int kSocketType = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
 // Descriptors that connections may not take: admin connections, NATS and gRPC itself need them.
 constexpr int kReservedDescriptors = kAdminConnectionsMax + 8;
 static_assert(kReservedDescriptors < static_cast<int>(kDescriptorsMin) / 2);
@@ -35,7 +38,7 @@ absl::Status SystemError(std::string_view what, int error) {
 }
 
 // The kernel gives the lowest free number: a connection numbered here or above is one too many.
-int ConnectionDescriptorMax() {
+int DescriptorEnd() {
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
   const auto descriptors = static_cast<int>(std::min<rlim_t>(limit.rlim_cur, 1 << 30));
@@ -44,36 +47,56 @@ int ConnectionDescriptorMax() {
 
 }  // namespace
 
+size_t ConnectionsMax() { return static_cast<size_t>(DescriptorEnd()) / 2; }
+
 Acceptor::~Acceptor() {
   Stop();
-  for (const int fd : {listen_fd_, stop_fd_, reserve_fd_}) {
+  CloseListeners();
+  for (const int fd : {stop_fd_, reserve_fd_}) {
     if (fd >= 0) ::close(fd);
   }
 }
 
+absl::Status Acceptor::Open() {
+  stop_fd_ = ::eventfd(0, EFD_CLOEXEC);
+  reserve_fd_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (stop_fd_ < 0 || reserve_fd_ < 0) return SystemError("descriptors of the acceptor", errno);
+  descriptor_end_ = DescriptorEnd();
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Acceptor::Endpoint> Acceptor::Listen(const Endpoint& endpoint) {
   const int family = endpoint.address().is_v6() ? AF_INET6 : AF_INET;
-  listen_fd_ = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (listen_fd_ < 0) return SystemError("socket", errno);
+  const int fd = ::socket(family, kSocketType, 0);
+  if (fd < 0) return SystemError("socket", errno);
+  listeners_.push_back({fd, ""});
   const int on = 1;
-  ::setsockopt(listen_fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (::bind(listen_fd_, endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0 ||
-      ::listen(listen_fd_, kBacklog) != 0) {
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (::bind(fd, endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0 ||
+      ::listen(fd, kBacklog) != 0) {
     const int error = errno;
     return SystemError(fmt::format("cannot listen on {}", ToString(endpoint)), error);
   }
   Endpoint bound = endpoint;
   auto size = static_cast<socklen_t>(bound.capacity());
-  if (::getsockname(listen_fd_, bound.data(), &size) != 0) return SystemError("getsockname", errno);
-  stop_fd_ = ::eventfd(0, EFD_CLOEXEC);
-  reserve_fd_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  if (stop_fd_ < 0 || reserve_fd_ < 0) return SystemError("descriptors of the acceptor", errno);
-  connection_fd_max_ = ConnectionDescriptorMax();
+  if (::getsockname(fd, bound.data(), &size) != 0) return SystemError("getsockname", errno);
   return bound;
 }
 
-void Acceptor::Start(std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> target) {
+absl::Status Acceptor::ListenUnix(const std::string& path) {
+  const auto fd = ListenOnUnixSocket(path, kBacklog);
+  if (!fd.ok()) {
+    return absl::UnavailableError(
+        fmt::format("cannot listen on unix:{}: {}", path, MessageOf(fd.status())));
+  }
+  listeners_.push_back({*fd, path});
+  return absl::OkStatus();
+}
+
+void Acceptor::Start(std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> target,
+                     CompletionLoop& loop) {
   target_ = std::move(target);
+  loop_ = &loop;
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -82,40 +105,64 @@ void Acceptor::Stop() {
   const uint64_t one = 1;
   [[maybe_unused]] const ssize_t written = ::write(stop_fd_, &one, sizeof one);
   thread_.join();
-  ::close(std::exchange(listen_fd_, -1));  // clients are refused at once and try another address
+  CloseListeners();  // clients are refused at once and try another address
+}
+
+void Acceptor::CloseListeners() {
+  for (const Listener& listener : listeners_) {
+    if (!listener.unix_path.empty()) ::unlink(listener.unix_path.c_str());
+    ::close(listener.fd);
+  }
+  listeners_.clear();
 }
 
 void Acceptor::Run() {
-  pollfd fds[2] = {{listen_fd_, POLLIN, 0}, {stop_fd_, POLLIN, 0}};
+  std::vector<pollfd> waits = {{stop_fd_, POLLIN, 0}};
+  for (const Listener& listener : listeners_) waits.push_back({listener.fd, POLLIN, 0});
   while (true) {
-    if (::poll(fds, 2, -1) < 0 && errno != EINTR) return;
-    if (fds[1].revents != 0) return;
-    if (fds[0].revents != 0) AcceptReady();
+    if (::poll(waits.data(), waits.size(), -1) < 0 && errno != EINTR) return;
+    if (waits[0].revents != 0) return;
+    for (size_t i = 0; i < listeners_.size(); ++i) {
+      if (waits[i + 1].revents != 0) AcceptReady(listeners_[i]);
+    }
   }
 }
 
-void Acceptor::AcceptReady() {
-  const int fd = ::accept4(listen_fd_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+void Acceptor::AcceptReady(const Listener& listener) {
+  Endpoint peer;  // of a Unix socket: none
+  auto size = static_cast<socklen_t>(peer.capacity());
+  const int fd = ::accept4(listener.fd, peer.data(), &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (fd < 0) {
-    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) RefuseOne();
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      RefuseOne(listener);
+    }
     return;  // other errors: the client is gone already, or nothing was waiting
   }
-  if (fd >= connection_fd_max_) {
+  if (const absl::Status status = Admit(listener, fd, peer); !status.ok()) {
     ::close(fd);
-    LogRefusal("almost no file descriptors are left");
+    LogRefusal(MessageOf(status));
     return;
+  }
+  grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+  connection.listener_fd = listener.fd;
+  connection.fd = fd;
+  loop_->PostAndWait([&] { target_->HandleNewConnection(&connection); });
+}
+
+absl::Status Acceptor::Admit(const Listener& listener, int fd, const Endpoint& peer) {
+  if (!listener.unix_path.empty()) {
+    return fd < descriptor_end_ ? absl::OkStatus() : FewDescriptorsError();
   }
   const int on = 1;
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
-  connection.listener_fd = listen_fd_;
-  connection.fd = fd;
-  target_->HandleNewConnection(&connection);
+  // Else the kernel's count of unread bytes, by which the guard judges, ends at urgent data.
+  ::setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
+  return guard_.Admit(fd, peer, descriptor_end_);
 }
 
-void Acceptor::RefuseOne() {
+void Acceptor::RefuseOne(const Listener& listener) {
   if (reserve_fd_ >= 0) ::close(std::exchange(reserve_fd_, -1));
-  const int fd = ::accept4(listen_fd_, nullptr, nullptr, SOCK_CLOEXEC);
+  const int fd = ::accept4(listener.fd, nullptr, nullptr, SOCK_CLOEXEC);
   if (fd >= 0) {
     ::close(fd);
   } else {
@@ -124,15 +171,13 @@ void Acceptor::RefuseOne() {
     ::poll(&stop, 1, kPauseMillis);
   }
   reserve_fd_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  LogRefusal("no file descriptors are left");
+  LogRefusal("no file descriptors are left (raise the limit: ulimit -n)");
 }
 
-void Acceptor::LogRefusal(const char* why) {
+void Acceptor::LogRefusal(std::string_view why) {
   refused_.Increment();
-  const auto now = std::chrono::steady_clock::now();
-  if (now < next_log_) return;
-  next_log_ = now + std::chrono::seconds(1);
-  spdlog::warn("connection refused: {} (raise the limit: ulimit -n)", why);
+  if (!refusals_log_.Pass(std::chrono::steady_clock::now()).has_value()) return;
+  spdlog::warn("connection refused: {}", why);
 }
 
 }  // namespace channel

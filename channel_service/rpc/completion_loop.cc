@@ -1,6 +1,7 @@
 #include "channel_service/rpc/completion_loop.h"
 
 #include <chrono>
+#include <future>
 #include <utility>
 
 #include "channel_service/base/grpc_deadline.h"
@@ -23,12 +24,12 @@ void CompletionLoop::Run() {
   void* tag = nullptr;
   bool ok = false;
   while (true) {
-    auto status = queue_.AsyncNext(&tag, &ok, DeadlineIn(kTick));
+    auto status = Next(&tag, &ok, DeadlineIn(kTick));
     if (status == grpc::CompletionQueue::SHUTDOWN) return;
     for (int events = 0; status == grpc::CompletionQueue::GOT_EVENT;) {
       static_cast<CompletionEvent*>(tag)->OnEvent(ok);
       if (++events >= kEventsPerTurnMax) break;
-      status = queue_.AsyncNext(&tag, &ok, gpr_time_0(GPR_CLOCK_REALTIME));
+      status = Next(&tag, &ok, gpr_time_0(GPR_CLOCK_REALTIME));
     }
     flush_list_.FlushAll();
     Beat();
@@ -41,12 +42,30 @@ void CompletionLoop::Run() {
   }
 }
 
+grpc::CompletionQueue::NextStatus CompletionLoop::Next(void** tag, bool* ok,
+                                                       gpr_timespec deadline) {
+  const uint64_t polls = polls_.load(std::memory_order_relaxed);
+  polls_.store(polls + 1, std::memory_order_relaxed);
+  const auto status = queue_.AsyncNext(tag, ok, deadline);
+  polls_.store(polls + 2, std::memory_order_relaxed);
+  return status;
+}
+
 void CompletionLoop::Post(std::function<void()> task) {
   const std::lock_guard lock(mutex_);
   if (closed_) return;
   posted_.push_back(std::move(task));
   if (std::exchange(wake_pending_, true)) return;
   alarm_.Set(&queue_, gpr_time_0(GPR_CLOCK_REALTIME), &on_wake_);
+}
+
+void CompletionLoop::PostAndWait(const std::function<void()>& task) {
+  std::promise<void> done;
+  Post([&task, &done] {
+    task();
+    done.set_value();
+  });
+  done.get_future().wait();
 }
 
 void CompletionLoop::Close() {

@@ -32,14 +32,21 @@ class CompletionLoop {
 
   // From any thread: `task` runs on the loop soon. After Close it is dropped.
   void Post(std::function<void()> task);
+  // Before Close, from any thread but the loop's: returns when `task` has run.
+  void PostAndWait(const std::function<void()>& task);
 
   // Called before the queue is shut down. Any thread.
   void Close();
+
+  // How often it has begun or ended to ask gRPC for an event: odd while it is inside gRPC. Any
+  // thread.
+  uint64_t polls() const { return polls_.load(std::memory_order_relaxed); }
 
   // When the loop last turned, for /healthz. Any thread.
   SteadyTime last_beat() const { return SteadyTime(SteadyTime::duration(beat_.load())); }
 
  private:
+  grpc::CompletionQueue::NextStatus Next(void** tag, bool* ok, gpr_timespec deadline);
   void OnWake(bool ok);
   void Beat();
 
@@ -47,6 +54,7 @@ class CompletionLoop {
   const std::function<void()> on_tick_;
   FlushList flush_list_;
   std::atomic<SteadyTime::rep> beat_;
+  std::atomic<uint64_t> polls_ = 0;
   SteadyTime next_tick_;
 
   std::mutex mutex_;

@@ -5,12 +5,16 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "channel/v1/channel.grpc.pb.h"
+#include "channel_service/base/log_gate.h"
 #include "channel_service/engine/engine.h"
 #include "channel_service/hub/flush_list.h"
 #include "channel_service/hub/hub.h"
 #include "channel_service/limits.h"
+#include "channel_service/rpc/connection_guard.h"
 #include "channel_service/rpc/rpc_metrics.h"
 #include "grpc/health/v1/health.grpc.pb.h"
+#include "grpc/reflection/v1/reflection.grpc.pb.h"
+#include "grpc/reflection/v1alpha/reflection.grpc.pb.h"
 
 namespace channel {
 
@@ -19,6 +23,14 @@ namespace channel {
 using AsyncService = v1::ChannelService::WithRawMethod_Publish<
     v1::ChannelService::WithRawMethod_PublishStream<v1::ChannelService::WithRawMethod_Subscribe<
         v1::ChannelService::WithRawMethod_History<v1::ChannelService::Service>>>>;
+
+// Reflection under its two names.
+struct ReflectionServices {
+  using Current = grpc::reflection::v1::ServerReflection;
+  using Alpha = grpc::reflection::v1alpha::ServerReflection;
+  Current::WithRawMethod_ServerReflectionInfo<Current::Service> current;
+  Alpha::WithRawMethod_ServerReflectionInfo<Alpha::Service> alpha;
+};
 
 // Counts the calls that exist: the queue is shut down when the last of them is gone.
 class LiveCall {
@@ -46,6 +58,7 @@ class OpenStream {
 struct RpcContext {
   AsyncService& service;
   grpc::health::v1::Health::AsyncService& health_service;
+  ReflectionServices& reflection;
   grpc::ServerCompletionQueue& queue;
   Engine& engine;
   Hub& hub;
@@ -53,8 +66,12 @@ struct RpcContext {
   RpcMetrics& metrics;
   HubMetrics& hub_metrics;
   const ServiceLimits& limits;
-  absl::flat_hash_set<OpenStream*> open_streams;
+  const ConnectionGuard& guard;
+  QueueTotal& queue_total;
+  FairShare stream_places = FairShare(kOpenStreamsMax);
+  absl::flat_hash_set<OpenStream*> open_streams = {};
   int live_calls = 0;
+  LogGate slow_readers_log = LogGate();
   bool draining = false;  // new work is refused with UNAVAILABLE
   bool accepting = true;  // false: the server is being shut down, ask for no further calls
 };

@@ -9,7 +9,7 @@
 
 #include "channel_service/base/check.h"
 #include "channel_service/base/completion_event.h"
-#include "channel_service/limits.h"
+#include "channel_service/rpc/call_peer.h"
 #include "channel_service/rpc/status.h"
 
 namespace channel {
@@ -47,6 +47,8 @@ class HealthCheckCall {
       return;
     }
     if (context_.accepting) AcceptHealthCheck(context_);
+    peer_.OnAccepted(server_context_);
+    peer_.OnMessage(request_.ByteSizeLong());
     if (IsKnown(request_.service())) {
       responder_.Finish(ServingStatus(context_), grpc::Status::OK, &on_finished_);
     } else {
@@ -55,10 +57,14 @@ class HealthCheckCall {
     }
   }
 
-  void OnFinished(bool) { delete this; }
+  void OnFinished(bool ok) {
+    if (!ok) peer_.OnCancelled();
+    delete this;
+  }
 
   RpcContext& context_;
   const LiveCall live_{context_.live_calls};
+  CallPeer peer_{context_};
   grpc::ServerContext server_context_;
   HealthCheckRequest request_;
   grpc::ServerAsyncResponseWriter<HealthCheckResponse> responder_{&server_context_};
@@ -118,8 +124,10 @@ class HealthWatchCall final : public OpenStream {
     if (context_.accepting) AcceptHealthWatch(context_);
     context_.open_streams.insert(this);
     done_outstanding_ = true;
-    if (context_.open_streams.size() > kOpenStreamsMax) {
-      Finish(ToGrpc(TooManyStreamsError()), "too many streams");
+    peer_.OnAccepted(server_context_);
+    peer_.OnMessage(request_.ByteSizeLong());
+    if (const absl::Status place = peer_.TakePlace(); !place.ok()) {
+      Finish(ToGrpc(place), "no place");
       return;
     }
     ChangeState(context_.draining ? State::kDraining : State::kServing, "called");
@@ -147,6 +155,7 @@ class HealthWatchCall final : public OpenStream {
 
   void OnDone(bool) {
     done_outstanding_ = false;
+    if (state_ != State::kFinishing) peer_.OnCancelled();
     GoOn();
   }
 
@@ -170,6 +179,7 @@ class HealthWatchCall final : public OpenStream {
 
   RpcContext& context_;
   const LiveCall live_{context_.live_calls};
+  CallPeer peer_{context_};
   grpc::ServerContext server_context_;
   HealthCheckRequest request_;
   grpc::ServerAsyncWriter<HealthCheckResponse> writer_{&server_context_};

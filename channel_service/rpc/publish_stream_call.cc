@@ -1,13 +1,12 @@
 #include "channel_service/rpc/publish_stream_call.h"
 
-#include <deque>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "channel_service/base/check.h"
 #include "channel_service/rpc/convert.h"
 #include "channel_service/rpc/parse_request.h"
+#include "channel_service/rpc/publish_answers.h"
 #include "channel_service/rpc/status.h"
 #include "channel_service/rpc/stream_call.h"
 #include "channel_service/rpc/validate.h"
@@ -16,9 +15,9 @@
 namespace channel {
 namespace {
 
-// Answers wait in a queue in the order of the requests; those that are known at its front go out in
-// one message at the end of a turn. While kStreamAnswersMax wait (the client does not take them)
-// nothing more is read. A stream that has ended still waits for what the engine has not answered.
+// Answers that are known and whose turn it is (PublishAnswers) go out in one message at the end of
+// a turn. While kStreamAnswersMax wait (the client does not take them, or the log is slow) nothing
+// more is read. A stream that has ended still waits for what the engine has not answered.
 class PublishStreamCall final : public StreamCall, public PublishWaiter {
  public:
   explicit PublishStreamCall(RpcContext& context)
@@ -28,22 +27,12 @@ class PublishStreamCall final : public StreamCall, public PublishWaiter {
   }
 
   void OnPublished(uint64_t ticket, const PublishOutcome& outcome) override {
-    CHANNEL_CHECK(ticket >= first_ticket_ && ticket - first_ticket_ < answers_.size());
     context().metrics.Count(outcome.code);
-    Answer& answer = answers_[ticket - first_ticket_];
-    answer.known = true;
-    answer.outcome = outcome;
-    answer.error = StatusOf(outcome.code);
+    answers_.Put(ticket, outcome, StatusOf(outcome.code));
     MarkForFlush();
   }
 
  private:
-  struct Answer {
-    bool known = false;
-    PublishOutcome outcome;
-    absl::Status error;
-  };
-
   ~PublishStreamCall() override = default;
 
   // The client sends no more; what was taken is answered.
@@ -51,12 +40,17 @@ class PublishStreamCall final : public StreamCall, public PublishWaiter {
 
   void OnRequest(grpc::ByteBuffer* bytes) override {
     absl::Status status = ParsePublishStream(bytes, &request_, &unparsed_);
-    if (status.ok()) status = ValidatePublishStream(request_, first_request_, publisher_);
+    if (status.ok()) {
+      status = ValidatePublishStream(request_, first_request_, publisher_, answers_.any_order());
+    }
     if (!status.ok()) {
       End(std::move(status));
       return;
     }
-    if (std::exchange(first_request_, false)) publisher_ = request_.publisher();
+    if (std::exchange(first_request_, false)) {
+      publisher_ = request_.publisher();
+      if (request_.any_order()) answers_.SetAnyOrder();
+    }
     auto unparsed = unparsed_.begin();
     for (int i = 0; i < request_.publications_size(); ++i) {
       const bool parsed = unparsed == unparsed_.end() || unparsed->index != i;
@@ -69,15 +63,17 @@ class PublishStreamCall final : public StreamCall, public PublishWaiter {
 
   // `status`: what its validation gave.
   void Publish(const v1::PublishRequest& publication, absl::Status status) {
-    const uint64_t ticket = first_ticket_ + answers_.size();
-    answers_.emplace_back();
+    if (status.ok() && answers_.any_order() && publication.sequence() == 0) {
+      status = absl::InvalidArgumentError(
+          "sequence is missing; a stream whose results come in any order needs it");
+    }
+    const uint64_t ticket = answers_.Expect(publication.sequence());
     if (status.ok()) {
       context().engine.StartPublish(ToPublishInput(publication, publisher_), this, ticket);
       return;
     }
     context().metrics.refused.Increment();
-    answers_.back().known = true;
-    answers_.back().error = std::move(status);
+    answers_.Put(ticket, {}, std::move(status));
   }
 
   void ReadOn() {
@@ -87,7 +83,7 @@ class PublishStreamCall final : public StreamCall, public PublishWaiter {
   void OnFlush() override {
     if (state() == State::kBroken) {
       // Known answers are dropped; those of the engine are still waited for.
-      while (HasKnownAnswer()) PopAnswer();
+      while (answers_.has_ready()) answers_.Take();
     } else if (!writing()) {
       WriteAnswers();
     }
@@ -96,37 +92,27 @@ class PublishStreamCall final : public StreamCall, public PublishWaiter {
 
   void WriteAnswers() {
     std::string results;
-    while (HasKnownAnswer() && results.size() < kBlockBytesMax) {
-      Append(answers_.front(), &results);
-      PopAnswer();
+    while (answers_.has_ready() && results.size() < kBlockBytesMax) {
+      const PublishAnswers::Answer answer = answers_.Take();
+      if (answer.error.ok()) {
+        AppendPublished(context().engine.epoch(), answer.outcome.offset,
+                        answer.outcome.code == PublishCode::kDuplicate, answer.sequence, &results);
+      } else {
+        v1::PublishResult result = ToPublishError(answer.error, answer.outcome.code);
+        result.set_sequence(answer.sequence);
+        AppendResult(result, &results);
+      }
     }
     if (!results.empty()) StartWrite(std::move(results));
   }
 
-  void Append(const Answer& answer, std::string* results) {
-    if (answer.error.ok()) {
-      AppendPublished(context().engine.epoch(), answer.outcome.offset,
-                      answer.outcome.code == PublishCode::kDuplicate, results);
-    } else {
-      AppendResult(ToPublishError(answer.error, answer.outcome.code), results);
-    }
-  }
-
-  bool HasKnownAnswer() const { return !answers_.empty() && answers_.front().known; }
-
-  void PopAnswer() {
-    answers_.pop_front();
-    ++first_ticket_;
-  }
-
-  bool WroteAll() const override { return answers_.empty(); }
+  bool WroteAll() const override { return answers_.size() == 0; }
 
   v1::PublishStreamRequest request_;
   std::vector<UnparsedPublication> unparsed_;  // of request_
   bool first_request_ = true;                  // no request has come yet
   std::string publisher_;
-  std::deque<Answer> answers_;
-  uint64_t first_ticket_ = 0;  // of answers_.front()
+  PublishAnswers answers_;
 };
 
 }  // namespace

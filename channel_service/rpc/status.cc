@@ -23,7 +23,7 @@ absl::Status StatusOf(PublishCode code) {
       return absl::AlreadyExistsError("the key was used in this group with another body");
     case PublishCode::kOverloaded:
       return absl::ResourceExhaustedError(
-          "too many idempotency keys are remembered at the moment; try again later");
+          "too many publications wait for the log at the moment; try again later");
     case PublishCode::kUnavailable:
       return absl::UnavailableError("the engine cannot be reached; try again");
   }
@@ -61,7 +61,9 @@ absl::Status GapError(const ReadResult& read, const v1::StreamPosition& since,
 
 absl::Status TooManyStreamsError() {
   return absl::ResourceExhaustedError(
-      fmt::format("{} streams are open; more are not allowed", kOpenStreamsMax));
+      fmt::format("too many streams: {} may be open, and one address may have half of those that "
+                  "others leave free",
+                  kOpenStreamsMax));
 }
 
 absl::Status DrainingError() { return absl::UnavailableError("draining: the service is stopping"); }

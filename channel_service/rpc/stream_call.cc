@@ -54,14 +54,16 @@ void StreamCall::OnAccepted(bool ok) {
   context_.open_streams.insert(this);
   ChangeState(State::kOpen, "called");
   done_outstanding_ = true;
+  peer_.OnAccepted(server_context_);
+  absl::Status place = peer_.TakePlace();
   OnOpen();
   // The client learns from the metadata that the stream is up.
   writing_ = true;
   stream_.SendInitialMetadata(&on_write_done_);
   if (context_.draining) {
     End(DrainingError());
-  } else if (context_.open_streams.size() > kOpenStreamsMax) {
-    End(TooManyStreamsError());
+  } else if (!place.ok()) {
+    End(std::move(place));
   } else {
     StartRead();
   }
@@ -77,6 +79,7 @@ void StreamCall::OnRead(bool ok) {
   reading_ = false;
   if (state_ == State::kOpen) {
     if (ok) {
+      peer_.OnMessage(request_.Length());
       OnRequest(&request_);
     } else {
       OnHalfClose();
@@ -121,6 +124,7 @@ void StreamCall::Break() {
 // The call is over: finished by us, or cancelled, or the connection broke.
 void StreamCall::OnDone(bool) {
   done_outstanding_ = false;
+  if (state_ < State::kFinishing) peer_.OnCancelled();
   Break();
   MarkForFlush();
 }

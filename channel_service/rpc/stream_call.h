@@ -1,5 +1,5 @@
-// A stream of the service, from the client's call to the status: what Subscribe and PublishStream
-// share.
+// A stream of the service, from the client's call to the status: what Subscribe, PublishStream
+// and reflection share.
 //
 // A call owns itself: it is destroyed when it was finished, nothing of it is outstanding in gRPC,
 // and it is not marked for a flush. Loop thread only. At most one read and one write are on their
@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "channel_service/base/completion_event.h"
 #include "channel_service/hub/flush_list.h"
+#include "channel_service/rpc/call_peer.h"
 #include "channel_service/rpc/context.h"
 
 namespace channel {
@@ -47,6 +48,7 @@ class StreamCall : public OpenStream, public Flushable {
   RpcContext& context() { return context_; }
   grpc::ServerContext& server_context() { return server_context_; }
   Stream* stream() { return &stream_; }
+  const CallPeer& peer() const { return peer_; }
   void* on_accepted() { return &on_accepted_; }
 
   State state() const { return state_; }
@@ -87,6 +89,7 @@ class StreamCall : public OpenStream, public Flushable {
 
   RpcContext& context_;
   const LiveCall live_{context_.live_calls};
+  CallPeer peer_{context_};
   const char* const name_;
   const Accept accept_next_;
   State state_ = State::kWaiting;

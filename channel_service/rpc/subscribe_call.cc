@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <chrono>
 #include <string>
 #include <utility>
 
@@ -27,7 +28,8 @@ class SubscribeCall final : public StreamCall {
  public:
   explicit SubscribeCall(RpcContext& context)
       : StreamCall(context, "Subscribe", &AcceptSubscribe),
-        subscriber_(context.flush_list, this, context.limits.subscriber_queue_bytes_max) {
+        subscriber_(context.flush_list, this, context.limits.subscriber_queue_bytes_max,
+                    context.queue_total) {
     context.service.RequestSubscribe(&server_context(), stream(), &context.queue, &context.queue,
                                      on_accepted());
   }
@@ -36,7 +38,7 @@ class SubscribeCall final : public StreamCall {
   ~SubscribeCall() override = default;
 
   void OnOpen() override {
-    context().hub.Add(&subscriber_);
+    context().hub.Add(&subscriber_, peer().address());
     // Tells what "accepted" means here.
     server_context().AddInitialMetadata("channel-acknowledged-in",
                                         context().engine.acknowledged_in());
@@ -103,7 +105,11 @@ class SubscribeCall final : public StreamCall {
   void OnOverflow() {
     subscriber_.Close();
     context().hub_metrics.overflows.Increment();
-    spdlog::warn("subscriber {} reads too slowly: stream ended", ToStd(server_context().peer()));
+    const auto left_out = context().slow_readers_log.Pass(std::chrono::steady_clock::now());
+    if (left_out.has_value()) {
+      spdlog::warn("subscriber {} reads too slowly: stream ended; {} more since the last such line",
+                   ToStd(server_context().peer()), *left_out);
+    }
     End(absl::ResourceExhaustedError(
         "the client reads too slowly; reconnect and subscribe with since"));
     // A write that the client does not take would hold the status up for ever.

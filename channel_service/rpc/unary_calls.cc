@@ -5,6 +5,7 @@
 #include <grpcpp/support/byte_buffer.h>
 
 #include "channel_service/base/completion_event.h"
+#include "channel_service/rpc/call_peer.h"
 #include "channel_service/rpc/convert.h"
 #include "channel_service/rpc/parse_request.h"
 #include "channel_service/rpc/status.h"
@@ -45,6 +46,8 @@ class PublishCall final : public PublishWaiter {
       return;
     }
     if (context_.accepting) AcceptPublish(context_);
+    peer_.OnAccepted(server_context_);
+    peer_.OnMessage(request_buffer_.Length());
     absl::Status status =
         context_.draining ? DrainingError() : ParseRequest(&request_buffer_, &request_);
     if (status.ok()) status = ValidatePublish(request_, /*publisher=*/{}, context_.limits);
@@ -56,10 +59,14 @@ class PublishCall final : public PublishWaiter {
     responder_.FinishWithError(ToGrpc(status), &on_finished_);
   }
 
-  void OnFinished(bool) { delete this; }
+  void OnFinished(bool ok) {
+    if (!ok) peer_.OnCancelled();
+    delete this;
+  }
 
   RpcContext& context_;
   const LiveCall live_{context_.live_calls};
+  CallPeer peer_{context_};
   grpc::ServerContext server_context_;
   grpc::ByteBuffer request_buffer_;
   v1::PublishRequest request_;
@@ -85,6 +92,8 @@ class HistoryCall {
       return;
     }
     if (context_.accepting) AcceptHistory(context_);
+    peer_.OnAccepted(server_context_);
+    peer_.OnMessage(request_buffer_.Length());
     absl::Status status =
         context_.draining ? DrainingError() : ParseRequest(&request_buffer_, &request_);
     if (status.ok()) status = ValidateHistory(request_);
@@ -99,7 +108,8 @@ class HistoryCall {
   void OnRead(const ReadResult& result) {
     absl::Status status = absl::OkStatus();
     if (!result.available) status = StatusOf(PublishCode::kUnavailable);
-    if (result.gap.has_value()) {
+    // With `last` fewer are given; the contract has no word for it.
+    if (result.gap.has_value() && ToPosition(request_.since()).has_value()) {
       status = GapError(result, request_.since(), context_.engine.epoch());
     }
     v1::HistoryResponse response;
@@ -112,10 +122,14 @@ class HistoryCall {
     responder_.Finish(ToByteBuffer(response.SerializeAsString()), ToGrpc(status), &on_finished_);
   }
 
-  void OnFinished(bool) { delete this; }
+  void OnFinished(bool ok) {
+    if (!ok) peer_.OnCancelled();
+    delete this;
+  }
 
   RpcContext& context_;
   const LiveCall live_{context_.live_calls};
+  CallPeer peer_{context_};
   grpc::ServerContext server_context_;
   grpc::ByteBuffer request_buffer_;
   v1::HistoryRequest request_;

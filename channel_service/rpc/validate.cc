@@ -94,7 +94,7 @@ absl::Status ValidatePublish(const v1::PublishRequest& request, std::string_view
 }
 
 absl::Status ValidatePublishStream(const v1::PublishStreamRequest& request, bool first,
-                                   std::string_view publisher) {
+                                   std::string_view publisher, bool any_order) {
   if (request.publications_size() > kEntriesPerRequestMax) return TooManyEntriesError();
   if (request.publisher().size() > kPublisherBytesMax) {
     return absl::InvalidArgumentError(fmt::format("publisher has {} bytes; at most {} are allowed",
@@ -103,6 +103,12 @@ absl::Status ValidatePublishStream(const v1::PublishStreamRequest& request, bool
   if (!first && !request.publisher().empty() && request.publisher() != publisher) {
     return absl::InvalidArgumentError(
         "publisher is another than in the first request; one stream has one, or none");
+  }
+  if (!first && request.any_order() && !any_order) {
+    return absl::InvalidArgumentError("any_order is set, but was not in the first request");
+  }
+  if (first && request.any_order() && request.publisher().empty()) {
+    return absl::InvalidArgumentError("any_order needs a publisher");
   }
   return absl::OkStatus();
 }

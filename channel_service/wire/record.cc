@@ -161,18 +161,21 @@ void AppendEvent(const v1::Event& event, std::string* out) {
   AppendMessage(v1::SubscribeResponse::kEventsFieldNumber, event, out);
 }
 
-void AppendPublished(std::string_view epoch, uint64_t offset, bool duplicate, std::string* out) {
+void AppendPublished(std::string_view epoch, uint64_t offset, bool duplicate, uint64_t sequence,
+                     std::string* out) {
   const size_t position_size = BytesFieldSize(epoch.size()) + VarintFieldSize(offset);
   const size_t published_size =
       BytesFieldSize(position_size) + (duplicate ? VarintFieldSize(1) : 0);
-  const size_t result_size = BytesFieldSize(published_size);
+  const size_t result_size =
+      BytesFieldSize(published_size) + (sequence == 0 ? 0 : VarintFieldSize(sequence));
   uint8_t* at = Grow(out, BytesFieldSize(result_size));
   at = WriteLength(v1::PublishStreamResponse::kResultsFieldNumber, result_size, at);
   at = WriteLength(v1::PublishResult::kPublishedFieldNumber, published_size, at);
   at = WriteLength(v1::PublishResponse::kPositionFieldNumber, position_size, at);
   at = WriteBytes(v1::StreamPosition::kEpochFieldNumber, epoch, at);
   at = WriteVarint(v1::StreamPosition::kOffsetFieldNumber, offset, at);
-  if (duplicate) WriteVarint(v1::PublishResponse::kDuplicateFieldNumber, 1, at);
+  if (duplicate) at = WriteVarint(v1::PublishResponse::kDuplicateFieldNumber, 1, at);
+  if (sequence != 0) WriteVarint(v1::PublishResult::kSequenceFieldNumber, sequence, at);
 }
 
 void AppendResult(const v1::PublishResult& result, std::string* out) {

@@ -73,8 +73,9 @@ v1::Publication ParseRecord(const Record& record);
 void AppendEvent(const v1::Event& event, std::string* out);
 
 // Appends one `results` field of channel.v1.PublishStreamResponse: for a publication that was
-// accepted.
-void AppendPublished(std::string_view epoch, uint64_t offset, bool duplicate, std::string* out);
+// accepted. `sequence`: 0 = none is told.
+void AppendPublished(std::string_view epoch, uint64_t offset, bool duplicate, uint64_t sequence,
+                     std::string* out);
 // The same for any result.
 void AppendResult(const v1::PublishResult& result, std::string* out);
 

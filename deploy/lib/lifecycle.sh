@@ -5,7 +5,7 @@ readonly RELOAD_S=5
 
 # --- start ---------------------------------------------------------------------------------------
 
-# What can be said to be wrong before anything is touched.
+# Finds what is wrong before anything is touched.
 check_programs() {
   local program
   for program in channel_service ws_edge; do
@@ -212,7 +212,7 @@ settle() {
 cmd_stop() {
   if ! find_run_dir || ! settle; then
     say "Nothing to stop: nothing runs in run directory $run_dir."
-    # What a crash left; under the lock, because a start may come at any moment.
+    # Removes what a crash left; under the lock, because a start may come at any moment.
     [[ ! -e $run_dir/lock ]] || (flock -n 9 && clear_run_dir) 9<"$run_dir/lock" || true
     return 0
   fi
@@ -230,7 +230,7 @@ cmd_restart() {
     load_config "${keep[@]}"
     check_settings
     check_programs # better to know before the stop
-    # What had to be killed is gone too: that is said, and no reason not to start.
+    # A process that was killed is gone too: that is said, and no reason not to start.
     (cmd_stop) || true
   fi
   cmd_start

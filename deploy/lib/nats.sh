@@ -77,7 +77,7 @@ write_nats_config() {
   write_file "$run_dir/nats/nats.conf" "${lines[@]}"
 }
 
-# What process $1 is asked for on its admin address, to know that it lives. While nats-server reads
+# Prints what process $1 is asked for on its admin address, to know that it lives. While nats-server reads
 # what it stored, or has no quorum, it is not well, but must not be killed for that.
 liveness_path() { if [[ $1 == nats ]]; then printf '/'; else printf '/healthz'; fi; }
 

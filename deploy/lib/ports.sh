@@ -50,7 +50,7 @@ openers_of() {
     awk -F/ -v me="$$" '$3 != me && !seen[$3]++ { out = out (out ? " " : "") $3 } END { print out }'
 }
 
-# Who holds lock file $1, in words. The recorded pid counts only if it still has the file open.
+# Prints who holds lock file $1. The recorded pid counts only if it still has the file open.
 describe_holder() {
   local path=$1 pid='' dir='' openers
   { read -r pid dir <"$path"; } 2>/dev/null || true

@@ -11,13 +11,14 @@
 #   state/NAME        written by the process when its ports listen, a line of JSON
 #   restarts/NAME     how often the supervisor started it again
 #   logs/NAME.log     its standard error; logs/NAME.log.1 is the one before
+#   channel-N.sock    where the edges reach service N: a Unix socket, which costs less than TCP
 #   nats/             configuration and publications of the nats-server, kept over restarts
 #
 # It is private (mode 0700, ours): whoever can write a pid file could make us signal a process.
 
 readonly LOG_LEVELS='^(trace|debug|info|warn|error)$'
 
-# What `config` holds, in the names of the shell variables.
+# The keys of `config`, in the names of the shell variables.
 readonly CONFIG_KEYS=(edges ws_listen grpc_listen admin_listen engine insecure service_flags edge_flags
   bin_dir log_level drain_time channels nodes ready_time nats_listen nats_url nats_url_file
   nats_cluster_listen nats_routes nats_server)
@@ -98,6 +99,13 @@ all_names() {
   edge_names
 }
 
+# Prints the path of the Unix socket of service $1. Fails if there is none, because the path is too
+# long for the kernel, or has a comma, which separates addresses: the edges then use TCP.
+service_socket() {
+  local LC_ALL=C path=$run_dir/$1.sock
+  ((${#path} <= 107)) && [[ $path != *,* ]] && printf '%s' "$path"
+}
+
 # --- pids that are proven ours -------------------------------------------------------------------
 
 # Sets proc_state and proc_start (clock ticks after boot) of pid $1; fails when there is none.
@@ -161,7 +169,7 @@ read_state() {
   admin=$(reachable "${BASH_REMATCH[1]}")
 }
 
-# What is in the log-level file, which people may edit: a slip there must not keep a process down.
+# The word in the log-level file, which people may edit: a slip there must not keep a process down.
 current_log_level() {
   local level=''
   { read -r level _ <"$run_dir/log_level"; } 2>/dev/null || true
@@ -177,5 +185,5 @@ restarts_of() {
 
 # Removes what only makes sense while something runs. Logs, settings and counts stay.
 clear_run_dir() {
-  rm -f -- "$run_dir"/pids/* "$run_dir"/state/* "$run_dir/outcome"
+  rm -f -- "$run_dir"/pids/* "$run_dir"/state/* "$run_dir"/*.sock "$run_dir/outcome"
 }

@@ -29,7 +29,7 @@ drop_gone() {
     if is_alive "$name"; then
       left+=("$name")
     else
-      rm -f -- "$run_dir/pids/$name" "$run_dir/state/$name"
+      rm -f -- "$run_dir/pids/$name" "$run_dir/state/$name" "$run_dir/$name.sock"
     fi
   done
   remaining=("${left[@]}")

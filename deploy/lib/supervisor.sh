@@ -30,16 +30,20 @@ note() {
 
 # The services that edges connect to; which is the first to try is chosen by an edge's number.
 edge_channels() {
-  local i text=''
+  local i socket text=''
   for ((i = 1; i <= nodes; i++)); do
-    text+=${text:+,}$(reachable "$(nth_address "$grpc_listen" "$i")")
+    if socket=$(service_socket "channel-$i"); then
+      text+=${text:+,}unix:$socket
+    else
+      text+=${text:+,}$(reachable "$(nth_address "$grpc_listen" "$i")")
+    fi
   done
   printf '%s%s' "$text" "${channels:+,$channels}"
 }
 
 # Sets argv to the words that start process $1.
 command_of() {
-  local name=$1 flags
+  local name=$1 flags socket listen
   if [[ $name == nats ]]; then
     argv=("$(nats_program)" -c nats/nats.conf)
     return
@@ -49,7 +53,9 @@ command_of() {
     "--drain_time=${drain_time}s")
   [[ $insecure == no ]] || common+=(--insecure)
   if [[ $name == channel-* ]]; then
-    argv=("$bin_dir/channel_service" "--listen=$(nth_address "$grpc_listen" "${name#*-}")"
+    listen=$(nth_address "$grpc_listen" "${name#*-}")
+    ! socket=$(service_socket "$name") || listen+=,unix:$socket
+    argv=("$bin_dir/channel_service" "--listen=$listen"
       "--admin_listen=$(nth_address "$admin_listen" "${name#*-}")" "--engine=$engine" "${common[@]}")
     [[ $engine != nats ]] ||
       argv+=("--nats_url_file=$(service_nats_url_file)" "--nats_patience=${nats_patience_s}s")
@@ -94,7 +100,7 @@ bury() {
   # Quiet: bash has its own words for a child that was killed, and we say it better.
   { wait "${child_pid[$1]}"; } 2>/dev/null || exit_code=$?
   child_pid[$1]=''
-  rm -f -- "$run_dir/pids/$1" "$run_dir/state/$1"
+  rm -f -- "$run_dir/pids/$1" "$run_dir/state/$1" "$run_dir/$1.sock"
 }
 
 describe_exit() {
@@ -296,6 +302,15 @@ close_inherited() {
 # As many descriptors as we may have: each browser is one.
 raise_limits() { ulimit -Sn "$(ulimit -Hn)" 2>/dev/null || true; }
 
+# Connections that wait for an edge which ends then go to another one, instead of being reset. A setting
+# of the machine (of its network namespace), so only where we may.
+migrate_waiting_connections() {
+  local setting=/proc/sys/net/ipv4/tcp_migrate_req
+  [[ -w $setting && $(<"$setting") == 0 ]] || return 0
+  ! echo 1 2>/dev/null >"$setting" ||
+    note 'net.ipv4.tcp_migrate_req is 1 now: connections that wait for an edge survive its end'
+}
+
 begin() {
   local path file paths
   mapfile -t paths < <(own_locks)
@@ -307,6 +322,7 @@ begin() {
     [[ ! -f $file || $file == */supervisor.log ]] || mv -f -- "$file" "$file.1"
   done
   raise_limits
+  migrate_waiting_connections
 }
 
 # A process that was asked to end should say 0: anything else is a crash on the way out.

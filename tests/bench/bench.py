@@ -17,6 +17,7 @@ import sys
 import textwrap
 import time
 
+sys.path.append(str(pathlib.Path(__file__).parents[1] / "support"))
 import report
 from figure import Spread, number, plain
 from processes import (PeerMissing, Processes, RunFailed, Skipped, Stopped,

@@ -11,10 +11,12 @@ import sys
 import unittest
 from types import SimpleNamespace
 
+sys.path.append(str(pathlib.Path(__file__).parents[1] / "support"))
 import peers
 from figures import micro
 from fleet import Fleet
-from processes import Processes, RunFailed, Skipped, bound_run, measure_pubsub
+from load_clients import measure_pubsub
+from processes import Processes, RunFailed, Skipped, bound_run
 from swarm import Swarm
 
 SECONDS = 180  # for each test

@@ -5,7 +5,8 @@ import os
 import struct
 import time
 
-from processes import Client, cpu_ns, start_with_orders, user_system_ticks
+from load_clients import Client, start_with_orders
+from processes import cpu_ns, user_system_ticks
 
 CONNECT_STEPS = 50
 

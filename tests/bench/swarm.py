@@ -4,7 +4,7 @@ import dataclasses
 import subprocess
 
 import peers
-from processes import Client
+from load_clients import Client
 
 OURS = "Channel"
 

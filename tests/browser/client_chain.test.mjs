@@ -47,6 +47,21 @@ test('a gap is told, and what follows it is not a hole', () => {
   assert.deepEqual([told, holes], [1, 0]);
 });
 
+test('a join with `last` that gets fewer than there were tells the gap, once', () => {
+  const world = new FakeWorld();
+  const room = world.joined({ last: 3 }, { offset: 57, recovered: false });
+  const [gaps, messages] = [record(room, 'gap'), record(room, 'message')];
+  const range = { epoch: 'k1', after: 0, before: 57, reason: 'retention' };
+  world.socket.gap(range.after, range.before, range);
+  assert.deepEqual(gaps, [{ group: '123', ...range }]);
+  assert.deepEqual(room.position, { epoch: 'k1', offset: 56 });
+  world.socket.message(57, { previous_offset: 56 });
+  world.socket.gap(range.after, range.before, range);
+  assert.deepEqual(pluck(messages, 'offset'), [57]);
+  const { gaps: told, holes } = world.client.counters;
+  assert.deepEqual([told, holes], [1, 0]);
+});
+
 test('a gap begins where the messages ended here, though the server had more', () => {
   const world = new FakeWorld();
   const room = world.joined();

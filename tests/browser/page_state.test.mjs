@@ -1,4 +1,4 @@
-// What the page says of its connection: when the service is away, when it is refused, when it never
+// The page tells the state of its connection: when the service is away, when it is refused, when it never
 // gets through, when the network is gone.
 
 import assert from 'node:assert/strict';

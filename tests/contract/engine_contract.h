@@ -13,7 +13,7 @@
 
 namespace channel::test {
 
-// Of each group; small, so that tests can go beyond it.
+// The bound of each group is small, so that tests can go beyond it.
 inline constexpr size_t kHistoryPublicationsMax = 10;
 
 // An engine with what it needs.

@@ -93,7 +93,26 @@ TEST_P(EngineContract, TheLastOnesCanBeAskedFor) {
   const ReadResult result = driver_.Read({.group_id = "g", .last = 2});
   EXPECT_EQ(BodiesOf(result.records), (Bodies{"3", "4"}));
   EXPECT_FALSE(result.gap.has_value());
-  EXPECT_EQ(driver_.Read({.group_id = "g", .last = 100}).records.size(), 5u);
+  const ReadResult all = driver_.Read({.group_id = "g", .last = 100});
+  EXPECT_EQ(all.records.size(), 5u);
+  EXPECT_FALSE(all.gap.has_value()) << "there never were more";
+}
+
+TEST_P(EngineContract, FewerThanTheLastOnesThatThereWereAreAGap) {
+  for (int i = 0; i < 30; ++i) driver_.Publish("g", std::to_string(i));
+  const ReadResult fewer = driver_.Read({.group_id = "g", .last = kHistoryPublicationsMax + 1});
+  ASSERT_EQ(fewer.records.size(), kHistoryPublicationsMax);
+  ASSERT_TRUE(fewer.gap.has_value());
+  EXPECT_EQ(fewer.gap->reason, GapReason::kRetention);
+  EXPECT_EQ(fewer.gap->after, 0u);
+  EXPECT_EQ(fewer.gap->before, fewer.records[0]->offset);
+  EXPECT_LT(fewer.records[0]->previous_offset, fewer.gap->before);
+  driver_.Attach("g");
+  EXPECT_TRUE(driver_.Read({.group_id = "g", .last = 20}).gap.has_value());
+  EXPECT_FALSE(driver_.Read({.group_id = "g", .last = kHistoryPublicationsMax}).gap.has_value());
+  const ReadResult none = driver_.Read({.group_id = "another", .last = 5});
+  EXPECT_FALSE(none.gap.has_value()) << "it never had any";
+  EXPECT_TRUE(none.records.empty());
 }
 
 TEST_P(EngineContract, AReadIsCutByItsCountAndSaysSo) {

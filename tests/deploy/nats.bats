@@ -84,7 +84,7 @@ prints_every_process() {
     says "^$name +- +\[DEAD\]"
     supervised
     soon status_says "^$name .* 1 +-"
-    ctl 0 status
+    soon is_well # a service waits for the new nats-server
     all_live "${others[@]}"
     each_node_reaches_both_edges
   done

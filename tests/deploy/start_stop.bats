@@ -42,7 +42,27 @@ load support
   says "^$(id -un) +ws_edge +websocket://127.0.0.1:$ws_port +2 +\[OK\]"
   says '^Start succeeded. Stop with: .*channelctl stop'
 }
+@test 'connections that wait for an edge survive its end, where the machine lets us say so' {
+  local setting=/proc/sys/net/ipv4/tcp_migrate_req
+  [[ -w $setting ]] || skip "$setting cannot be written"
+  ctl 0 stop
+  echo 0 >"$setting"
+  starts
+  [[ $(<"$setting") == 1 ]]
+  logged 'net.ipv4.tcp_migrate_req is 1 now'
+}
+@test 'edges reach the service over a socket in the run directory' {
+  [[ $(stat -c '%F %a' "$run_dir/channel-1.sock") == 'socket 660' ]]
+  grep -q "link to the channel service at unix:$run_dir/channel-1.sock is up" "$run_dir/logs/edge-1.log"
+}
 @test 'stop leaves nothing after a second start either' { stop_leaves_nothing; }
+@test 'edges use TCP where the path of a socket would be too long' {
+  local -x CHANNEL_RUN_DIR=$scratch/$(printf 'long%.0s' {1..25})
+  run_for 0 "$ctl" start -d
+  [[ ! -e $CHANNEL_RUN_DIR/channel-1.sock ]]
+  grep -q "link to the channel service at 127.0.0.1:$grpc_port is up" "$CHANNEL_RUN_DIR/logs/edge-1.log"
+  run_for 0 "$ctl" stop
+}
 @test 'an interrupted start leaves nothing' {
   local pids starter
   start_beside interrupted "$ctl" start -d --edge_flags "--channel=127.0.0.1:$spare_port"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the tests of deploy/ share: `load support`. The tests of a file use one deployment, in order, with ports and a
+# The tests of deploy/ share this file: `load support`. The tests of a file use one deployment, in order, with ports and a
 # run directory of their own, so that files may run at the same time and beside a user's pair. Every wait is bounded.
 # CHANNEL_BIN_DIR says which programs (default: build/release/bin).
 bats_require_minimum_version 1.5.0
@@ -105,11 +105,12 @@ starts() { ctl 0 start -d; }
 unsupervised() { kill -STOP "$(pid_of supervisor)"; }
 supervised() { kill -CONT "$(pid_of supervisor)"; }
 logged() { grep -qE -- "$1" "$run_dir/logs/supervisor.log"; }
+is_well() { "$ctl" status >"$scratch/status" 2>&1; } # for soon
 status_says() { "$ctl" status >"$scratch/status" 2>&1 && grep -qE -- "$1" "$scratch/status"; } # for soon
 
 stopped_clean() { # the pids that were
   local port
-  all_gone "$@" && [[ -z $(find "$run_dir/pids" "$run_dir/state" -type f) ]] || return 1
+  all_gone "$@" && [[ -z $(find "$run_dir/pids" "$run_dir/state" "$run_dir"/*.sock -type f,s 2>/dev/null) ]] || return 1
   for port in "$ws_port" "$grpc_port" "$admin_port"; do not listens_on "$port" || return 1; done
 }
 stop_leaves_nothing() {

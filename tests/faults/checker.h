@@ -16,6 +16,9 @@ struct CheckOptions {
   // receiver has. Not for reason `epoch`, which claims all of the old epoch, and is announced also
   // to those who missed nothing.
   bool exact_gaps = false;
+  // Others publish into the same groups: what they publish has positions, but is not judged, and
+  // may be all that a gap holds.
+  bool strangers_publish = false;
 };
 
 // Counts are of single events at single members; all but the first six must be 0.

@@ -331,6 +331,22 @@ TEST_F(CheckerEpochTest, AcceptsARepeatThatTheClientKnewByItsKeyAndFindsOneThatI
   ExpectOnly(&Verdict::duplicates, 1);
 }
 
+TEST_F(CheckerTest, StrangersMayPublishButTheirPublicationsAreLinksOfTheChain) {
+  options_.strangers_publish = true;
+  for (MemberLog& member : history_.members) {
+    MemberEvent stranger = Message({}, {0, OffsetOf(4) + 1}, OffsetOf(4));
+    stranger.id.reset();
+    member.events.insert(member.events.begin() + 5, stranger);
+    member.events[6].previous = OffsetOf(4) + 1;
+  }
+  ExpectGood();
+  EXPECT_EQ(Judge().delivered, 20u);
+  one().erase(at(5));
+  ExpectOnly(&Verdict::unannounced, 1);
+  one().insert(at(5), Gap(OffsetOf(4), {0, OffsetOf(4) + 2}));
+  ExpectGood();
+}
+
 TEST_F(CheckerTest, FindsAClientThatHidesADuplicateOfTheSameEpoch) {
   at(5)->dropped = true;
   const Verdict verdict = Judge();

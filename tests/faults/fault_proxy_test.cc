@@ -176,7 +176,7 @@ TEST_F(FaultProxyTest, RefusesWhenAsked) {
   EXPECT_EQ(ReceiveBytes(connection, 5), "again");
 }
 
-// What comes back of `block`, sent in pieces of `piece` bytes through a corrupting proxy.
+// Returns what comes back of `block`, sent in pieces of `piece` bytes through a corrupting proxy.
 std::string Corrupted(std::uint16_t target, std::uint64_t seed, const std::string& block,
                       std::size_t piece) {
   FaultProxy proxy(target, seed);

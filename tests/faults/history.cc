@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <utility>
 
 #include "tests/support/deadline.h"
 
@@ -48,6 +49,19 @@ std::optional<MessageId> ParseBody(std::string_view text) {
   if (!TakeNumber(rest, id.sender) || !TakeNumber(rest, id.number)) return std::nullopt;
   if (text != BodyOf(id, text.size())) return std::nullopt;
   return id;
+}
+
+std::string_view TakeBody(std::string_view& json) {
+  constexpr std::string_view kField = R"(,"message":")";
+  constexpr std::string_view kEnd = "\"}";
+  // Inside a string a quote has a backslash before it, so these words are the field's.
+  if (!json.starts_with(R"({"event":"message",)") || !json.ends_with(kEnd)) return "";
+  const std::size_t at = json.find(kField);
+  if (at == std::string_view::npos) return "";
+  std::string_view body = json.substr(at + kField.size());
+  body.remove_suffix(kEnd.size());
+  json = json.substr(0, at);
+  return body;
 }
 
 int EpochNumbers::NumberOf(std::string_view epoch) {
@@ -112,6 +126,12 @@ std::map<std::string, Position> PublicationLogs::Heads() const {
 std::vector<PublicationLog> PublicationLogs::Copy() const {
   const std::lock_guard lock(mutex_);
   return logs_;
+}
+
+std::vector<PublicationLog> PublicationLogs::Take() {
+  const std::lock_guard lock(mutex_);
+  index_.clear();
+  return std::exchange(logs_, {});
 }
 
 }  // namespace faults

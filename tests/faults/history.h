@@ -35,6 +35,10 @@ struct MessageIdHash {
 std::string BodyOf(MessageId id, std::size_t bytes_min = 0);
 // Nothing if `text` was not made by BodyOf.
 std::optional<MessageId> ParseBody(std::string_view text);
+// Cuts the body, the last field, off the JSON of a message event, so that a long one need not be
+// parsed: JSON escapes nothing that BodyOf makes. Empty, and nothing is cut, if this is another
+// event.
+std::string_view TakeBody(std::string_view& json);
 
 // A place in the log. Epochs have numbers here, in the order in which this process first saw them:
 // an epoch that begins later has a larger one.
@@ -116,6 +120,8 @@ class PublicationLogs {
   // The newest acknowledged position of each group.
   std::map<std::string, Position> Heads() const;
   std::vector<PublicationLog> Copy() const;
+  // All of them, which are forgotten here; none may be unanswered. The heads stay.
+  std::vector<PublicationLog> Take();
 
  private:
   mutable std::mutex mutex_;

@@ -39,10 +39,13 @@ void MemberCheck::OnEvent(const MemberEvent& event) {
 }
 
 void MemberCheck::OnMessage(const MemberEvent& event) {
-  ++report_.verdict.delivered;
+  const bool of_a_stranger = options_.strangers_publish && !event.id;
+  if (!of_a_stranger) ++report_.verdict.delivered;
   const std::string what = (event.id ? Text(*event.id) : "a message") + " at " + Text(event.at);
   const auto publication = event.id ? publications_.find(*event.id) : publications_.end();
-  if (publication == publications_.end()) {
+  if (of_a_stranger) {
+    if (!joined_at_) return Defect(&Verdict::foreign, what + " of a stranger");
+  } else if (publication == publications_.end()) {
     Defect(&Verdict::never_sent, what + " was sent by nobody");
   } else if (!joined_at_ || publication->second->group != log_.group) {
     return Defect(&Verdict::foreign, what + " of group " + publication->second->group);
@@ -60,6 +63,7 @@ void MemberCheck::OnMessage(const MemberEvent& event) {
                                       ", the position is " + Text(position));
   }
   place_.MoveTo(event.at);
+  if (of_a_stranger) return;  // it chooses its keys as it likes
   if (event.dropped) {
     --report_.verdict.delivered;
     ++report_.verdict.repeats_dropped;
@@ -90,7 +94,9 @@ void MemberCheck::OnGap(const MemberEvent& event) {
     Defect(&Verdict::unannounced,
            "a gap begins at " + Text(gap.after) + ", but the position is " + Text(position));
   }
-  if (same_epoch && event.reason == GapReason::kRetention) CheckSomethingMissing(gap);
+  if (same_epoch && event.reason == GapReason::kRetention && !options_.strangers_publish) {
+    CheckSomethingMissing(gap);
+  }
   if (options_.exact_gaps && same_epoch) CheckExact(gap);
   gaps_.push_back(gap);
   // If it claims what has come, the position stays.

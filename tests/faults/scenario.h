@@ -90,16 +90,16 @@ class Scenario : public ::testing::Test {
                  support::Duration settle_wait = std::chrono::seconds(30));
   // Ends all processes; for scenarios with something of their own that must outlive them.
   void End();
-  // Of the finished run.
+  // The history of the finished run.
   const History& history() const { return history_; }
 
-  // Of Publish.
+  // The sender of Publish.
   static constexpr std::uint32_t kOwnSender = 1'000;
   std::uint32_t NextNumber() const { return last_number_ + 1; }
   // Nobody begins a new publication; the answers of the last ones may be under way.
   void StopPublishers();
 
-  // Of the edges' own counters.
+  // Asks the edges' own counters.
   virtual void ExpectNothingUnannounced();
 
  private:

@@ -56,7 +56,7 @@ class StalledReader : public Scenario {
     }
   }
   double Memory() { return deployment().edge(1).Metric("channel_process_resident_memory_bytes"); }
-  // Those who always read have all that is acknowledged by now.
+  // Clients that always read have all that is acknowledged by now.
   void AwaitOthersDelivered() {
     const std::map<std::string, Position> heads = swarm().publications().Heads();
     support::Await("the others have everything", [&] {

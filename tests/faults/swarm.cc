@@ -134,4 +134,17 @@ History Swarm::TakeHistory() {
   return history;
 }
 
+History Swarm::CutHistory() {
+  History history;
+  Call([&] {
+    for (SwarmClient& client : clients_) {
+      std::vector<MemberLog> logs = client.CutLogs();
+      history.members.insert(history.members.end(), std::make_move_iterator(logs.begin()),
+                             std::make_move_iterator(logs.end()));
+    }
+    history.publications = publications_.Take();
+  });
+  return history;
+}
+
 }  // namespace faults

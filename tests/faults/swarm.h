@@ -53,10 +53,12 @@ class Swarm {
 
   // Ends all clients; what they saw, and what was published.
   History TakeHistory();
+  // The history until now; the next one begins here. Only after Settle.
+  History CutHistory();
 
  private:
   void StartTick();
-  // What `complaint` says first of any client, until it says nothing of all of them.
+  // The first complaint that `complaint` makes of any client, until it makes none of any.
   void AwaitNo(const std::function<std::string(const SwarmClient&)>& complaint,
                support::Duration wait);
 

@@ -22,7 +22,6 @@ using support::WindowOf;
 constexpr std::pair<milliseconds, milliseconds> kReconnectWindow{200, 15'000};
 // A frozen edge accepts and never answers.
 constexpr std::chrono::seconds kConnectTimeout{5};
-constexpr int kAbnormalClosure = 1006;
 constexpr int kStopCodesFrom = 4500;
 
 Time Now() { return std::chrono::steady_clock::now(); }
@@ -74,7 +73,7 @@ void SwarmClient::SetReading(bool reading) {
 void SwarmClient::StartSending(SendPlan plan) {
   plan_ = std::move(plan);
   sending_ = true;
-  next_send_ = Now();
+  next_send_ = Now() + plan_->delay;
 }
 
 void SwarmClient::OnTick(Time now) {
@@ -87,6 +86,7 @@ void SwarmClient::OnTick(Time now) {
     if (!std::exchange(ping_sent_, true)) {
       connection_->Send(R"({"id":)" + std::to_string(++last_command_) + R"(,"cmd":"ping"})");
     } else if (now >= heard_at_ + ping_interval_ + options_.pong_timeout) {
+      ++counts_.lost;
       Disconnect();
       StartReconnectWait();
     }
@@ -111,10 +111,10 @@ void SwarmClient::Connect() {
                      options_.source_address, options_.receive_buffer_bytes);
 }
 
-void SwarmClient::Disconnect() {
+void SwarmClient::Disconnect(int code) {
   if (connection_ == nullptr) return;
   std::exchange(connection_, nullptr)->Detach();
-  ++counts_.closes[kAbnormalClosure];
+  ++counts_.closes[code];
   if (plan_ && !plan_->keyed) unanswered_.clear();
   if (!std::exchange(welcomed_, false)) return;
   for (Membership& membership : memberships_) {
@@ -143,10 +143,8 @@ milliseconds SwarmClient::Random(milliseconds low, milliseconds high) {
 }
 
 void SwarmClient::OnClosed(int code) {
-  const bool was_there = connection_ != nullptr;
-  Disconnect();
-  if (was_there) --counts_.closes[kAbnormalClosure];
-  ++counts_.closes[code];
+  if (welcomed_ && code == kAbnormalClosure) ++counts_.lost;
+  Disconnect(code);
   stopped_ = code >= kStopCodesFrom && code < kStopCodesFrom + 500;
   StartReconnectWait();
 }
@@ -154,6 +152,8 @@ void SwarmClient::OnClosed(int code) {
 void SwarmClient::OnText(std::string_view text) {
   heard_at_ = Now();
   ping_sent_ = false;
+  const std::string_view body = TakeBody(text);
+  if (!body.empty()) text = head_.assign(text).append("}");
   std::array<unsigned char, 2048> memory;
   json::monotonic_resource resource(memory.data(), memory.size());
   boost::system::error_code error;
@@ -166,7 +166,7 @@ void SwarmClient::OnText(std::string_view text) {
   const json::object& event = value.get_object();
   const std::string_view kind = TextOf(event, "event");
   if (kind == "message") {
-    OnMessage(event);
+    OnMessage(event, body.empty() ? TextOf(event, "message") : body);
   } else if (kind == "ok") {
     OnOk(event);
   } else if (kind == "gap") {
@@ -245,14 +245,14 @@ SwarmClient::Membership* SwarmClient::Find(const json::object& event) {
   return nullptr;
 }
 
-void SwarmClient::OnMessage(const json::object& event) {
+void SwarmClient::OnMessage(const json::object& event, std::string_view body) {
   Membership* const membership = Find(event);
   if (membership == nullptr) return Surprise("not a member", event);
   if (!membership->joined) Surprise("before the answer to the join", event);
   MemberEvent message;
   message.at = {context_.epochs.NumberOf(TextOf(event, "epoch")), NumberOf(event, "offset")};
   message.previous = NumberOf(event, "previous_offset");
-  message.id = ParseBody(TextOf(event, "message"));
+  message.id = ParseBody(body);
   message.when = heard_at_;
   message.dropped = IsRepeat(*membership, event);
   membership->log.events.push_back(message);
@@ -314,6 +314,7 @@ void SwarmClient::OnError(const json::object& event) {
 
 void SwarmClient::OnBye(const json::object& event) {
   bye_ = true;
+  ++counts_.byes;
   reconnect_window_ = WindowOf(event).value_or(kReconnectWindow);
 }
 
@@ -377,6 +378,20 @@ std::string SwarmClient::Behind(const std::map<std::string, Position>& heads) co
 std::vector<MemberLog> SwarmClient::TakeLogs() {
   std::vector<MemberLog> logs;
   for (Membership& membership : memberships_) logs.push_back(std::move(membership.log));
+  return logs;
+}
+
+std::vector<MemberLog> SwarmClient::CutLogs() {
+  std::vector<MemberLog> logs = TakeLogs();
+  for (std::size_t i = 0; i < logs.size(); ++i) {
+    MemberLog& next = memberships_[i].log;
+    next = {logs[i].name, logs[i].group, {}};
+    MemberEvent here;
+    here.kind = MemberEvent::Kind::kJoined;
+    here.at = memberships_[i].place.position().value_or(Position());
+    here.when = Now();
+    if (memberships_[i].place.position()) next.events.push_back(here);
+  }
   return logs;
 }
 

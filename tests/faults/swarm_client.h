@@ -41,6 +41,8 @@ struct SendPlan {
   std::size_t body_bytes = 0;
   // Without keys nothing is sent twice: what a lost connection leaves unanswered is given up.
   bool keyed = true;
+  // The first publication comes so much later: senders that start together do not stay together.
+  std::chrono::milliseconds delay{0};
 };
 
 // Shared by all clients of a swarm.
@@ -64,7 +66,9 @@ class SwarmClient final : private SwarmConnection::Observer {
     std::uint64_t resumes = 0;
     std::uint64_t retryable_errors = 0;
     std::map<int, std::uint64_t> closes;  // by close code; 1006 = without a close frame
-    std::vector<std::string> surprises;   // events and errors that must not come
+    std::uint64_t lost = 0;               // those with 1006 that had been welcome
+    std::uint64_t byes = 0;
+    std::vector<std::string> surprises;  // events and errors that must not come
   };
 
   SwarmClient(SwarmContext& context, SwarmClientOptions options);
@@ -102,8 +106,11 @@ class SwarmClient final : private SwarmConnection::Observer {
   const MemberLog& log(std::size_t group_index) const { return memberships_[group_index].log; }
   // One log for each group.
   std::vector<MemberLog> TakeLogs();
+  // The same, and each log begins again where its member stands.
+  std::vector<MemberLog> CutLogs();
 
  private:
+  static constexpr int kAbnormalClosure = 1006;  // RFC 6455, section 7.1.5: no close frame came
   // Keys of this many messages are remembered for each group.
   static constexpr std::size_t kKeysMax = 4096;
 
@@ -129,14 +136,15 @@ class SwarmClient final : private SwarmConnection::Observer {
   void OnClosed(int code) override;
 
   void Connect();
-  void Disconnect();
+  void Disconnect(int code = kAbnormalClosure);
   void StartReconnectWait();
   void Join(Membership& membership);
   void SendPublication(Pending& publication);
   void SendNew(Time now);
   void OnWelcome(const boost::json::object& event);
   void OnOk(const boost::json::object& event);
-  void OnMessage(const boost::json::object& event);
+  // `body`: the text of the message as it stands in the JSON.
+  void OnMessage(const boost::json::object& event, std::string_view body);
   void OnGap(const boost::json::object& event);
   void OnError(const boost::json::object& event);
   void OnBye(const boost::json::object& event);
@@ -164,6 +172,7 @@ class SwarmClient final : private SwarmConnection::Observer {
   std::pair<std::chrono::milliseconds, std::chrono::milliseconds> reconnect_window_;
   bool bye_ = false;
 
+  std::string head_;  // of a message event, while it is read
   std::optional<SendPlan> plan_;
   bool sending_ = false;
   Time next_send_{};

@@ -71,7 +71,7 @@ class SwarmTest : public ::testing::Test {
     swarm_.Add(std::move(options));
   }
   FakeSession Accept() { return FakeSession(acceptor_.accept()); }
-  // Of the one client's one group, as soon as there are so many.
+  // Events of the one client's one group, as soon as there are so many.
   std::vector<MemberEvent> Events(std::size_t count) {
     std::vector<MemberEvent> events;
     support::Await("events", [&] {
@@ -150,6 +150,20 @@ TEST_F(SwarmTest, WhatWasNotAnsweredIsSentAgainWithTheSameKey) {
   EXPECT_TRUE(log.sent_again);
 }
 
+TEST(Body, IsCutOffAMessageEventAndOffNoOther) {
+  const std::string head = R"({"event":"message","group_id":"a \",\"message\":\"b","offset":1)";
+  const std::string whole = head + R"(,"message":"text \" of it"})";
+  std::string_view json = whole;
+  EXPECT_EQ(TakeBody(json), R"(text \" of it)");
+  EXPECT_EQ(json, head);
+  for (const char* other : {R"({"event":"error","code":"c","message":"text"})",
+                            R"({"event":"message","offset":1,"message":{"a":1}})", ""}) {
+    json = other;
+    EXPECT_EQ(TakeBody(json), "");
+    EXPECT_EQ(json, other);
+  }
+}
+
 TEST_F(SwarmTest, AMessageWithAKnownKeyIsLoggedAndDropped) {
   Start();
   FakeSession session = Accept();
@@ -182,6 +196,27 @@ TEST_F(SwarmTest, AClientThatDoesNotReadHearsNothingUntilItReadsAgain) {
   swarm_.With(0, [](SwarmClient& client) { EXPECT_LE(client.log(0).events.size(), 3u); });
   swarm_.With(0, [](SwarmClient& client) { client.SetReading(true); });
   Events(10);
+}
+
+TEST_F(SwarmTest, AHistoryThatIsCutGoesOnWhereTheMembersStand) {
+  Start();
+  FakeSession session = Accept();
+  session.Ok(session.Read("add_group"), R"(,"epoch":"e1","offset":10,"recovered":true)");
+  session.Message(12, 9, {1, 1});
+  Events(2);
+  SendOne();
+  session.Ok(session.Read("send_to_group"), R"(,"epoch":"e1","offset":12)");
+  swarm_.With(0, [](SwarmClient& client) { client.StopSending(); });
+  support::Await("the answer", [&] { return swarm_.publications().acknowledged() == 1; });
+  const History first = swarm_.CutHistory();
+  EXPECT_EQ(first.publications.size(), 1u);
+  EXPECT_EQ(first.members.at(0).events.size(), 2u);
+  session.Message(14, 12, {1, 2});
+  const std::vector<MemberEvent> events = Events(2);
+  EXPECT_EQ(events[0].kind, Kind::kJoined);
+  EXPECT_EQ(events[0].at, (Position{0, 12}));
+  EXPECT_EQ(events[1].id, (MessageId{1, 2}));
+  EXPECT_TRUE(swarm_.CutHistory().publications.empty());
 }
 
 }  // namespace

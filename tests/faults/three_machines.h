@@ -51,9 +51,10 @@ class ThreeMachines {
 
   // The machine whose nats-server leads the stream; all machines must run.
   int LeaderOf(const std::string& stream);
-  // Of an edge, counted from 1.
+  // Reads from an edge, counted from 1.
   double EdgeMetric(int machine, int edge, const std::string& series);
-  // What the supervisor of this machine said of processes that died of a signal; empty if none did.
+  // The supervisor's lines about processes of this machine that died of a signal; empty if none
+  // did.
   std::string Crashes(int machine) const;
 
  private:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What ThreeMachines needs root for. Its machines are the network namespaces RUN-1, RUN-2, RUN-3, each
+# The steps of ThreeMachines that need root. Its machines are the network namespaces RUN-1, RUN-2, RUN-3, each
 # with eth0 at 10.77.0.N on a bridge of the namespace that this is called in, which has 10.77.0.254.
 #
 # three_machines.sh up RUN              makes them

@@ -53,6 +53,11 @@ std::optional<EnvelopedView::Position> EnvelopedView::position(const std::string
   return found->second.place.position();
 }
 
+bool EnvelopedView::position_is_bogus(const std::string& group) const {
+  const auto found = groups_.find(group);
+  return found != groups_.end() && found->second.bogus;
+}
+
 void EnvelopedView::OnLost() {
   open_.clear();
   for (auto& [id, group] : groups_) {
@@ -139,15 +144,17 @@ void EnvelopedView::OnJoined(const Request& request, int64_t id, const Object& e
     group.place.MoveTo(group.begun_at);
     group.begun_by = id;
     group.last = 0;
+    group.bogus = false;
     // An edge that is behind the one it was on before may give again what it had there.
     Forget(&group, group.begun_at);
     return;
   }
   group.begun_by = 0;
   if (request.last != 0) {
-    if (!recovered) Wrong("with `last` nothing can be lost");
     group.place.MoveTo({epoch, head});
+    (void)group.place.OnResumed({epoch, head}, recovered);
     group.last = request.last;
+    group.bogus = false;
     group.given.clear();
   } else {
     group.last = 0;
@@ -203,14 +210,14 @@ void EnvelopedView::OnMessage(const Object& event) {
   if (last != 0 && at.epoch == position.epoch && at.offset <= position.offset) {
     const size_t count = 1 + log.Between(position.epoch, name, entry.offset, position.offset + 1);
     if (count > last) Wrong("more than `last`");
-    if (count < last && rings_hold_all_) CheckNoneHeld(position.epoch, name, entry.offset);
+    if (count < last) CheckNoneBefore(position.epoch, name, entry.offset);
     group.place.MoveTo(at);
   } else {
     const Arrival arrival = group.place.OnMessage(at, Number(event, "previous_offset"));
     if (arrival == Arrival::kOtherEpoch) Wrong("of an epoch that was not announced");
     if (arrival == Arrival::kDuplicate) Wrong("a second time");
     if (arrival == Arrival::kHole) Wrong("a hole, by its own words");
-    if (last != 0 && rings_hold_all_) CheckNoneHeld(position.epoch, name, position.offset + 1);
+    if (last != 0) CheckNoneBefore(position.epoch, name, position.offset + 1);
     const LogEntry* next = log.After(position.epoch, name, position.offset);
     if (next->offset != entry.offset) Wrong("something is missing before it");
   }
@@ -226,11 +233,25 @@ void EnvelopedView::CheckNoneHeld(const std::string& epoch, const std::string& g
   if (oldest && *oldest < before) Wrong("an older one is left out, though it is held");
 }
 
+void EnvelopedView::CheckNoneBefore(const std::string& epoch, const std::string& group,
+                                    uint64_t before) {
+  if (service_.log().Between(epoch, group, 0, before) > 0) Wrong("fewer than `last`, and no gap");
+}
+
 void EnvelopedView::CheckSomethingMissing(const std::string& group, const Position& position,
                                           uint64_t before) {
   if (!service_.up() || service_.epoch() != position.epoch) return;
   if (service_.log().Between(position.epoch, group, position.offset, before) > 0) return;
   if (!service_.AnnouncesGapAfter(group, position)) Wrong("a gap, though nothing is missing");
+}
+
+// `head`: what the answer to the join told.
+void EnvelopedView::CheckGapOfLast(const std::string& group, uint32_t last, const Position& head,
+                                   uint64_t after, uint64_t before) {
+  if (after != 0) Wrong("does not begin with the log");
+  const size_t given = service_.log().Between(head.epoch, group, before - 1, head.offset + 1);
+  if (given >= last) Wrong("a gap, though all of the `last` follow");
+  if (rings_hold_all_) CheckSomethingMissing(group, {head.epoch, 0}, before);
 }
 
 void EnvelopedView::OnGap(const Object& event) {
@@ -244,6 +265,8 @@ void EnvelopedView::OnGap(const Object& event) {
   const bool promised = group.place.gap_due();
   if (reason == "position") {
     if (!group.bogus || after != 0) Wrong("of a position that was given, or has an end that was");
+  } else if (promised && group.last != 0) {
+    CheckGapOfLast(name, group.last, position, after, before);
   } else if (promised) {
     if (after != position.offset) Wrong("does not begin where it was asked from");
   } else if (group.last == 0) {
@@ -255,7 +278,8 @@ void EnvelopedView::OnGap(const Object& event) {
   const bool same_epoch = epoch == position.epoch;
   if (same_epoch && before <= after) Wrong("covers nothing");
   if (same_epoch == (reason == "epoch")) Wrong("a wrong reason");
-  if (!group.bogus && reason != "overload") CheckNoneHeld(epoch, name, before);
+  const bool held_is_left_out = promised && group.last != 0 && !rings_hold_all_;
+  if (!group.bogus && reason != "overload" && !held_is_left_out) CheckNoneHeld(epoch, name, before);
   const bool known = reason == "retention" || reason == "epoch" || reason == "position";
   if (!known && reason != "overload") Wrong("no such reason");
   if (!group.bogus && same_epoch && reason == "retention" && group.last == 0) {
@@ -356,7 +380,9 @@ void EnvelopedView::CheckComplete() const {
     if (entries.empty()) Fail("there is no last publication");
     const Position& position = *group.place.position();
     if (position.epoch != service_.epoch() || position.offset < entries.back().offset) {
-      Fail(name_ + ": is left behind in " + name);
+      Fail(name_ + ": is left behind in " + name + " at " + position.epoch + ":" +
+           std::to_string(position.offset) + ", the newest is " +
+           std::to_string(entries.back().offset));
     }
     if (group.given.count({service_.epoch(), entries.back().offset}) == 0) {
       Fail(name_ + ": did not get the last of " + name);

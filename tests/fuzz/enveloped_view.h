@@ -1,5 +1,5 @@
-// What an enveloped client knows and may expect: its positions, its open commands, and what it has
-// been given. Every event is checked against the log of the service when it comes:
+// The knowledge and expectations of an enveloped client: its positions, its open commands, and what
+// it has been given. Every event is checked against the log of the service when it comes:
 //
 // - a message is the group's very next publication after the position, never one that was given
 //   before, and only of groups that are joined;
@@ -57,11 +57,14 @@ class EnvelopedView {
   // The connection is lost; positions stay.
   void OnLost();
   void OnEvent(const std::string& text);
+  bool waits_for_answers() const { return !open_.empty(); }
   void CheckComplete() const;
 
   bool joined(const std::string& group) const;
   // From where to resume; nothing if it has no position yet.
   std::optional<Position> position(const std::string& group) const;
+  // Whether that is where it never was: it asked so, and has heard of no gap yet.
+  bool position_is_bogus(const std::string& group) const;
 
  private:
   using Object = boost::json::object;
@@ -92,6 +95,10 @@ class EnvelopedView {
   Group& JoinedGroup(const Object& event);
   // The publication of a message event, which must be in the log as it is.
   const LogEntry& CheckPublication(const Object& event, const std::string& group);
+  // With `last`: none was left out silently.
+  void CheckNoneBefore(const std::string& epoch, const std::string& group, uint64_t before);
+  void CheckGapOfLast(const std::string& group, uint32_t last, const Position& head, uint64_t after,
+                      uint64_t before);
   void CheckNoneHeld(const std::string& epoch, const std::string& group, uint64_t before);
   // Between the position and `before` something is missing, for all that can be known.
   void CheckSomethingMissing(const std::string& group, const Position& position, uint64_t before);

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "channel_service/base/printable.h"
 #include "tests/fuzz/fuzz_input.h"
 #include "ws_edge/limits.h"
 #include "ws_edge/net/forwarded.h"
@@ -96,7 +97,7 @@ void CheckRest(std::string_view text) {
   edge::WantsGzip(text);
   edge::NamesEtag(text, "\"a\"");
   for (const char c : channel::Printable(text, 100)) {
-    if (c < ' ' || c > '~') Fail("not printable");
+    if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) Fail("not printable");
   }
 }
 

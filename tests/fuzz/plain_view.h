@@ -1,6 +1,6 @@
-// What a plain client may be given: bare messages of the groups that it has joined, in the order of
-// the log, none twice, and none left out, unless the service has announced a gap to its edge (the
-// plain dialect has no word for it).
+// The messages that a plain client may be given: bare messages of the groups that it has joined, in
+// the order of the log, none twice, and none left out, unless the service has announced a gap to
+// its edge (the plain dialect has no word for it).
 #pragma once
 
 #include <cstdint>

@@ -14,6 +14,7 @@ namespace fuzz {
 void SimClient::Connect(SimEdge* edge, int send_buffer_bytes) {
   edge_ = edge;
   fd_ = edge->Accept(enveloped_, send_buffer_bytes);
+  session_id_ = edge->last_session_id();
   upgraded_ = false;
   paused_ = false;
   buffer_.clear();

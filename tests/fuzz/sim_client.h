@@ -45,6 +45,9 @@ class SimClient {
   // A paused client does not read, so that the edge's queue grows.
   void SetPaused(bool paused) { paused_ = paused; }
   bool paused() const { return paused_; }
+  // Its commands are not carried out at once.
+  bool held() const { return edge_->held(session_id_); }
+  bool waits_for_answers() const { return connected() && view_.waits_for_answers(); }
   // Frames that it was given.
   size_t frames() const { return frames_; }
 
@@ -69,6 +72,7 @@ class SimClient {
   EnvelopedView view_;
   PlainView plain_;
   SimEdge* edge_ = nullptr;
+  uint64_t session_id_ = 0;  // on this edge
   int fd_ = -1;
   bool upgraded_ = false;
   bool paused_ = false;

@@ -36,7 +36,11 @@ SimEdge::SimEdge(boost::asio::io_context& loop, const std::string& name, SimServ
       flush_list_(loop),
       wire_(service, clock, limits, metrics_, name, trace),
       groups_(limits, metrics_, clock, wire_.link()),
-      context_{name_, name_, name_, limits, metrics_, flush_list_, *this, service_away_} {
+      context_{name_, name_, name_, limits, metrics_, flush_list_, *this, clock, service_away_},
+      unpaced_limits_(limits),
+      plain_context_{name_,       name_, name_, unpaced_limits_, metrics_,
+                     flush_list_, *this, clock, service_away_} {
+  unpaced_limits_.pace.commands.per_second = 0;
   wire_.link().Start(&groups_);
 }
 
@@ -61,10 +65,16 @@ int SimEdge::Accept(bool enveloped, int send_buffer_bytes) {
   edge::Socket socket(loop_.get_executor());
   socket.assign(boost::asio::ip::tcp::v4(), ends[0]);
   const uint64_t id = ++last_session_id_;
-  auto session = std::make_shared<edge::Session>(context_, id, std::move(socket));
+  auto session =
+      std::make_shared<edge::Session>(enveloped ? context_ : plain_context_, id, std::move(socket));
   sessions_.emplace(id, session);
   session->Start(UpgradeRequest(enveloped));
   return ends[1];
+}
+
+bool SimEdge::held(uint64_t session_id) const {
+  const auto found = sessions_.find(session_id);
+  return found == sessions_.end() || found->second->held();
 }
 
 void SimEdge::Tick() {
@@ -74,9 +84,15 @@ void SimEdge::Tick() {
   for (const auto& weak : std::exchange(closing_, {})) {
     if (const auto session = weak.lock()) session->Abort();
   }
+  for (const auto& weak : std::exchange(held_, {})) {
+    const auto session = weak.lock();
+    if (session == nullptr) continue;
+    session->GoOnReading();
+    if (session->held()) held_.push_back(weak);
+  }
 }
 
-void SimEdge::OnCommand(edge::Session* session, edge::Command command) {
+void SimEdge::OnCommand(edge::Session* session, edge::Command&& command) {
   groups_.OnCommand(*session, std::move(command));
 }
 
@@ -84,6 +100,8 @@ void SimEdge::OnSessionOver(edge::Session* session, const edge::CloseReason&) {
   groups_.LeaveAll(*session);
   sessions_.erase(session->id());
 }
+
+void SimEdge::OnReadHeld(edge::Session* session) { held_.push_back(session->weak_from_this()); }
 
 void SimEdge::OnSessionClosing(edge::Session* session) {
   closing_.push_back(session->weak_from_this());

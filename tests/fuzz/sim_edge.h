@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "tests/fuzz/sim_service.h"
 #include "tests/fuzz/sim_wire.h"
@@ -23,6 +24,10 @@ class SimEdge final : private edge::SessionObserver {
   // The client's end of a new session, whose upgrade is under way. `send_buffer_bytes`: of the
   // edge's socket; 0 = as the system has it.
   int Accept(bool enveloped, int send_buffer_bytes);
+  // That of the newest session.
+  uint64_t last_session_id() const { return last_session_id_; }
+  // Its commands are not read, or it is over.
+  bool held(uint64_t session_id) const;
 
   SimWire& wire() { return wire_; }
   void Tick();
@@ -30,10 +35,11 @@ class SimEdge final : private edge::SessionObserver {
   double unannounced_positions() const { return metrics_.unannounced_positions.Value(); }
 
  private:
-  void OnCommand(edge::Session* session, edge::Command command) override;
+  void OnCommand(edge::Session* session, edge::Command&& command) override;
   void OnSessionOver(edge::Session* session, const edge::CloseReason& reason) override;
   void OnSessionClosing(edge::Session* session) override;
   void OnMessageIncomplete(edge::Session*, bool) override {}
+  void OnReadHeld(edge::Session* session) override;
 
   boost::asio::io_context& loop_;
   const std::string name_;
@@ -44,8 +50,13 @@ class SimEdge final : private edge::SessionObserver {
   edge::GroupTable groups_;
   const bool service_away_ = false;
   edge::SessionContext context_;
+  // Plain clients are told nothing of their commands, so these must be carried out at once for the
+  // model to know when.
+  edge::EdgeLimits unpaced_limits_;
+  edge::SessionContext plain_context_;
   std::map<uint64_t, std::shared_ptr<edge::Session>> sessions_;
   std::deque<std::weak_ptr<edge::Session>> closing_;
+  std::vector<std::weak_ptr<edge::Session>> held_;
   uint64_t last_session_id_ = 0;
 };
 

@@ -12,7 +12,7 @@ namespace {
 using channel::GapInfo;
 using channel::GapReason;
 
-// Of all groups together, in publications of one group.
+// The log holds so many times what one group may have.
 constexpr size_t kGroupsHeld = 2;
 
 const SimSharedLog::Entries kNone;
@@ -166,6 +166,10 @@ channel::ReadResult SimLogEngine::Read(const channel::ReadRequest& request, Head
     if (!nothing_dropped && oldest > since + 1) {
       result.gap = GapInfo{since, oldest, GapReason::kRetention};
     }
+  } else if (!request.since && request.last != 0 && walked.size() < request.last) {
+    const bool nothing_dropped = !dropped && log_.oldest_held() <= 1 && !log_.IsFull(group);
+    const uint64_t oldest = first != 0 ? first : std::max(log_.oldest_held(), head.offset + 1);
+    if (!nothing_dropped && oldest > 1) result.gap = GapInfo{0, oldest, GapReason::kRetention};
   } else if (!request.since && request.last != 0 && walked.size() > request.last) {
     previous = walked[walked.size() - request.last - 1]->offset;
     walked.erase(walked.begin(), walked.end() - static_cast<ptrdiff_t>(request.last));

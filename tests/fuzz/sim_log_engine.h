@@ -30,14 +30,15 @@ class SimSharedLog {
   using Entries = std::deque<Stored>;  // oldest first
 
   SimSharedLog(const channel::ServiceLimits& limits, const channel::Clock& clock)
-      : limits_(limits), clock_(clock), dedup_(limits.dedup_window, limits.dedup_keys_max) {}
+      : limits_(limits), clock_(clock), dedup_(limits.dedup_window, limits.dedup_bytes_max) {}
 
   const std::string& epoch() const { return epoch_; }
   channel::PublishOutcome Publish(const channel::PublishInput& input);
   void OnTick();
 
+  std::chrono::milliseconds dedup_window() const { return dedup_.window(clock_.Now()); }
   uint64_t newest() const { return newest_; }
-  // Of any group, or what comes next.
+  // The oldest of any group, or what comes next.
   uint64_t oldest_held() const { return held_.empty() ? newest_ + 1 : held_.front().first; }
   // The publications of the group that are held …
   const Entries& Held(const std::string& group) const;
@@ -80,6 +81,7 @@ class SimLogEngine final : public channel::Engine {
   void Detach(std::string_view group_id) override { followed_.erase(std::string(group_id)); }
   void StartRead(const channel::ReadRequest& request, ReadDone done) override;
   void OnTick() override {}
+  std::chrono::milliseconds dedup_window() const override { return log_.dedup_window(); }
   size_t group_count() const override { return followed_.size(); }
   size_t history_bytes() const override { return 0; }
 

@@ -52,7 +52,7 @@ class Log {
 class SimSubscriber final : public channel::Flushable {
  public:
   SimSubscriber(size_t node, channel::FlushList& flush_list, size_t queue_bytes_max)
-      : node_(node), queue_(flush_list, this, queue_bytes_max) {}
+      : node_(node), total_(queue_bytes_max), queue_(flush_list, this, queue_bytes_max, total_) {}
   size_t node() const { return node_; }
   channel::Subscriber* queue() { return &queue_; }
   // Nothing if none is there at the end of the last turn.
@@ -63,6 +63,7 @@ class SimSubscriber final : public channel::Flushable {
   void Flush() override;
 
   const size_t node_;
+  channel::QueueTotal total_;  // of this one alone
   channel::Subscriber queue_;
   std::optional<std::string> block_;  // on its way to the client
 };
@@ -88,7 +89,7 @@ class SimService final : private channel::PublishWaiter {
   const std::string& epoch() const { return nodes_.front()->engine->epoch(); }
   // The epochs that there were, the present one last.
   const std::vector<std::string>& epochs() const { return epochs_; }
-  // Of two epochs that there were.
+  // Compares two epochs that there were.
   bool IsLater(const std::string& epoch, const std::string& other) const;
   const Log& log() const { return log_; }
   size_t accepted() const { return accepted_; }

@@ -30,7 +30,9 @@ void SimTalk::ResumeAll(SimClient& client) {
   for (size_t i = 0; i < kSimGroups; ++i) {
     const std::string group = "g" + std::to_string(i);
     const auto position = client.view().position(group);
-    if (position && !input_.Chance(4)) Join(client, group, position, 0, false);
+    if (position && !input_.Chance(4)) {
+      Join(client, group, position, 0, client.view().position_is_bogus(group));
+    }
   }
 }
 
@@ -60,11 +62,12 @@ void SimTalk::SayEnveloped(SimClient& client) {
     case 1:
       return Join(client, group, std::nullopt, 0, false);
     case 2:
-      return Join(client, group, position, 0, false);
+      return Join(client, group, position, 0, view.position_is_bogus(group));
     case 3: {  // further back
       if (!position) return;
       const uint64_t back = std::min<uint64_t>(position->offset, input_.Below(32));
-      return Join(client, group, Position{position->epoch, position->offset - back}, 0, false);
+      return Join(client, group, Position{position->epoch, position->offset - back}, 0,
+                  view.position_is_bogus(group));
     }
     case 4:
       return Join(client, group, std::nullopt, 1 + static_cast<uint32_t>(input_.Below(8)), false);
@@ -146,7 +149,7 @@ void SimTalk::SayPlain(SimClient& client) {
       trace_("%s joins %s", client.name().c_str(), group.c_str());
       return client.JoinPlain(group);
     case 3:
-      if (client.paused()) return;
+      if (client.paused() || client.held()) return;
       trace_("%s leaves %s", client.name().c_str(), group.c_str());
       return client.LeavePlain(group);
     case 4:

@@ -52,7 +52,6 @@ edge::LinkOptions SimWire::Options(const edge::EdgeLimits& limits, const std::st
   edge::LinkOptions options;
   options.addresses = {"the service"};
   options.publisher = name;
-  options.publish_queue_bytes_max = limits.publish_queue_bytes_max;
   options.publish_timeout = limits.publish_timeout;
   options.backoff_longest = std::chrono::milliseconds(0);  // Connect is a step of its own
   options.subscriptions_per_request_max = 2;               // so that it often takes several
@@ -180,7 +179,9 @@ bool SimWire::ReadEvents() {
 
 bool SimWire::ServePublication() {
   if (publications_.empty()) return false;
-  answers_.push_back(service_.Publish(ToInput(publications_.front(), name_)));
+  answers_.push_back(
+      ToResult(service_.Publish(ToInput(publications_.front(), name_)), service_.epoch()));
+  answers_.back().set_sequence(publications_.front().sequence());
   publications_.pop_front();
   return true;
 }
@@ -188,7 +189,9 @@ bool SimWire::ServePublication() {
 bool SimWire::ReadAnswer() {
   if (answers_.empty()) return false;
   channel::v1::PublishStreamResponse response;
-  *response.add_results() = ToResult(answers_.front(), service_.epoch());
+  // In any order: the newest one first, now and then.
+  if (reads_++ % 3 == 0) std::swap(answers_.front(), answers_.back());
+  *response.add_results() = std::move(answers_.front());
   answers_.pop_front();
   transport_.publish()->Give(response.SerializeAsString());
   link_.OnTurnEnd();

@@ -28,6 +28,8 @@ class SimWire {
 
   edge::Link& link() { return link_; }
   bool up() const { return subscriber_ != nullptr; }
+  // Publications of the edge that the service has not answered.
+  size_t unanswered() const { return link_.unanswered(); }
   // Gaps that the service announced for the group on this link.
   size_t gaps(const std::string& group) const {
     const auto found = gaps_.find(group);
@@ -64,7 +66,8 @@ class SimWire {
   std::unique_ptr<SimSubscriber> subscriber_;
   std::deque<channel::v1::SubscribeRequest> requests_;
   std::deque<channel::v1::PublishRequest> publications_;
-  std::deque<channel::PublishOutcome> answers_;
+  std::deque<channel::v1::PublishResult> answers_;
+  size_t reads_ = 0;  // of answers
 
   size_t connects_ = 0;  // each is to the next node
   std::map<std::string, size_t> gaps_;

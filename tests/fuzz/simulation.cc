@@ -22,9 +22,9 @@ namespace {
 constexpr size_t kEdges = 2;
 constexpr size_t kEnvelopedClients = 4;
 constexpr size_t kPlainClients = 2;
-// Of the sender's side of a socket pair: the smallest that Linux grants.
+// Bytes that the sender's side of a socket pair takes: the smallest that Linux grants.
 constexpr int kSmallBuffer = 1;
-// Of all recent publications of an edge.
+// Bytes of all recent publications of an edge.
 constexpr size_t kRingBytesSmall = 1'000;
 // A step of everybody moves at most so much; more would be a loop without an end.
 constexpr int kMovesMax = 1'000'000;
@@ -75,6 +75,7 @@ class Simulation {
     edge_limits_.session_queue_bytes_max = (choice & 16) != 0 ? 4'000 : 1 << 20;
     edge_limits_.publish_queue_bytes_max = (choice & 32) != 0 ? 3'000 : 1 << 20;
     edge_limits_.groups_per_connection_max = (choice & 64) != 0 ? 2 : 128;
+    if ((choice & 128) != 0) edge_limits_.pace.commands = {.per_second = 20, .burst = 10};
     talk_ = std::make_unique<SimTalk>(input_, service_, trace_,
                                       std::min(kSimGroups, edge_limits_.groups_per_connection_max),
                                       [this] { Settle(); });
@@ -213,9 +214,11 @@ class Simulation {
     }
   }
 
-  // All links are up, and time goes by until nobody gets anything any more.
+  // All links are up, and time goes by until nobody gets anything any more, nor waits for an answer
+  // that is not overdue.
   void Repair() {
     constexpr int kIdleRounds = 3;
+    const auto overdue = clock_.Now() + 2 * edge_limits_.publish_timeout;
     for (int idle = 0; idle < kIdleRounds; ++idle) {
       const size_t before = frames();
       for (const auto& edge : edges_) {
@@ -226,7 +229,14 @@ class Simulation {
       clock_.Step(std::chrono::milliseconds(100));
       Tick();
       Settle();
-      if (frames() != before) idle = 0;
+      // A publication may be under way although its client is gone.
+      const bool waits =
+          clock_.Now() < overdue &&
+          (std::any_of(clients_.begin(), clients_.end(),
+                       [](const auto& client) { return client->waits_for_answers(); }) ||
+           std::any_of(edges_.begin(), edges_.end(),
+                       [](const auto& edge) { return edge->wire().unanswered() > 0; }));
+      if (frames() != before || waits) idle = 0;
     }
   }
 

@@ -1,6 +1,8 @@
-// Who may connect: origins, names of the server; and what is served to everybody.
+// Tests which origins and server names may connect, and what is served to everybody.
 
 #include "tests/integration/access_test.h"
+
+#include <optional>
 
 namespace access_rules {
 namespace {
@@ -165,6 +167,28 @@ TEST_F(ListedAccess, OriginsThatAreListed) {
   EXPECT_EQ(Connect(From("null")), 101);
   EXPECT_EQ(Connect(From("http://chat.example:81", "chat.example:81")), 101);
   EXPECT_EQ(Connect(From("http://chat.example:82", "chat.example:81")), kForbidden);
+}
+
+class PlacesOfAnAddress : public AccessTest {
+ protected:
+  static void SetUpTestSuite() { DeployWithEdges({"--connections_per_address_max=2"}); }
+
+  static ConnectOptions Client(const std::string& address) {
+    ConnectOptions options;
+    options.headers = {{"X-Forwarded-For", address}};
+    return options;
+  }
+};
+
+TEST_F(PlacesOfAnAddress, SoManySessionsAreOpenedAndNotOneMore) {
+  std::optional<WebSocketClient> first(std::in_place, Port(), Client("192.0.2.1"));
+  const WebSocketClient second(Port(), Client("192.0.2.1"));
+  EXPECT_THROW(WebSocketClient(Port(), Client("192.0.2.1")), support::TestFailure);
+  const WebSocketClient of_another(Port(), Client("192.0.2.2"));
+  first.reset();
+  support::Await("the place is free",
+                 [] { return deployment().EdgeMetric("channel_edge_sessions") == 2; });
+  const WebSocketClient third(Port(), Client("192.0.2.1"));
 }
 
 }  // namespace

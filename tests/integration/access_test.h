@@ -47,7 +47,8 @@ class AccessTest : public SharedDeployment {
     return answer;
   }
 
-  // What became of a page of this origin: 101 if it stays, or the code of the close frame.
+  // The result of connecting from a page of this origin: 101 if it stays, or the code of the close
+  // frame.
   static int Connect(const ConnectOptions& options) {
     WebSocketClient client(Port(), options);
     // It is told apart by the next frame: the answer to this, or the close frame.

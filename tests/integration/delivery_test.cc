@@ -20,6 +20,7 @@ class Delivery : public SharedDeployment {
   static void SetUpTestSuite() {
     support::DeploymentOptions options;
     options.edges = kEdges;
+    options.edge_flags = {"--commands_per_second=0"};  // publishers send as fast as they can
     Deploy(options);
   }
 

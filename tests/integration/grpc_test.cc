@@ -1,14 +1,14 @@
-// History, unary Publish, health and reflection over real gRPC against the real binary: how answers
+// History, unary Publish and health over real gRPC against the real binary: how answers
 // and errors look there. validate_test.cc tests which fields are accepted, tests/contract
 // what the log does.
 
-#include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
 
 #include <csignal>
 #include <utility>
 
 #include "grpc/health/v1/health.grpc.pb.h"
+#include "tests/integration/raw_call.h"
 #include "tests/integration/shared_deployment.h"
 
 namespace {
@@ -21,34 +21,6 @@ using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
 
 constexpr int kHistoryMax = 300;
-
-// Sends these bytes to a method, and gives the bytes of its first answer.
-support::Answer<std::string> CallRaw(support::ServiceClient& service, const std::string& method,
-                                     const std::string& message) {
-  const auto deadline = std::chrono::system_clock::now() + support::kPatience;
-  grpc::GenericStub stub(service.grpc_channel());
-  grpc::CompletionQueue queue;
-  grpc::ClientContext context;
-  context.set_deadline(deadline);
-  context.set_wait_for_ready(true);
-  const grpc::Slice slice(message);
-  const auto call = stub.PrepareUnaryCall(&context, method, grpc::ByteBuffer(&slice, 1), &queue);
-  call->StartCall();
-  grpc::ByteBuffer response;
-  support::Answer<std::string> answer;
-  call->Finish(&response, &answer.status, nullptr);
-  void* tag = nullptr;
-  bool ok = false;
-  if (queue.AsyncNext(&tag, &ok, deadline) != grpc::CompletionQueue::GOT_EVENT) {
-    throw support::TestFailure("no answer to a generic call");
-  }
-  std::vector<grpc::Slice> slices;
-  (void)response.Dump(&slices);
-  for (const grpc::Slice& part : slices) {
-    answer.response.append(reinterpret_cast<const char*>(part.begin()), part.size());
-  }
-  return answer;
-}
 
 class Grpc : public SharedDeployment {
  protected:
@@ -170,6 +142,9 @@ TEST_F(Grpc, PublishTellsEachOutcomeAndCountsIt) {
   EXPECT_EQ(count("accepted") - accepted, 1);
   EXPECT_EQ(count("duplicate") - duplicate, 1);
   EXPECT_EQ(count("refused") - refused, 3) << "the largest one does not come in";
+  EXPECT_EQ(deployment().service().Metric(
+                "channel_service_connections_cut_total{reason=\"unexplained_bytes\"}"),
+            0);
 }
 
 // Each rpc; unit tests have the words of all fields (parse_request_test.cc, validate_test.cc).
@@ -192,6 +167,21 @@ TEST_F(Grpc, AFieldThatIsRefusedIsNamedAndItsTextIsNotLogged) {
   expect_refused(other->AwaitEnd(), "unsubscribe[0] is not valid UTF-8");
   service().MustPublish("g", "after all of them");
   EXPECT_EQ(deployment().service().process->StderrText().find("rotobuf"), std::string::npos);
+}
+
+TEST_F(Grpc, ACompressedMessageIsUnimplementedAndNotUnpacked) {
+  channel::v1::PublishRequest request;
+  request.set_group_id("compressed");
+  request.set_message(std::string(1000, 'a'));
+  for (const auto algorithm : {GRPC_COMPRESS_GZIP, GRPC_COMPRESS_DEFLATE}) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + support::kPatience);
+    context.set_compression_algorithm(algorithm);
+    channel::v1::PublishResponse response;
+    const grpc::Status status = service().stub().Publish(&context, request, &response);
+    EXPECT_EQ(status.error_code(), StatusCode::UNIMPLEMENTED) << status.error_message();
+  }
+  service().MustPublish("compressed", "the connection goes on");
 }
 
 TEST_F(Grpc, HealthAnswersServingAndDoesNotKnowOthers) {
@@ -245,15 +235,6 @@ TEST(GrpcStop, StreamsEndWithUnavailableAndWatchTellsIt) {
   EXPECT_FALSE(unknown_watch->Read(&response));
   EXPECT_EQ(unknown_watch->Finish().error_code(), StatusCode::UNAVAILABLE);
   EXPECT_EQ(deployment.service().process->WaitForExit(), 0);
-}
-
-TEST_F(Grpc, ReflectionListsTheService) {
-  // ServerReflectionRequest{list_services: ""}; names come as text in the answer.
-  const auto answer =
-      CallRaw(service(), "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
-              std::string("\x3a\x00", 2));
-  EXPECT_NE(answer.response.find("channel.v1.ChannelService"), std::string::npos);
-  EXPECT_NE(answer.response.find("grpc.health.v1.Health"), std::string::npos);
 }
 
 TEST_F(Grpc, WhatIsNoCallHarmsNobody) {

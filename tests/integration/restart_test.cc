@@ -22,6 +22,10 @@ using support::WebSocketClient;
 constexpr Duration kEdgesBackAfter{3'000};
 constexpr Duration kDeliveredAfter{10'000};
 
+// A client that sends as fast as it can is read at once: what is tested is what becomes of the
+// messages.
+const std::string kAnyRate = "--commands_per_second=0";
+
 DeploymentOptions Options(int edges, std::vector<std::string> edge_flags = {}) {
   DeploymentOptions options;
   options.edges = edges;
@@ -88,7 +92,7 @@ TEST(Restart, EdgesComeBackByThemselvesAndNoWebSocketIsClosed) {
 // history holds (256): the other edge must not find it gone. A race, therefore several rounds.
 TEST(Restart, MoreThanAHistorySentWhileTheServiceIsAwayReachesEveryEdge) {
   constexpr int kMessages = 3'000;
-  Deployment deployment(Options(2));
+  Deployment deployment(Options(2, {kAnyRate}));
   for (int round = 0; round < 6 && !HasFailure(); ++round) {
     WebSocketClient near = MemberOn(deployment, 1, "away");
     WebSocketClient far = MemberOn(deployment, 2, "away");
@@ -111,7 +115,7 @@ TEST(Restart, AGracefulRestartInTheMiddleOfAFlowLosesNothingAndRepeatsNothing) {
   constexpr int kStopAfter = kMessages / 2;
   constexpr int kStartAgainAfter = kStopAfter + 500;
   constexpr int kWindow = 1'000;  // on its way; more than the history of a group (256)
-  Deployment deployment(Options(2));
+  Deployment deployment(Options(2, {kAnyRate}));
   WebSocketClient near = MemberOn(deployment, 1, "flow");
   WebSocketClient far = MemberOn(deployment, 2, "flow");
   WebSocketClient sender = WebSocketClient::OnEdge(deployment.edge_port(), deployment.edge(1).name);

@@ -15,7 +15,7 @@ using support::TestFailure;
 
 // "{name}" or "{*}". JSON has no such thing: a quotation mark or a brace follows its braces.
 const std::regex kCapture(R"(\{(\*|[a-z][a-z0-9_]*)\})");
-// What a name or "{*}" may stand for: a number, or a string without its quotation marks.
+// A name or "{*}" may stand for a number, or a string without its quotation marks.
 constexpr const char* kCaptured = R"([^"\\,{}\[\]\s]+)";
 
 std::string EscapeForRegex(const std::string& text) {

@@ -31,7 +31,8 @@ Transcript ReadTranscript(const std::string& name);
 // Bytes written in hexadecimal, spaces between them.
 std::string FromHex(const std::string& hex);
 
-// What "{name}" stands for: whatever stood there when the name was first met in a "<" line.
+// The text that "{name}" stands for: whatever stood there when the name was first met in a "<"
+// line.
 class Captures {
  public:
   // `text` with the values of its names. Throws support::TestFailure for a name that has none yet.

@@ -1,4 +1,4 @@
-// What people need of a proxy in front of the edges, with each configuration of deploy/proxies in a
+// Each thing that people need of a proxy in front of the edges, with each configuration of deploy/proxies in a
 // real proxy, and for the page in a real Chromium.
 
 import assert from 'node:assert/strict';

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What documents and comments name is in the tree; the subjects of commits fit on a line.
+# Everything that documents and comments name is in the tree; the subjects of commits fit on a line.
 cd "$BATS_TEST_DIRNAME/../.."
 
 @test 'links and file names in documents and comments lead to a file' { python3 -B tests/style/documents.py .; }

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the checks of style look at. Files are found without git: an unpacked archive is checked like a clone.
+# The files that the checks of style look at. They are found without git: an unpacked archive is checked like a clone.
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit
 
 # find_sources FOLDER…: sets files to the C++ sources below these folders. To find none is a failure.

@@ -141,14 +141,4 @@ void FakeUpstream::Answer(uint64_t offset, int count) {
   link_.OnTurnEnd();
 }
 
-void FakeUpstream::FillQueue() {
-  for (std::string body(1 << 20, 'x'); !body.empty(); body.resize(body.size() / 2)) {
-    channel::PublishInput input;
-    input.group_id = "full";
-    input.body = body;
-    for (Sender nobody; link_.Publish(input, nobody);) {
-    }
-  }
-}
-
 }  // namespace edge::test

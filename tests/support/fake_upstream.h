@@ -51,8 +51,6 @@ class FakeUpstream {
   // Answers the oldest `count` publications: accepted at `offset` and the following ones, or with 0
   // not at all, for now.
   void Answer(uint64_t offset, int count = 1);
-  // Takes all the room that publications have.
-  void FillQueue();
 
  private:
   void Take();

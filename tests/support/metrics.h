@@ -10,7 +10,7 @@ namespace support {
 // The text of /metrics at one moment (Prometheus text format 0.0.4).
 class Metrics {
  public:
-  // Of the process whose admin address is on this port.
+  // Reads those of the process whose admin address is on this port.
   static Metrics Read(std::uint16_t admin_port);
   static Metrics Parse(std::string_view text);
 

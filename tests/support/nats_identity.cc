@@ -75,7 +75,7 @@ class Key {
     bytes.push_back(static_cast<char>((kind_ & 31) << 3));
     return Nkey(bytes + Text(seed_));
   }
-  // What this key says of `subject`: `claims` are the members of "nats".
+  // Returns what this key states about `subject`: `claims` are the members of "nats".
   std::string Say(const std::string& subject, const std::string& claims) const {
     const std::string text =
         Base64Url(R"({"typ":"JWT","alg":"ed25519-nkey"})") + "." +

@@ -1,4 +1,4 @@
-// Who is who to a nats-server that trusts an operator: what `nsc` makes, made by the test.
+// Identities for a nats-server that trusts an operator: what `nsc` makes, made by the test.
 #pragma once
 
 #include <string>

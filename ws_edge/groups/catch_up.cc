@@ -137,6 +137,7 @@ void CatchUp::Admit(const Request& request, const Start& start) {
 // Gives a member the publications that it misses and that are here, as long as it reads.
 void CatchUp::Replay(Member& member) {
   size_t deliveries = 0;
+  size_t bytes = 0;
   recent_.VisitAfter(member.position, [&](const RecentRing::Entry& entry) {
     if (members_.QueueIsLong(member)) {
       Wait(member);
@@ -144,8 +145,10 @@ void CatchUp::Replay(Member& member) {
     }
     members_.Deliver</*kAlone=*/false>(member, entry.offset, entry.previous_offset, entry.frame);
     ++deliveries;
+    bytes += entry.frame->size();
     return true;
   });
+  member.participant->client.ChargeAnswer(bytes);
   context_.metrics.deliveries.Increment(static_cast<double>(deliveries));
 }
 
@@ -162,9 +165,11 @@ void CatchUp::AnswerHistory(const Request& request, const Start& start) {
     if (!more) messages.push_back(entry.frame->payload());
     return !more;
   });
-  request.participant->client.Deliver(EncodeHistory(
+  const FramePtr answer = EncodeHistory(
       {request.command_id, group_id(), subscription_.epoch(), starts_.HeadFor(request, start)},
-      !start.gap.has_value(), messages, more));
+      !start.gap.has_value(), messages, more);
+  request.participant->client.ChargeAnswer(answer->size());
+  request.participant->client.Deliver(answer);
 }
 
 void CatchUp::Refuse(const Request& request, ErrorCode code, std::string_view why) {
@@ -202,9 +207,10 @@ void CatchUp::FetchIfNeeded() {
     if (soon) continue;
     // Never beyond what was received: the members here are to miss nothing.
     const bool has_position = request.since.has_value() && starts_.IsOfThisLife(request);
-    const uint64_t position = has_position ? std::min(request.since->offset, recent_.last())
-                              : recent_.begins_with_oldest() ? recent_.last()
-                                                             : uint64_t{0};
+    const bool all_is_here = request.since.has_value() && recent_.begins_with_oldest();
+    const uint64_t position = has_position  ? std::min(request.since->offset, recent_.last())
+                              : all_is_here ? recent_.last()
+                                            : uint64_t{0};
     request.fetched = true;
     oldest = std::min(oldest.value_or(position), position);
   }

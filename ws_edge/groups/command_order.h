@@ -5,10 +5,9 @@
 // history begin when all before them are answered, and what follows one that has not begun waits
 // with it; so each finds what the commands before it have made, and publications that are delivered
 // never wait for an answer. Owned by its participant; loop thread only. CommandTurns fills and
-// bounds it: kWaitingRequestsMax joins, leaves and histories of a group; the commands that wait by
-// half of session_queue_bytes_max, and the sends among them, of all clients, by
-// publish_queue_bytes_max and publish_timeout; the answers that are held, with the client's queue,
-// by session_queue_bytes_max.
+// bounds it: kWaitingRequestsMax joins, leaves and histories of a group; those that
+// wait, by half of session_queue_bytes_max; sends, by SendBudget and publish_timeout; the answers
+// that are held, with the client's queue, by session_queue_bytes_max.
 #pragma once
 
 #include <cstdint>

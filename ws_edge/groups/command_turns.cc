@@ -8,18 +8,23 @@
 namespace edge {
 namespace {
 
+constexpr std::string_view kQueueFull =
+    "too much is waiting for the channel service; try again later";
 constexpr std::string_view kNotBegun =
     "what this connection asked of the group before was not answered in time";
 
 }  // namespace
 
-void CommandTurns::Add(Participant& participant, Command command) {
+void CommandTurns::Add(Participant& participant, Command&& command) {
   const channel::SteadyTime now = context_.clock.Now();
   const bool send = command.kind == CommandKind::kSendToGroup;
   const bool plain = participant.client.dialect() == Dialect::kPlain;
   GroupCommands* const commands = plain ? nullptr : participant.commands.Find(command.group_id);
   const bool waits = commands != nullptr && (send ? commands->has_waiting() : !commands->empty());
-  if (waits) {
+  if (send && !context_.send_budget.Take(participant.client, participant.sends, command.bytes())) {
+    context_.metrics.publications_refused.Increment();
+    Refuse(participant, command, ErrorCode::kUnavailable, kQueueFull);
+  } else if (waits) {
     Defer(participant, *commands, std::move(command));
   } else if (send) {
     const bool answered = !plain && !command.id.empty();
@@ -35,35 +40,40 @@ void CommandTurns::Add(Participant& participant, Command command) {
   GoOn();
 }
 
-// The command waits. If it may not, its answer says why, in its turn.
-void CommandTurns::Defer(Participant& participant, GroupCommands& commands, Command command) {
-  GroupCommands::Entry entry{.number = ++last_number_,
-                             .send = command.kind == CommandKind::kSendToGroup,
-                             .came_at = context_.clock.Now()};
-  const auto refuse = [&](ErrorCode code, std::string_view why) {
-    entry.answered = true;
-    entry.answer = participant.client.MakeError(code, why, command.id, command.group_id);
-  };
-  const size_t bytes = command.bytes();
-  const size_t waiting = participant.commands.bytes().waiting;
-  const bool fits = waiting == 0 || waiting + bytes <= context_.limits.session_queue_bytes_max / 2;
-  if (entry.send &&
-      (!fits || context_.waiting_send_bytes + bytes > context_.limits.publish_queue_bytes_max)) {
-    context_.metrics.publications_refused.Increment();
-    refuse(ErrorCode::kUnavailable, kQueueFull);
-  } else if (!entry.send && commands.in_turn_count() >= kWaitingRequestsMax) {
-    refuse(ErrorCode::kLimitExceeded,
-           fmt::format("{} commands of this group wait already", kWaitingRequestsMax));
-  } else if (!fits) {
-    refuse(ErrorCode::kLimitExceeded,
-           fmt::format("{} bytes of commands of this connection wait already", waiting));
-  } else {
-    if (entry.send) context_.waiting_send_bytes += bytes;
-    entry.command = std::make_unique<Command>(std::move(command));
-    clients_that_wait_.insert(participant.client.id());
+void CommandTurns::Refuse(Participant& participant, const Command& command, ErrorCode code,
+                          std::string_view why) {
+  GroupCommands* const commands = participant.commands.Find(command.group_id);
+  if (commands == nullptr) {
+    participant.client.SendError(code, why, command.id, command.group_id);
+    return;
   }
-  commands.Push(std::move(entry));
+  commands->Push({.number = ++last_number_,
+                  .send = command.kind == CommandKind::kSendToGroup,
+                  .answered = true,
+                  .answer = participant.client.MakeError(code, why, command.id, command.group_id)});
   CloseIfSlow(participant);
+}
+
+// The command waits, if it may.
+void CommandTurns::Defer(Participant& participant, GroupCommands& commands, Command&& command) {
+  const bool send = command.kind == CommandKind::kSendToGroup;
+  const size_t waiting = participant.commands.bytes().waiting;
+  if (!send && commands.in_turn_count() >= kWaitingRequestsMax) {
+    Refuse(participant, command, ErrorCode::kLimitExceeded,
+           fmt::format("{} commands of this group wait already", kWaitingRequestsMax));
+    return;
+  }
+  if (!send && waiting > 0 &&
+      waiting + command.bytes() > context_.limits.session_queue_bytes_max / 2) {
+    Refuse(participant, command, ErrorCode::kLimitExceeded,
+           fmt::format("{} bytes of commands of this connection wait already", waiting));
+    return;
+  }
+  clients_that_wait_.insert(participant.client.id());
+  commands.Push({.number = ++last_number_,
+                 .send = send,
+                 .command = std::make_unique<Command>(std::move(command)),
+                 .came_at = context_.clock.Now()});
 }
 
 void CommandTurns::CloseIfSlow(Participant& participant) {
@@ -84,8 +94,8 @@ void CommandTurns::RefuseOverdue() {
       GroupCommands& commands = *participant->commands.Find(group_id);
       uint64_t number = 0;
       while (const auto command = commands.TakeOverdueSend(oldest, &number)) {
-        context_.waiting_send_bytes -= command->bytes();
-        sends_.Refuse({id, command->id, group_id, number}, ErrorCode::kUnavailable, kNotBegun);
+        sends_.Refuse({id, command->id, group_id, number, command->bytes()},
+                      ErrorCode::kUnavailable, kNotBegun);
       }
     }
   }
@@ -134,7 +144,6 @@ bool CommandTurns::BeginWaiting(Participant& participant, GroupCommands& command
     if (executor_.BeginInTurn(participant, command, came_at)) commands.Answer(number, nullptr);
     return true;
   }
-  context_.waiting_send_bytes -= command.bytes();
   const bool silent = command.id.empty();
   if (silent) commands.Answer(number, nullptr);
   executor_.Send(participant, std::move(command), silent ? 0 : number, came_at);

@@ -2,8 +2,8 @@
 // commands of its group (command_order.h has the rules).
 //
 // Owned by the group table, which carries commands out; loop thread only. The plain dialect has no
-// answers, but for errors at once, so its commands have no turns. Bounds: those of command_order.h,
-// and the sends that wait, of all clients, publish_queue_bytes_max and publish_timeout.
+// answers, but for errors at once, so its commands have no turns. Bounds: those of command_order.h;
+// for sends those of SendBudget, and publish_timeout.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ class CommandTurns {
     virtual bool BeginInTurn(Participant& participant, const Command& command,
                              channel::SteadyTime came_at) = 0;
     // Publishes. The answer is for entry `number`; 0: none is wanted.
-    virtual void Send(Participant& participant, Command command, uint64_t number,
+    virtual void Send(Participant& participant, Command&& command, uint64_t number,
                       channel::SteadyTime came_at) = 0;
 
    protected:
@@ -38,7 +38,7 @@ class CommandTurns {
       : context_(context), sends_(sends), executor_(executor) {}
 
   // Carries the command out now, or when its turn comes.
-  void Add(Participant& participant, Command command);
+  void Add(Participant& participant, Command&& command);
   // Refuses sends that have waited too long. (A join and a history are, when they begin: CatchUp.)
   void RefuseOverdue();
   // Gives the answers whose turn it is, and begins what may begin then. Last in each call from
@@ -46,7 +46,10 @@ class CommandTurns {
   void GoOn();
 
  private:
-  void Defer(Participant& participant, GroupCommands& commands, Command command);
+  void Defer(Participant& participant, GroupCommands& commands, Command&& command);
+  // Gives the error in its turn.
+  void Refuse(Participant& participant, const Command& command, ErrorCode code,
+              std::string_view why);
   // Answers that are held and frames that wait are bounded together.
   void CloseIfSlow(Participant& participant);
   void GoOn(Participant& participant, const std::string& group_id);

@@ -10,6 +10,7 @@
 #include "channel_service/base/clock.h"
 #include "ws_edge/groups/participant.h"
 #include "ws_edge/groups/recent_budget.h"
+#include "ws_edge/groups/send_budget.h"
 #include "ws_edge/limits.h"
 #include "ws_edge/metrics.h"
 #include "ws_edge/upstream/link.h"
@@ -37,8 +38,7 @@ struct GroupsContext {
   // Groups that may have become confirmed, or got requests, since the table looked last.
   absl::flat_hash_set<Group*> changed = {};
 
-  // Sends that wait, for a join or for commands before them; bounded by publish_queue_bytes_max.
-  size_t waiting_send_bytes = 0;
+  SendBudget send_budget{limits};
 
   // The recent publications of all groups; bounded by recent_bytes_max.
   RecentBudget recent = {};

@@ -76,7 +76,7 @@ void Group::StartRecent(Subscription::Answer answer) {
     } else if (subscription_.publications_due() > 0) {
       recent.RestartUnanchored(subscription_.publications_due() < from.last);
     } else {
-      recent.Restart(head, head == 0);
+      recent.Restart(head, from.last != 0 || head == 0);
     }
   });
 }

@@ -31,7 +31,7 @@ Group* GroupTable::FindOrAdd(std::string_view group_id) {
   return group;
 }
 
-void GroupTable::OnCommand(Client& client, Command command) {
+void GroupTable::OnCommand(Client& client, Command&& command) {
   turns_.Add(context_.participants.FindOrAdd(client), std::move(command));
 }
 
@@ -42,8 +42,6 @@ void GroupTable::LeaveAll(Client& client) {
     Leave(participant->memberships.back().group, *participant);
   for (Command& command : participant->commands.TakeWaiting()) {
     if (command.kind != CommandKind::kSendToGroup) continue;
-    context_.waiting_send_bytes -= command.bytes();
-    command.id.clear();
     Send(*participant, std::move(command), 0, context_.clock.Now());
   }
   context_.participants.Remove(client.id());
@@ -125,7 +123,7 @@ void GroupTable::Leave(Group* group, Participant& participant) {
   group_by_id_.erase(group->id());
 }
 
-void GroupTable::Send(Participant& participant, Command command, uint64_t number,
+void GroupTable::Send(Participant& participant, Command&& command, uint64_t number,
                       channel::SteadyTime came_at) {
   Group* const group = Find(command.group_id);
   sends_.Send(participant.client.id(), group, std::move(command), number, came_at);

@@ -31,7 +31,7 @@ class GroupTable final : public Link::Observer, private CommandTurns::Executor {
   ~GroupTable();
 
   // Takes a client's command on a group; answers and errors go to the client.
-  void OnCommand(Client& client, Command command);
+  void OnCommand(Client& client, Command&& command);
   // Ends the client, whose connection is over. Its sends are published all the same.
   void LeaveAll(Client& client);
 
@@ -53,7 +53,7 @@ class GroupTable final : public Link::Observer, private CommandTurns::Executor {
   // CommandTurns::Executor
   bool BeginInTurn(Participant& participant, const Command& command,
                    channel::SteadyTime came_at) override;
-  void Send(Participant& participant, Command command, uint64_t number,
+  void Send(Participant& participant, Command&& command, uint64_t number,
             channel::SteadyTime came_at) override;
 
   bool Join(Participant& participant, const Command& command, channel::SteadyTime came_at);

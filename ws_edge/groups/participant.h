@@ -9,6 +9,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "ws_edge/groups/command_order.h"
+#include "ws_edge/groups/send_budget.h"
 #include "ws_edge/protocol/client.h"
 
 namespace edge {
@@ -36,6 +37,7 @@ struct Participant {
   Client& client;
   absl::InlinedVector<Membership, 1> memberships = {};
   CommandOrder commands = {};
+  SendShare sends = {};
 };
 
 // By the clients' ids.

@@ -25,38 +25,28 @@ ErrorCode ToErrorCode(const PublishAnswer& answer) {
 
 }  // namespace
 
-void Sends::Send(uint64_t client_id, Group* group, Command command, uint64_t number,
+void Sends::Send(uint64_t client_id, Group* group, Command&& command, uint64_t number,
                  channel::SteadyTime came_at) {
   if (group == nullptr || group->confirmed()) {
-    Forward(client_id, std::move(command), number);
-    return;
+    Forward(client_id, std::move(command), number, came_at);
+  } else {
+    waiting_[group].push_back({client_id, std::move(command), number, came_at});
   }
-  if (context_.waiting_send_bytes + command.bytes() > context_.limits.publish_queue_bytes_max) {
-    Refuse({client_id, command.id, command.group_id, number}, ErrorCode::kUnavailable, kQueueFull);
-    return;
-  }
-  context_.waiting_send_bytes += command.bytes();
-  waiting_[group].push_back({client_id, std::move(command), number, came_at});
 }
 
-void Sends::Forward(uint64_t client_id, Command command, uint64_t number) {
-  Sender sender{client_id, std::move(command.id), std::move(command.group_id), number};
-  channel::PublishInput input;
-  input.group_id = sender.group_id;
-  input.kind = command.message_kind;
-  input.body = command.message;
-  input.key = command.key;
-  if (!context_.link.Publish(input, sender)) {
-    Refuse(sender, ErrorCode::kUnavailable, kQueueFull);
-  }
+void Sends::Forward(uint64_t client_id, Command&& command, uint64_t number,
+                    channel::SteadyTime came_at) {
+  const size_t bytes = command.bytes();
+  context_.link.Publish(
+      {command.message_kind, std::move(command.message), std::move(command.key), came_at},
+      {client_id, std::move(command.id), std::move(command.group_id), number, bytes});
 }
 
 void Sends::ForwardWaiting(Group* group) {
   auto waiting = waiting_.extract(group);
   if (waiting.empty()) return;
   for (Waiting& send : waiting.mapped()) {
-    context_.waiting_send_bytes -= send.command.bytes();
-    Forward(send.client_id, std::move(send.command), send.number);
+    Forward(send.client_id, std::move(send.command), send.number, send.since);
   }
 }
 
@@ -66,14 +56,23 @@ void Sends::RefuseOverdue() {
     while (!sends.empty() && sends.front().since < oldest) {
       const Waiting send = std::move(sends.front());
       sends.pop_front();
-      context_.waiting_send_bytes -= send.command.bytes();
-      Refuse({send.client_id, send.command.id, send.command.group_id, send.number},
+      Refuse({send.client_id, send.command.id, send.command.group_id, send.number,
+              send.command.bytes()},
              ErrorCode::kUnavailable, "the channel service could not be reached in time");
     }
   }
 }
 
+void Sends::GiveBack(const Sender& sender) {
+  if (Participant* const participant = context_.participants.Find(sender.client_id)) {
+    context_.send_budget.GiveBack(participant->client, participant->sends, sender.bytes);
+  } else {
+    context_.send_budget.GiveBack(sender.bytes);
+  }
+}
+
 void Sends::Refuse(const Sender& sender, ErrorCode code, std::string_view why) {
+  GiveBack(sender);
   context_.metrics.publications_refused.Increment();
   Participant* const participant = context_.participants.Find(sender.client_id);
   if (participant == nullptr) return;
@@ -91,6 +90,7 @@ void Sends::OnAnswer(const Sender& sender, const PublishAnswer& answer) {
     Refuse(sender, ToErrorCode(answer), channel::MessageOf(answer.status));
     return;
   }
+  GiveBack(sender);
   context_.metrics.publications_accepted.Increment();
   if (sender.number == 0) return;
   const GroupAnswer sent{sender.command_id, sender.group_id, answer.position.epoch,

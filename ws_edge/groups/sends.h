@@ -1,9 +1,8 @@
 // Clients' sends to groups on their way upstream, and the answers to them.
 //
 // "A join takes effect before a later send": what is sent to a group whose subscription is not
-// confirmed yet waits for that, in order. Owned by the group table; loop thread only. Bounds: what
-// waits, publish_queue_bytes_max (together with what waits in CommandTurns) and publish_timeout;
-// then the sender is told `unavailable`. The same bounds hold once more in the publisher.
+// confirmed yet waits for that, in order. Owned by the group table; loop thread only. Bounds: those
+// of SendBudget, and publish_timeout from the command on; then the sender is told `unavailable`.
 #pragma once
 
 #include <cstdint>
@@ -19,15 +18,13 @@
 
 namespace edge {
 
-inline constexpr std::string_view kQueueFull =
-    "too much is waiting for the channel service; try again later";
-
 class Sends {
  public:
   explicit Sends(GroupsContext& context) : context_(context) {}
 
-  // `group`: that of the command, null if nobody here is in it. `number`: see Sender.
-  void Send(uint64_t client_id, Group* group, Command command, uint64_t number,
+  // `group`: that of the command, null if nobody here is in it. `number`: see Sender. The budget
+  // was taken; it is given back with the answer.
+  void Send(uint64_t client_id, Group* group, Command&& command, uint64_t number,
             channel::SteadyTime came_at);
   // The group is confirmed, or nobody is left who would have to see what waits.
   void ForwardWaiting(Group* group);
@@ -43,7 +40,8 @@ class Sends {
     channel::SteadyTime since;
   };
 
-  void Forward(uint64_t client_id, Command command, uint64_t number);
+  void Forward(uint64_t client_id, Command&& command, uint64_t number, channel::SteadyTime came_at);
+  void GiveBack(const Sender& sender);
 
   GroupsContext& context_;
   absl::flat_hash_map<Group*, std::deque<Waiting>> waiting_;

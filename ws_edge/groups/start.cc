@@ -15,12 +15,24 @@ std::optional<Start> StartFinder::Find(const Request& request) const {
   if (request.wants_whole() && subscription_.publications_due() > 0) return std::nullopt;
   if (request.since.has_value()) return FindSince(request);
 
+  return FindLast(request);
+}
+
+std::optional<Start> StartFinder::FindLast(const Request& request) const {
   const size_t count = request.last;
   if (count != 0 && recent_.size() >= count) return Start{recent_.PositionBeforeLast(count)};
   const bool asked =
       request.fetched && subscription_.answered();  // there is no more, or no more than fits here
-  if (recent_.begins_with_oldest() || asked) return Start{recent_.after()};
-  return std::nullopt;
+  if (!recent_.begins_with_oldest() && !asked) return std::nullopt;
+  // It gets all that is here, and is told if there was more.
+  Start start{recent_.after()};
+  const bool may_miss = request.kind == Request::Kind::kJoin && count != 0 && recent_.after() > 0;
+  if (!may_miss) return start;
+  const bool lost = subscription_.lost_before() > 0 || !recent_.begins_with_oldest();
+  // Since the log began anew nobody has asked what there was before.
+  if (!lost && subscription_.held_from() > 0) return std::nullopt;
+  if (lost) start.gap = Start::Gap{GapReason::kRetention, 0};
+  return start;
 }
 
 std::optional<Start> StartFinder::FindSince(const Request& request) const {

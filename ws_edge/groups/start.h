@@ -44,6 +44,8 @@ class StartFinder {
 
  private:
   std::optional<Start> FindSince(const Request& request) const;
+  // The newest `last`, or, if that is 0, all that is held.
+  std::optional<Start> FindLast(const Request& request) const;
 
   const Subscription& subscription_;
   const RecentRing& recent_;

@@ -6,6 +6,8 @@
 #include <charconv>
 #include <cstdint>
 
+#include "channel_service/base/peer_address.h"
+
 namespace edge {
 namespace {
 
@@ -28,11 +30,6 @@ bool ReadPrefix(std::string_view text, unsigned bits_max, unsigned* bits) {
 
 }  // namespace
 
-ip::address Unmapped(const ip::address& address) {
-  if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return address;
-  return ip::make_address_v4(ip::v4_mapped, address.to_v6());
-}
-
 absl::StatusOr<AddressRanges> AddressRanges::Parse(std::string_view flag,
                                                    const std::vector<std::string>& entries) {
   AddressRanges ranges;
@@ -50,7 +47,7 @@ absl::StatusOr<AddressRanges> AddressRanges::Parse(std::string_view flag,
           "addresses, with commas and no spaces between",
           flag, entry));
     }
-    const ip::address first = Unmapped(address);
+    const ip::address first = channel::Unmapped(address);
     if (first.is_v4() != address.is_v4()) {
       constexpr unsigned kMappedBits = 96;  // ::ffff:0:0/96 are the addresses of IPv4
       if (bits < kMappedBits) {
@@ -66,7 +63,7 @@ absl::StatusOr<AddressRanges> AddressRanges::Parse(std::string_view flag,
 }
 
 bool AddressRanges::Contain(const ip::address& mapped) const {
-  const ip::address address = Unmapped(mapped);
+  const ip::address address = channel::Unmapped(mapped);
   return std::any_of(ranges_.begin(), ranges_.end(), [&](const Range& range) {
     if (range.first.is_v4() != address.is_v4()) return false;
     return address.is_v4() ? SamePrefix(range.first.to_v4().to_bytes(), address.to_v4().to_bytes(),

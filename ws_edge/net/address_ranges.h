@@ -9,10 +9,6 @@
 
 namespace edge {
 
-// Turns an IPv4 address that is written as IPv6 (::ffff:192.0.2.1) into IPv4: both mean the same
-// machine.
-boost::asio::ip::address Unmapped(const boost::asio::ip::address& address);
-
 class AddressRanges {
  public:
   // Entries: 10.0.0.0/8, 2001:db8::/32, or one address. Bits behind the prefix do not matter.

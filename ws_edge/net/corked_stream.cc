@@ -28,6 +28,7 @@ void CorkedStream::Close() {
   Detach();
   Error ignored;
   socket_.close(ignored);
+  gate_->Abort();
 }
 
 void CorkedStream::WaitWritable() {

@@ -1,8 +1,9 @@
 // The socket under Beast's WebSocket stream, and the only writer to it.
 //
-// Beast does the handshake, reading, and control frames on top of it. Data frames do not pass
-// Beast: they are offered to the send queue, the base class. Beast writes each control frame whole,
-// so no frame lands inside another. Owned by its session; loop thread only.
+// Beast does the handshake, reading (as fast as the gate lets it), and control frames on top of it.
+// Data frames do not pass Beast: they are offered to the send queue, the base class. Beast writes
+// each control frame whole, so no frame lands inside another. Owned by its session; loop thread
+// only.
 #pragma once
 
 #include <absl/functional/any_invocable.h>
@@ -20,6 +21,7 @@
 
 #include "channel_service/http/socket.h"
 #include "ws_edge/limits.h"
+#include "ws_edge/net/read_gate.h"
 #include "ws_edge/net/send_queue.h"
 
 namespace edge {
@@ -45,8 +47,9 @@ class CorkedStream final : public SendQueue {
   using executor_type = channel::LoopExecutor;
   using Error = boost::beast::error_code;
 
-  CorkedStream(Socket socket, LoopFlushList* flush_list)
-      : SendQueue(socket.native_handle(), flush_list), socket_(std::move(socket)) {}
+  // `gate`: how fast it is read.
+  CorkedStream(Socket socket, LoopFlushList* flush_list, ReadGate* gate)
+      : SendQueue(socket.native_handle(), flush_list), gate_(gate), socket_(std::move(socket)) {}
   ~CorkedStream();
 
   executor_type get_executor() { return socket_.get_executor(); }
@@ -59,8 +62,23 @@ class CorkedStream final : public SendQueue {
   // Called by Beast (AsyncReadStream, AsyncWriteStream).
   template <typename Buffers, typename Token>
   auto async_read_some(const Buffers& buffers, Token&& token) {
-    OnPeerHeard();
-    return socket_.async_read_some(buffers, std::forward<Token>(token));
+    return boost::asio::async_initiate<Token, void(Error, size_t)>(
+        [this](auto handler, const Buffers& target) {
+          if (!socket_.is_open() || gate_->open()) {
+            StartRead(std::move(handler), target);
+            return;
+          }
+          gate_->Hold([this, handler = std::move(handler), target](bool aborted) mutable {
+            if (!aborted) {
+              StartRead(std::move(handler), target);
+              return;
+            }
+            boost::asio::post(socket_.get_executor(),
+                              boost::beast::bind_front_handler(
+                                  std::move(handler), boost::asio::error::operation_aborted, 0));
+          });
+        },
+        token, buffers);
   }
   template <typename Buffers, typename Token>
   auto async_write_some(const Buffers& buffers, Token&& token) {
@@ -79,6 +97,15 @@ class CorkedStream final : public SendQueue {
 
  private:
   friend class LoopFlushList;
+  template <typename Handler, typename Buffers>
+  void StartRead(Handler handler, const Buffers& buffers) {
+    OnPeerHeard();
+    socket_.async_read_some(
+        buffers, [this, handler = std::move(handler), buffers](Error error, size_t bytes) mutable {
+          if (bytes > 0) gate_->OnRead(buffers, bytes);
+          handler(error, bytes);
+        });
+  }
   // Completes a control write: at once (but never inside Beast's call), or, while more than
   // kControlHighWaterBytes are queued, when the socket has taken enough. Beast does not read
   // meanwhile, so a client that sends many pings and does not read is held up instead of filling
@@ -104,6 +131,7 @@ class CorkedStream final : public SendQueue {
 
   // Tells a waiting handler that this object is gone: the pointer is then null.
   std::shared_ptr<CorkedStream*> writable_wait_;
+  ReadGate* const gate_;
   Socket socket_;
 };
 

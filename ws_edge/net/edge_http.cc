@@ -8,6 +8,8 @@
 #include <optional>
 #include <utility>
 
+#include "channel_service/base/peer_address.h"
+#include "channel_service/base/printable.h"
 #include "channel_service/base/strings.h"
 #include "ws_edge/net/file_answer.h"
 #include "ws_edge/net/proxy_reader.h"
@@ -94,7 +96,7 @@ class EdgeHttp final : public channel::HttpHandler {
       Refuse(connection, channel::BadRequest(why));
     } else if (!NameAllowed(context_.access, *source, context_.loopback_listener)) {
       RefuseName(connection, *source);
-    } else if (const std::string why = context_.why_no_place(); !why.empty()) {
+    } else if (const std::string why = context_.why_no_place(source->client); !why.empty()) {
       Refuse(connection, {http::status::service_unavailable, why});
     } else {
       HandOn(connection, *source);
@@ -171,7 +173,7 @@ void StartHttp(channel::Socket socket, HttpContext& context, std::shared_ptr<voi
   boost::system::error_code error;
   Peer peer{.endpoint = socket.remote_endpoint(error)};
   if (error) return;  // the client is gone
-  peer.endpoint.address(Unmapped(peer.endpoint.address()));
+  peer.endpoint.address(channel::Unmapped(peer.endpoint.address()));
   const channel::HttpTimes times{.request_until = Clock::now() + context.limits.upgrade_timeout,
                                  .answer = kCloseTimeout};
   const auto start = [&context, times, count = std::move(count)](

@@ -38,8 +38,8 @@ struct HttpContext {
   const EdgeLimits& limits;
   EdgeMetrics& metrics;
   RefusalLog& refusals;
-  // Says why another session has no place; empty if it has one.
-  std::function<std::string()> why_no_place;
+  // Says why another session of this client has no place; empty if it has one.
+  std::function<std::string(const boost::asio::ip::tcp::endpoint&)> why_no_place;
   // Says for /readyz why clients cannot be served; empty if they can.
   std::function<std::string()> unready_summary;
   // Takes the socket of a valid upgrade request.

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "channel_service/base/peer_address.h"
+#include "channel_service/base/printable.h"
 #include "channel_service/http/text.h"
 
 namespace edge {
@@ -128,7 +130,7 @@ std::optional<std::pair<ip::address, uint16_t>> ParseNode(std::string_view text)
     const auto [end, bad] = std::from_chars(port.data(), port.data() + port.size(), number);
     if (bad != std::errc() || end != port.data() + port.size()) number = 0;
   }
-  return std::pair(Unmapped(address), number);
+  return std::pair(channel::Unmapped(address), number);
 }
 
 // Reads `clients`, the addresses from left to right, from the right. Returns how many of them were

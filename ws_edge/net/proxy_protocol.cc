@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 
+#include "channel_service/base/peer_address.h"
 #include "ws_edge/limits.h"
 #include "ws_edge/net/address_ranges.h"
 
@@ -64,7 +65,7 @@ ProxyHeader ReadLine1(std::string_view line) {
   if (!ReadPort(fields[3], &source_port) || !ReadPort(fields[4], &target_port)) {
     return Malformed("it has a bad port");
   }
-  header.client = ip::tcp::endpoint(Unmapped(source), source_port);
+  header.client = ip::tcp::endpoint(channel::Unmapped(source), source_port);
   return header;
 }
 
@@ -87,7 +88,7 @@ ip::tcp::endpoint ReadClient2(std::string_view addresses) {
   typename Address::bytes_type bytes;
   std::copy_n(addresses.begin(), bytes.size(), bytes.begin());
   const uint16_t port = BigEndian(addresses.substr(2 * bytes.size(), 2));
-  return {Unmapped(Address(bytes)), port};
+  return {channel::Unmapped(Address(bytes)), port};
 }
 
 ProxyHeader Read2(std::string_view bytes) {

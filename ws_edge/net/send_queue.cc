@@ -120,7 +120,7 @@ void SendQueue::ClearQueue() {
   if (queue_.capacity() > kKeptCapacity) {
     queue_.clear();  // frees its memory: most sessions are idle most of the time
   } else {
-    queue_.erase(queue_.begin(), queue_.end());
+    queue_.resize(0);
   }
   head_ = 0;
   front_sent_ = 0;
@@ -204,16 +204,16 @@ void SendQueue::OnSendError() {
 }
 
 void SendQueue::Sent(size_t bytes) {
+  if (bytes == queued_bytes_ - pending() * sizeof(FramePtr)) {  // all of it, as a rule
+    ClearQueue();
+    return;
+  }
   bytes += front_sent_;
   queued_bytes_ += front_sent_;
-  for (; head_ < queue_.size() && bytes >= queue_[head_]->size(); ++head_) {
+  for (; bytes >= queue_[head_]->size(); ++head_) {
     bytes -= queue_[head_]->size();
     queued_bytes_ -= CostOf(queue_[head_]);
     queue_[head_].reset();
-  }
-  if (head_ == queue_.size()) {
-    ClearQueue();
-    return;
   }
   front_sent_ = static_cast<uint32_t>(bytes);
   queued_bytes_ -= bytes;

@@ -32,6 +32,10 @@ class Client {
   }
   // Closes the client, whose queue had no room for an offered frame.
   virtual void CloseAsSlow() = 0;
+  // No command of the client is read (or they are again), because too many of its sends wait.
+  virtual void HoldCommands(bool held) = 0;
+  // The client asked for so many bytes: they count as if it had sent them (see ReadGate).
+  virtual void ChargeAnswer(size_t bytes) = 0;
 
   // Tells the client what was wrong with a command (of this id, on this group).
   void SendError(ErrorCode code, std::string_view message, std::string_view command_id = {},

@@ -23,6 +23,8 @@ inline constexpr CloseReason kClosedForUpstream{4002, "upstream_lost",
                                                 "the channel service cannot be reached from here"};
 inline constexpr CloseReason kClosedAsSlow{4008, "slow", "slow consumer"};
 inline constexpr CloseReason kClosedForPong{4012, "no_pong", "no pong"};
+inline constexpr CloseReason kClosedForRate{4013, "rate",
+                                            "more commands or bytes than this edge takes"};
 // The edge's log names the origin (RefusalLog).
 inline constexpr CloseReason kClosedForOrigin{
     4507, "forbidden_origin",

@@ -25,7 +25,8 @@ Session::Session(SessionContext& context, uint64_t id, Socket socket,
     : Client(id, context.limits, context.metrics),
       context_(context),
       client_(client),
-      web_socket_(std::move(socket), &context.flush_list) {
+      gate_(context.limits.pace, context.clock, *this),
+      web_socket_(std::move(socket), &context.flush_list, &gate_) {
   SetQueue(&stream());
   // Beast would close for an oversize message without a reason, so OnRead does it and names the
   // limit. Beast still refuses a length that no message may have: see kBeastTooBig in
@@ -94,7 +95,10 @@ void Session::OnAccepted(CorkedStream::Error error) {
   StartRead();
 }
 
+// No read is outstanding while commands are held: Beast may have some in its buffer.
 void Session::StartRead() {
+  read_waits_ = commands_held_ && !closing();
+  if (read_waits_) return;
   char* target = read_buffer_.data();
   size_t room = read_buffer_.size();
   if (assembly_.in_use()) target = assembly_.Room(context_.message_buffers, &room);
@@ -132,13 +136,10 @@ void Session::OnRead(CorkedStream::Error error, size_t bytes) {
 
 void Session::BeginAssembly(size_t bytes) {
   assembly_.Begin(context_.message_buffers, {read_buffer_.data(), bytes});
-  context_.observer.OnMessageIncomplete(this, true);
 }
 
 void Session::EndAssembly() {
-  if (!assembly_.in_use()) return;
-  assembly_.Release(context_.message_buffers);
-  context_.observer.OnMessageIncomplete(this, false);
+  if (assembly_.in_use()) assembly_.Release(context_.message_buffers);
 }
 
 void Session::OnMessage(std::string_view message) {
@@ -153,6 +154,7 @@ void Session::OnMessage(std::string_view message) {
   if (command.kind == CommandKind::kPing) {
     Deliver(EncodePong(command.id));
   } else {
+    if (command.kind == CommandKind::kAddGroup) gate_.ChargeCommands(kJoinCommands - 1);
     context_.observer.OnCommand(this, std::move(command));
   }
 }
@@ -186,6 +188,9 @@ void Session::Close(const CloseReason& reason, std::string_view text) {
   }
   ChangeState(State::kClosing, reason.label);
   stream().EndData();
+  // The client's close frame is to be seen in time.
+  gate_.Forgive();
+  HoldCommands(false);
   close_reason_ = &reason;
   context_.observer.OnSessionClosing(this);
   const std::string_view why = text.empty() ? std::string_view(reason.text) : text;
@@ -194,7 +199,25 @@ void Session::Close(const CloseReason& reason, std::string_view text) {
       [self = shared_from_this()](CorkedStream::Error) {});
 }
 
-void Session::Abort() { stream().Close(); }
+void Session::Abort() {
+  if (state_ == State::kOpen) ChangeState(State::kClosing, "aborted");
+  stream().Close();
+  HoldCommands(false);  // what Beast has read before is dropped; the next read ends the session
+}
+
+void Session::HoldCommands(bool held) {
+  commands_held_ = held;
+  if (!held && std::exchange(read_waits_, false)) StartRead();
+}
+
+void Session::OnMessageIncomplete(bool incomplete) {
+  if (state_ < State::kClosing) context_.observer.OnMessageIncomplete(this, incomplete);
+}
+
+void Session::GoOnReading() {
+  if (!closing() && gate_.over_for() >= kHeldLongest) Close(kClosedForRate);
+  gate_.TryGoOn();
+}
 
 void Session::SendPing() {
   if (state_ != State::kOpen) return;
@@ -216,6 +239,7 @@ void Session::OnOver(CorkedStream::Error error) {
   ChangeState(State::kOver, close_reason_->label);
   stream().EndData();
   EndAssembly();
+  context_.observer.OnMessageIncomplete(this, false);
   context_.observer.OnSessionOver(this, *close_reason_);
 }
 

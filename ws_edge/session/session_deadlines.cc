@@ -1,5 +1,7 @@
 #include "ws_edge/session/session_deadlines.h"
 
+#include <utility>
+
 #include "ws_edge/session/session.h"
 
 namespace edge {
@@ -18,9 +20,21 @@ void SessionDeadlines::OnClosing(Session* session) {
 
 void SessionDeadlines::OnMessageIncomplete(Session* session, bool incomplete) {
   if (incomplete) {
-    message_began_.emplace(session, clock_.Now());
+    message_began_.insert_or_assign(session, clock_.Now());
   } else {
     message_began_.erase(session);
+  }
+}
+
+void SessionDeadlines::OnReadHeld(Session* session) { held_.push_back(session->weak_from_this()); }
+
+// A session that goes on may be held again, for the next sweep.
+void SessionDeadlines::LetHeldGoOn() {
+  for (const auto& held : std::exchange(held_, {})) {
+    const auto session = held.lock();
+    if (session == nullptr) continue;
+    session->GoOnReading();
+    if (session->held()) held_.push_back(held);
   }
 }
 
@@ -28,6 +42,7 @@ void SessionDeadlines::Sweep() {
   const channel::SteadyTime now = clock_.Now();
   const bool late = now - last_sweep_ >= kLateSweep;
   last_sweep_ = now;
+  LetHeldGoOn();
   if (late) return;
 
   for (; !closing_.empty() && closing_.front().at <= now; closing_.pop_front()) {
@@ -41,7 +56,8 @@ void SessionDeadlines::Sweep() {
       session->Abort();
     }
   }
-  for (const auto& [session, began] : message_began_) {
+  for (auto& [session, began] : message_began_) {
+    if (session->held()) began = now;
     if (began + limits_.message_timeout <= now) session->Close(kClosedForMessageTime);
   }
 }

@@ -36,7 +36,6 @@ Link::Link(LinkOptions options, Transport& transport, const channel::Clock& cloc
                options_.seed),
       subscriptions_([this] { transport_.WakeUp(); }),
       publisher_({.name = options_.publisher,
-                  .queue_bytes_max = options_.publish_queue_bytes_max,
                   .timeout = options_.publish_timeout,
                   .message_bytes_max = options_.block_bytes_max,
                   .sent_max = options_.unanswered_max},
@@ -94,11 +93,10 @@ bool Link::StopIsDue() const {
   return stop_at_.has_value() && (publisher_.unanswered() == 0 || clock_.Now() >= *stop_at_);
 }
 
-bool Link::Publish(const channel::PublishInput& input, Sender& sender) {
-  if (!publisher_.Publish(input, sender)) return false;
+void Link::Publish(Outgoing&& publication, Sender&& sender) {
+  publisher_.Publish(std::move(publication), std::move(sender));
   CountUnanswered();
   transport_.WakeUp();
-  return true;
 }
 
 void Link::CountUnanswered() {
@@ -129,7 +127,7 @@ bool Link::WritePublications() {
 
 void Link::OnTick() {
   if (stopped()) return;
-  if (!publisher_.Expire(observer_)) End("publications are not answered");
+  publisher_.Expire(observer_);
   CountUnanswered();
   const channel::SteadyTime now = clock_.Now();
   if (StopIsDue()) End("stopping");

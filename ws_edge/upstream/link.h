@@ -28,10 +28,10 @@
 namespace edge {
 
 struct LinkOptions {
-  std::vector<std::string> addresses;  // HOST:PORT, at least one; used in turn from first_address
-  size_t first_address = 0;            // modulo their number: edges spread over them
-  std::string publisher;               // unique over all publishers, at most 64 bytes
-  size_t publish_queue_bytes_max = 8 << 20;
+  std::vector<std::string>
+      addresses;  // HOST:PORT or unix:PATH, at least one; used in turn from first_address
+  size_t first_address = 0;  // modulo their number: edges spread over them
+  std::string publisher;     // unique over all publishers, at most 64 bytes
   std::chrono::milliseconds publish_timeout = std::chrono::seconds(10);
   std::chrono::milliseconds backoff_longest{2000};
   uint64_t seed = 0;  // of the jitter
@@ -65,8 +65,7 @@ class Link final : private Stream::Observer {
   bool stopped() const { return state_ == State::kStopped; }
 
   SubscriptionTable& subscriptions() { return subscriptions_; }
-  // As Publisher::Publish.
-  [[nodiscard]] bool Publish(const channel::PublishInput& input, Sender& sender);
+  void Publish(Outgoing&& publication, Sender&& sender);
   size_t unanswered() const { return publisher_.unanswered(); }
 
   // For the loop. Writes a message on each stream that takes one, if there is something to write;

@@ -87,8 +87,10 @@ void Subscription::OnSubscribed(const channel::v1::Subscribed& subscribed) {
   if (state_ != State::kAwaiting || subscribed.tag() != tag_) return;  // of an earlier question
   const bool begins = !position_.has_value() && subscribed.missed() > 0;
   if (!position_.has_value()) {
-    // If none of the `last` comes before the link is lost, all that is held is asked for.
-    position_ = {subscribed.epoch(), begins ? 0 : subscribed.offset()};
+    // If none of the `last`, nor the gap before them, comes before the link is lost, all that is
+    // held is asked for.
+    const bool follows = begins || !subscribed.recovered();
+    position_ = {subscribed.epoch(), follows ? 0 : subscribed.offset()};
   }
   due_ = subscribed.missed();
   answer_head_ = subscribed.offset();
@@ -132,7 +134,10 @@ bool Subscription::OnGap(const channel::v1::Gap& gap) {
   head_ = std::max({began_anew ? 0 : head_, answer_head_, position});
   newest_ = std::max(answer_newest_, head_);
   epoch_ = gap.epoch();
-  if (began_anew) lost_before_ = held_from_ = 0;
+  if (began_anew) {
+    lost_before_ = 0;
+    held_from_ = position;
+  }
   if (lost) {
     lost_before_ = std::max(lost_before_, gap.after() + 1);
     held_from_ = position;

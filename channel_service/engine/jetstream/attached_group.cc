@@ -36,7 +36,7 @@ void AttachedGroup::Start() { AskHead(); }
 void AttachedGroup::Detach() {
   ChangeState(State::kDetached, "its sink is gone");
   TakeWaiting();
-  context_.recent_bytes -= recent_.bytes();
+  DropRecent();
   for (auto& [request, done] : std::exchange(waiting_reads_, {})) {
     context_.reader.StartRead(request, std::nullopt, std::move(done));
   }
@@ -167,7 +167,7 @@ void AttachedGroup::OnCaughtUp(uint64_t offset, const ReadResult& result) {
   head_ = LogHead{.held = true, .offset = std::max(offset, result.head)};
   const bool hole = result.gap.has_value() || result.head < offset;
   if (hole) {
-    ChangeRecent([](HistoryRing& recent) { recent.Clear(); });
+    DropRecent();
     recent_after_ = head_.offset;
   }
   for (const RecordPtr& record : result.records) {
@@ -204,17 +204,24 @@ void AttachedGroup::Keep(RecordPtr record) {
   ChangeRecent([&](HistoryRing& recent) {
     recent.Append(std::move(record), context_.limits.history_publications_max,
                   context_.limits.history_bytes_max);
-    // The stream holds them, too.
-    const size_t bytes = context_.recent_bytes + recent.bytes();
-    if (bytes > context_.limits.history_total_bytes_max) recent.Clear();
   });
+  context_.recent.Use(*this);
+  // The stream holds them, too.
+  while (context_.recent.bytes() > context_.limits.history_total_bytes_max) {
+    static_cast<AttachedGroup*>(context_.recent.Largest())->ChangeRecent([](HistoryRing& recent) {
+      recent.DropOldest();
+    });
+  }
+}
+
+void AttachedGroup::DropRecent() {
+  ChangeRecent([](HistoryRing& recent) { recent.Clear(); });
 }
 
 template <typename Change>
 void AttachedGroup::ChangeRecent(Change change) {
-  context_.recent_bytes -= recent_.bytes();
   change(recent_);
-  context_.recent_bytes += recent_.bytes();
+  context_.recent.Set(*this, recent_.bytes());
 }
 
 bool AttachedGroup::ReadRecent(const ReadRequest& request, ReadResult* result) const {

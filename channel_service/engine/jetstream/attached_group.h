@@ -17,6 +17,7 @@
 
 #include "channel_service/base/clock.h"
 #include "channel_service/engine/engine.h"
+#include "channel_service/engine/history_budget.h"
 #include "channel_service/engine/history_ring.h"
 #include "channel_service/engine/jetstream/head_query.h"
 #include "channel_service/engine/jetstream/jetstream_metrics.h"
@@ -40,16 +41,18 @@ struct AttachedGroupContext {
   JetStreamMetrics& metrics;
 
   size_t waiting_bytes = 0;                  // of all groups
-  size_t recent_bytes = 0;                   // of all groups
+  HistoryBudget recent = {};                 // what all groups keep
   bool stopped = false;                      // nothing is asked any more
   std::vector<std::string> to_compare = {};  // ids of groups that may have missed something
   std::vector<std::string> behind = {};      // the stream has more than they had seen, one tick ago
 };
 
-class AttachedGroup : public std::enable_shared_from_this<AttachedGroup> {
+class AttachedGroup : public std::enable_shared_from_this<AttachedGroup>,
+                      public HistoryBudget::Share {
  public:
   AttachedGroup(AttachedGroupContext& context, std::string_view group_id, GroupSink* sink)
       : context_(context), id_(group_id), sink_(sink) {}
+  ~AttachedGroup() { DropRecent(); }
   AttachedGroup(const AttachedGroup&) = delete;
   AttachedGroup& operator=(const AttachedGroup&) = delete;
 
@@ -93,7 +96,8 @@ class AttachedGroup : public std::enable_shared_from_this<AttachedGroup> {
   void GiveWaiting();
   std::vector<NatsMessage> TakeWaiting();
   void Keep(RecordPtr record);
-  // `change` is called with the recent publications; the sum of bytes is kept.
+  void DropRecent();
+  // `change` is called with the recent publications; the budget is kept.
   template <typename Change>
   void ChangeRecent(Change change);
   // Returns false if what is asked for is not kept here.

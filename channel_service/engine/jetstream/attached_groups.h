@@ -45,7 +45,7 @@ class AttachedGroups {
 
   size_t size() const { return groups_.size(); }
   // The bytes of publications that are kept here beside the stream.
-  size_t recent_bytes() const { return context_.recent_bytes; }
+  size_t recent_bytes() const { return context_.recent.bytes(); }
 
  private:
   static constexpr std::chrono::seconds kSweepTime{60};

@@ -61,6 +61,7 @@ class JetStreamEngine final : public Engine {
   void OnTick() override { OnWake(); }
   const char* acknowledged_in() const override { return "disk"; }
   const char* unready_reason() const override { return probe_.unready_reason(); }
+  std::chrono::milliseconds dedup_window() const override { return log_.dedup_window; }
   size_t group_count() const override { return groups_.size(); }
   size_t history_bytes() const override { return groups_.recent_bytes(); }
 

@@ -167,7 +167,12 @@ void LogRead::OnFirst(uint64_t first) {
   if (!CatchesUp()) {
     Drop(first);
     if (foreign_) result_.gap = GapBehindForeign();
-    Finish();
+    const bool fewer = !foreign_ && walked_.size() < last_;
+    if (fewer) {
+      FindGap(/*since=*/0, first);
+    } else {
+      Finish();
+    }
   } else if (contradicts) {  // somebody took the head out of the stream
     walked_.clear();
     result_.gap = GapInfo{since_->offset, head_.offset + 1, GapReason::kRetention};
@@ -175,13 +180,12 @@ void LogRead::OnFirst(uint64_t first) {
   } else if (first != 0 && first <= since_->offset) {
     Finish();
   } else {
-    OnFirstOfCatchUp(first);
+    FindGap(since_->offset, first);
   }
 }
 
-void LogRead::OnFirstOfCatchUp(uint64_t first) {
-  AskInfo(subject_, head_.offset, [this, first](const StreamInfo& info) {
-    const uint64_t since = since_->offset;
+void LogRead::FindGap(uint64_t since, uint64_t first) {
+  AskInfo(subject_, head_.offset, [this, since, first](const StreamInfo& info) {
     // Age and the stream's size drop only publications before the oldest that the stream holds; the
     // bound of one group drops only in a group that is full.
     const auto full = static_cast<uint64_t>(context().log.publications_per_group_max);

@@ -49,7 +49,8 @@ class LogRead final : public LogQuery {
   void AskFirst();
   // `first`: offset of the group's oldest publication that is held now, 0 = none is.
   void OnFirst(uint64_t first);
-  void OnFirstOfCatchUp(uint64_t first);
+  // Asks whether publications between `since` and the first one that is held were dropped.
+  void FindGap(uint64_t since, uint64_t first);
   // Forgets walked publications before `oldest_held`; 0 = all of them.
   void Drop(uint64_t oldest_held);
   // The gap before all that is held, if `since` is no position of this log.

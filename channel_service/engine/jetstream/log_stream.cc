@@ -79,7 +79,9 @@ absl::StatusOr<LogStream> CheckStream(const jsStreamInfo& info, const StreamConf
   const std::string description = is.Description == nullptr ? "" : is.Description;
   const auto epoch = EpochIn(description);
   if (!epoch.has_value()) return Unusable(config, "its description names no epoch");
-  return LogStream{*epoch, is.MaxMsgsPerSubject};
+  const auto dedup_window = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::nanoseconds(is.Duplicates));
+  return LogStream{*epoch, is.MaxMsgsPerSubject, dedup_window};
 }
 
 natsStatus MakeStream(jsStreamInfo** info, jsCtx* context, const StreamConfig& config,
@@ -108,6 +110,20 @@ natsStatus MakeStream(jsStreamInfo** info, jsCtx* context, const StreamConfig& c
   made.AllowDirect = true;
   made.RePublish = &republish;
   return js_AddStream(info, context, &made, nullptr, error);
+}
+
+// As long as the stream has its first message, age and size have dropped nothing: a reader can be
+// told that nothing is missing. Without it readers hear of a gap where nobody knows.
+void StoreFirst(jsCtx* context, const StreamConfig& config) {
+  jsPubOptions options;
+  jsPubOptions_Init(&options);
+  options.MsgId = "first";  // of two nodes that make the stream one stores it
+  const std::string subject = FirstSubject(config.name);
+  const natsStatus status = js_Publish(nullptr, context, subject.c_str(), "", 0, &options, nullptr);
+  if (status != NATS_OK) {
+    spdlog::warn("stream {} does not begin with the message that it should: {}", config.name,
+                 natsStatus_GetText(status));
+  }
 }
 
 // Why JetStream is not there, for an operator; null if it may still come.
@@ -178,7 +194,10 @@ absl::StatusOr<LogStream> OpenLogStream(natsConnection* connection, const Stream
     if (status == NATS_NOT_FOUND) {
       // Another node may make it at the same time: with the same settings that is no error.
       status = MakeStream(&raw_info, context.get(), config, &error);
-      if (status == NATS_OK) spdlog::info("stream {} was made", config.name);
+      if (status == NATS_OK) {
+        spdlog::info("stream {} was made", config.name);
+        StoreFirst(context.get(), config);
+      }
     }
     const InfoPtr info(raw_info);
     if (status == NATS_OK) return CheckStream(*info, config);

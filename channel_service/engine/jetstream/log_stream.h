@@ -30,6 +30,7 @@ struct StreamConfig {
 struct LogStream {
   std::string epoch;
   int64_t publications_per_group_max = 0;
+  std::chrono::milliseconds dedup_window = {};
 };
 
 // Looks the stream up, or makes it. Waits at most `patience` for a cluster that has no leader yet.

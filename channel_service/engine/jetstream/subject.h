@@ -1,7 +1,8 @@
 // NATS subjects of the log's stream.
 //
 // The publications of a group are stored under STREAM.log.g.TOKEN; the server republishes each with
-// its sequence under STREAM.live.g.TOKEN. A node's readiness probe uses STREAM.log.probe.NODE.
+// its sequence under STREAM.live.g.TOKEN. A node's readiness probe uses STREAM.log.probe.NODE, and
+// the stream begins with one message under STREAM.log.first.
 #pragma once
 
 #include <optional>
@@ -18,6 +19,9 @@ std::string ToToken(std::string_view group_id);
 // The reverse; nothing if no group id has this token.
 std::optional<std::string> FromToken(std::string_view token);
 
+inline std::string FirstSubject(std::string_view stream) {
+  return std::string(stream) + ".log.first";
+}
 inline std::string LogSubject(std::string_view stream, std::string_view group_id) {
   return std::string(stream) + ".log.g." + ToToken(group_id);
 }

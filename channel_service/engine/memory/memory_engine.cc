@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "channel_service/base/check.h"
+#include "channel_service/base/heap.h"
 
 namespace channel {
 namespace {
@@ -11,12 +12,10 @@ namespace {
 // Groups that one tick may evict, so that a tick never holds the loop up (about 5 ms).
 constexpr int kAgedOutPerTickMax = 20'000;
 
-// Memory that a group with history takes beside its records: Group, its id, places in map and list.
-constexpr size_t kGroupOverheadBytes = 350;
-
-size_t SizeOf(const HistoryRing& history) {
-  return history.empty() ? 0 : history.bytes() + kGroupOverheadBytes;
-}
+// Size of the filter that knows evicted groups (forgotten_groups.h).
+constexpr size_t kForgottenShare = 128;  // of the bound of all history; it is not counted
+constexpr size_t kForgottenBytesMin = 4 << 10;
+constexpr size_t kForgottenBytesMax = 64 << 20;
 
 // 12 characters of base 32 without letters that look alike: 60 bits.
 std::string MakeEpoch(uint64_t seed) {
@@ -29,13 +28,32 @@ std::string MakeEpoch(uint64_t seed) {
 
 }  // namespace
 
+size_t MemoryEngine::Group::HeldBytes() const {
+  // Its place in the map, which is at least 7/16 full, with a byte of the map's own.
+  constexpr size_t kPlaceBytes = (sizeof(std::string_view) + sizeof(void*) + 1) * 16 / 7;
+  return HeapBytes(sizeof(Group)) + NameBytes() + kPlaceBytes;
+}
+
+size_t MemoryEngine::Group::NameBytes() const {
+  const bool apart = id.capacity() > std::string().capacity();
+  return apart ? HeapBytes(id.capacity() + 1) : 0;
+}
+
+size_t MemoryEngine::Group::SinkBytes() const {
+  // Measured, with one subscription (unit.memory_unit_test).
+  constexpr size_t kHubGroupBytes = 176;
+  return kHubGroupBytes + NameBytes();
+}
+
 MemoryEngine::MemoryEngine(const ServiceLimits& limits, const Clock& clock, uint64_t seed)
     : limits_(limits),
       clock_(clock),
       epoch_(MakeEpoch(seed)),
       started_at_(clock.Now()),
       young_(limits.new_epoch_grace.count() > 0),
-      dedup_(limits.dedup_window, limits.dedup_keys_max) {}
+      forgotten_(std::clamp(limits.history_total_bytes_max / kForgottenShare, kForgottenBytesMin,
+                            kForgottenBytesMax)),
+      dedup_(limits.dedup_window, limits.dedup_bytes_max) {}
 
 void MemoryEngine::StartPublish(const PublishInput& input, PublishWaiter* waiter, uint64_t ticket) {
   waiter->OnPublished(ticket, Publish(input));
@@ -62,8 +80,9 @@ PublishOutcome MemoryEngine::Publish(const PublishInput& input) {
     history.DropOlderThan(now - limits_.history_age_max);
     history.Append(std::move(record), publications_max, limits_.history_bytes_max);
   });
-  by_age_.splice(by_age_.end(), by_age_, group.by_age);
-  if (history_bytes_ > limits_.history_total_bytes_max) KeepTotalBound();
+  budget_.Use(group);
+  by_age_.splice(by_age_.end(), by_age_, by_age_.iterator_to(group));
+  KeepTotalBound();
   return {PublishCode::kAccepted, offset};
 }
 
@@ -72,12 +91,14 @@ void MemoryEngine::Attach(std::string_view group_id, GroupSink* sink) {
   CHANNEL_CHECK(group.sink == nullptr);
   LeaveIdle(group);
   group.sink = sink;
+  group_bytes_ += group.SinkBytes();
 }
 
 void MemoryEngine::Detach(std::string_view group_id) {
   const auto found = group_by_id_.find(group_id);
   CHANNEL_CHECK(found != group_by_id_.end() && found->second->sink != nullptr);
   found->second->sink = nullptr;
+  group_bytes_ -= found->second->SinkBytes();
   KeepIfIdle(*found->second);
 }
 
@@ -87,7 +108,8 @@ ReadResult MemoryEngine::Read(const ReadRequest& request) const {
   ReadResult result;
   const auto found = group_by_id_.find(request.group_id);
   const Group* group = found == group_by_id_.end() ? nullptr : found->second.get();
-  const uint64_t last_offset = group == nullptr ? floor_ : group->last_offset;
+  const uint64_t last_offset =
+      group == nullptr ? LastOffsetOfForgotten(request.group_id) : group->last_offset;
   result.newest = newest_offset_;
   result.head = group != nullptr && group->published ? last_offset : newest_offset_;
   const bool holds = group != nullptr && !group->history.empty();
@@ -106,8 +128,13 @@ ReadResult MemoryEngine::Read(const ReadRequest& request) const {
     } else {
       after = since.offset;
     }
-  } else if (request.last != 0 && holds) {
-    after = group->history.OffsetBeforeLast(request.last);
+  } else if (request.last != 0) {
+    const size_t held = holds ? group->history.size() : 0;
+    if (held < request.last && held_after > 0) {
+      result.gap = GapInfo{0, held_after + 1, GapReason::kRetention};
+    } else if (holds) {
+      after = group->history.OffsetBeforeLast(request.last);
+    }
   }
   if (holds) group->history.Read(after, request, &result);
   return result;
@@ -123,7 +150,7 @@ void MemoryEngine::OnTick() {
 void MemoryEngine::AgeOut() {
   const SteadyTime oldest_kept = clock_.Now() - limits_.history_age_max;
   for (int i = 0; i < kAgedOutPerTickMax && !by_age_.empty(); ++i) {
-    Group& group = *by_age_.front();
+    Group& group = by_age_.front();
     ChangeHistory(group, [&](HistoryRing& history) { history.DropOlderThan(oldest_kept); });
     // The other groups have published later, so they hold something, too.
     if (!group.history.empty()) break;
@@ -132,9 +159,16 @@ void MemoryEngine::AgeOut() {
 }
 
 void MemoryEngine::KeepTotalBound() {
-  while (history_bytes_ > limits_.history_total_bytes_max && !by_age_.empty()) {
-    Group& group = *by_age_.front();
-    ChangeHistory(group, [](HistoryRing& history) { history.Clear(); });
+  while (history_bytes() > limits_.history_total_bytes_max) {
+    auto* const largest = static_cast<Group*>(budget_.Largest());
+    const size_t largest_bytes = largest == nullptr ? 0 : largest->history.bytes();
+    if (!idle_.empty() && idle_.front().HeldBytes() >= largest_bytes) {
+      Evict(idle_.front());
+      continue;
+    }
+    if (largest == nullptr) return;  // only attached groups are left
+    Group& group = *largest;
+    ChangeHistory(group, [](HistoryRing& history) { history.DropOldest(); });
     KeepIfIdle(group);
   }
 }
@@ -142,44 +176,49 @@ void MemoryEngine::KeepTotalBound() {
 template <typename Change>
 void MemoryEngine::ChangeHistory(Group& group, Change change) {
   const bool held = !group.history.empty();
-  history_bytes_ -= SizeOf(group.history);
   change(group.history);
-  history_bytes_ += SizeOf(group.history);
-  if (!held && !group.history.empty()) group.by_age = by_age_.insert(by_age_.end(), &group);
-  if (held && group.history.empty()) by_age_.erase(group.by_age);
+  budget_.Set(group, group.history.bytes());
+  if (!held && !group.history.empty()) by_age_.push_back(group);
+  if (held && group.history.empty()) by_age_.erase(by_age_.iterator_to(group));
 }
 
 void MemoryEngine::KeepIfIdle(Group& group) {
   if (group.sink != nullptr || !group.history.empty() || group.is_idle) return;
   group.is_idle = true;
   group.idle_since = clock_.Now();
-  group.idle = idle_.insert(idle_.end(), &group);
-  if (idle_.size() > kIdleGroupsMax) Evict(*idle_.front());
+  idle_.push_back(group);
+  if (idle_.size() > kIdleGroupsMax) Evict(idle_.front());
 }
 
 void MemoryEngine::LeaveIdle(Group& group) {
-  if (std::exchange(group.is_idle, false)) idle_.erase(group.idle);
+  if (std::exchange(group.is_idle, false)) idle_.erase(idle_.iterator_to(group));
 }
 
 void MemoryEngine::EvictIdle() {
   const SteadyTime oldest_kept = clock_.Now() - limits_.history_age_max;
   for (int i = 0; i < kAgedOutPerTickMax && !idle_.empty(); ++i) {
-    if (idle_.front()->idle_since > oldest_kept) return;
-    Evict(*idle_.front());
+    if (idle_.front().idle_since > oldest_kept) return;
+    Evict(idle_.front());
   }
 }
 
 void MemoryEngine::Evict(Group& group) {
   LeaveIdle(group);
+  if (group.last_offset > 0) forgotten_.Add(group.id);
   floor_ = std::max(floor_, group.last_offset);
+  group_bytes_ -= group.HeldBytes();
   group_by_id_.erase(group.id);
+}
+
+uint64_t MemoryEngine::LastOffsetOfForgotten(std::string_view group_id) const {
+  return forgotten_.MayHave(group_id) ? floor_ : 0;
 }
 
 MemoryEngine::Group& MemoryEngine::FindOrAdd(std::string_view group_id) {
   const auto found = group_by_id_.find(group_id);
   if (found != group_by_id_.end()) return *found->second;
-  auto group = std::make_unique<Group>(
-      Group{.id = std::string(group_id), .last_offset = floor_, .by_age = {}, .idle = {}});
+  auto group = std::make_unique<Group>(group_id, LastOffsetOfForgotten(group_id));
+  group_bytes_ += group->HeldBytes();
   const std::string_view key = group->id;  // stays where it is
   return *group_by_id_.emplace(key, std::move(group)).first->second;
 }

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import peers
 from figure import (Check, Column, Figure, Plot, Spread, cpu_us, in_turns, per_second, ratios,
                     series_by)
-from processes import PeerMissing, Skipped, measure_pubsub
+from load_clients import measure_pubsub
+from processes import PeerMissing, Skipped
 
 BYTES = 128
 LIMIT = 1.5

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import peers
 from figure import (Check, Column, Figure, Plot, Spread, cpu_us, in_turns, per_second, ratios,
                     series_by)
-from processes import measure_pubsub
+from load_clients import measure_pubsub
 
 BYTES = 64
 SUBSCRIBERS = (4, 8)

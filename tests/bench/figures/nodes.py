@@ -2,7 +2,8 @@
 
 import peers
 from figure import Check, Column, Figure, Plot, Spread, in_turns, ratios, series_by
-from processes import PeerMissing, RunFailed, Skipped, measure_together, metric
+from load_clients import measure_together
+from processes import PeerMissing, RunFailed, Skipped, metric
 
 NODES = 3
 BYTES = 128

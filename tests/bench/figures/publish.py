@@ -1,7 +1,7 @@
 """Single messages by the unary Publish: no stall, and what a request costs (row 5)."""
 
 from figure import Check, Column, Figure, Plot, Series, Spread, in_turns, percentile
-from processes import measure_pubsub, measure_together
+from load_clients import measure_pubsub, measure_together
 
 BYTES = 128
 INTERVAL_MS = 1050  # gRPC's callback API sleeps 100 ms after 1,000 ms without an event

@@ -113,12 +113,13 @@ class MicroEdge final : private SessionObserver {
     sessions_.back()->Start(request);
   }
 
-  void OnCommand(Session* session, Command command) override {
+  void OnCommand(Session* session, Command&& command) override {
     groups_.OnCommand(*session, std::move(command));
   }
   void OnSessionOver(Session*, const CloseReason&) override {}
   void OnSessionClosing(Session*) override {}
   void OnMessageIncomplete(Session*, bool) override {}
+  void OnReadHeld(Session*) override {}
 
   boost::asio::io_context loop_{1};
   prometheus::Registry registry_;
@@ -130,8 +131,8 @@ class MicroEdge final : private SessionObserver {
   GroupTable groups_{limits_, metrics_, clock_, upstream_.link()};
   const std::string name_ = "bench";
   const bool service_away_ = false;
-  SessionContext context_{name_,    name_,       name_, limits_,
-                          metrics_, flush_list_, *this, service_away_};
+  SessionContext context_{name_,       name_, name_,  limits_,      metrics_,
+                          flush_list_, *this, clock_, service_away_};
   std::vector<std::shared_ptr<Session>> sessions_;
   std::vector<int> peers_;
   std::vector<char> scratch_ = std::vector<char>(64 << 10);
@@ -163,7 +164,7 @@ void FanOut(benchmark::State& state, int members, int pending, bool enveloped) {
   const auto deliveries = state.iterations() * pending * members;
   state.SetItemsProcessed(deliveries);
   state.counters["turn_ns"] = whole_turns.count() * 1e9 / static_cast<double>(deliveries);
-  // Those of a turn, not of a delivery: they must not grow with the members.
+  // Calls of a turn, not of a delivery: they must not grow with the members.
   channel::bench::ReportAllocations(state, allocations, static_cast<uint64_t>(state.iterations()));
 }
 

@@ -9,7 +9,7 @@
 //   instead of nextTick cost up to 5 % more, a queue for each member and Buffer.concat the same;
 //   framed once but not corked: 0.96 times with one message pending, 3.4 times with eight.
 //
-// Of both:
+// Both were tuned:
 // - PUBLISH: Redis's socket is corked until setImmediate. ioredis's own automatic pipelining cost
 //   the whole 8 to 18 % more in groups of 10, one write for each PUBLISH about as much.
 // - Not worth it: bufferutil (no difference with Node 20), larger semispaces for the collector

@@ -17,12 +17,17 @@ async function isFree(port) {
   }
 }
 
+// These ports were given once: a test that asks for a second one has not bound the first one yet.
+const given = new Set();
+
 // Below the ports that the kernel takes for outgoing connections, and below those of the other tests,
 // which may run at the same time: tests/support/reserved_port.cc and tests/deploy/support.bash.
 export async function freePort() {
   for (let i = 0; i < 100; i++) {
     const port = 10_000 + Math.floor(Math.random() * 2_000);
-    if (await isFree(port)) return port;
+    if (given.has(port) || !(await isFree(port))) continue;
+    given.add(port);
+    return port;
   }
   throw new Error('found no free port between 10000 and 12000');
 }

@@ -74,7 +74,7 @@ export class Deployment {
     return get(http, { ...target, path: at, headers: { Host: SITE } });
   }
 
-  // What was agreed on for a GET in HTTP/2, and the status of the answer.
+  // Returns the protocol that was agreed on for a GET in HTTP/2, and the status of the answer.
   async getInHttp2(at) {
     const session = http2.connect(this.url(at), this.#target());
     try {

@@ -36,7 +36,7 @@ class Nginx extends Proxy {
     return [server, `${server} server 127.0.0.1:${port};`];
   }
 
-  // What a machine's own nginx.conf says around the file. No path of it is that of the machine's
+  // The lines of a machine's own nginx.conf around the file. No path of it is that of the machine's
   // nginx, which would lose its directories to the user of this one.
   command() {
     const at = (name) => path.join(this.directory, name);
@@ -67,7 +67,7 @@ http {
     });
   }
 
-  // Those whose title has a text.
+  // The processes whose title has the text.
   #workers(text) {
     const { pid } = this.child;
     const children = fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');

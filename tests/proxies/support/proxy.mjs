@@ -31,7 +31,7 @@ async function accepts(port) {
   }).finally(() => socket.destroy());
 }
 
-// What the proxies differ in is said by subclasses: see proxies.mjs.
+// Subclasses say where the proxies differ: see proxies.mjs.
 export class Proxy {
   hosts = HAS_IPV6 ? ['127.0.0.1', '::1'] : ['127.0.0.1']; // it listens on these
   paths = ['/', '/chat/'];

@@ -19,6 +19,9 @@ TEST(ServiceLimitsTest, LimitsThatContradictEachOtherNameTheFlag) {
   limits = {};
   limits.subscriber_queue_bytes_max = 1000;
   EXPECT_NE(MessageOf(limits.Check()).find("--subscriber_queue_bytes_max"), std::string_view::npos);
+  limits = {};
+  limits.dedup_bytes_max = 1000;
+  EXPECT_NE(MessageOf(limits.Check()).find("--dedup_bytes_max"), std::string_view::npos);
 }
 
 }  // namespace

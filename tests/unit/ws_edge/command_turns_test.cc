@@ -108,7 +108,7 @@ TEST_F(CommandTurnsTest, ARefusalWaitsForItsTurnAndLiveMessagesDoNot) {
   Join();  // 1
   Confirm("g", 10);
   Send();  // 2
-  upstream_.FillQueue();
+  limits_.publish_queue_bytes_max = 0;
   Send();   // 3
   Leave();  // 4
   Publish("g", 11, 10);
@@ -164,14 +164,12 @@ TEST_F(CommandTurnsTest, WhatOneClientMayLetWaitIsBounded) {
   limits_.session_queue_bytes_max = 6'000;
   Join();   // 1
   Leave();  // 2: from here on all waits
-  for (int i = 0; i < 4; ++i) Do("send_to_group", R"(,"message":")" + std::string(900, 'x') + '"');
-  Do("history", R"(,"last":1)");  // 7: small enough
+  for (int i = 0; i < 3; ++i) Do("send_to_group", R"(,"message":")" + std::string(900, 'x') + '"');
+  LookBack();  // 6
   Confirm("g", 10);
-  AnswerSend(11);
-  AnswerSend(12);
-  EXPECT_EQ(Told(),
-            (Strings{"ok 1 offset=10 recovered=true", "ok 2", "ok 3 offset=11", "ok 4 offset=12",
-                     "error 5 unavailable", "error 6 unavailable", "error 7 not_joined"}));
+  for (const uint64_t offset : {11, 12, 13}) AnswerSend(offset);
+  EXPECT_EQ(Told(), (Strings{"ok 1 offset=10 recovered=true", "ok 2", "ok 3 offset=11",
+                             "ok 4 offset=12", "ok 5 offset=13", "error 6 limit_exceeded"}));
 }
 
 TEST_F(CommandTurnsTest, ASendBehindAHistoryThatWaitsForItsReaderIsRefusedInTime) {
@@ -193,7 +191,7 @@ TEST_F(CommandTurnsTest, ASendBehindAHistoryThatWaitsForItsReaderIsRefusedInTime
 TEST_F(CommandTurnsTest, AnswersThatAreHeldAreBoundedInBytes) {
   limits_.session_queue_bytes_max = 2'000;
   Join();
-  upstream_.FillQueue();
+  limits_.publish_queue_bytes_max = 0;
   Confirm("g", 10);
   LookBack();
   for (int i = 0; i < 30; ++i) Send();
@@ -202,7 +200,7 @@ TEST_F(CommandTurnsTest, AnswersThatAreHeldAreBoundedInBytes) {
 
 TEST_F(CommandTurnsTest, AnswersThatAreHeldAreBoundedOverAllGroups) {
   limits_.session_queue_bytes_max = 2'000;
-  upstream_.FillQueue();
+  limits_.publish_queue_bytes_max = 0;
   for (int i = 0; i < 30; ++i) {  // one answer each
     const std::string group = R"("group_id":"g)" + std::to_string(i) + '"';
     client_.Say(R"({"id":1,"cmd":"add_group",)" + group + '}');

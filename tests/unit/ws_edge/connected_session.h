@@ -78,12 +78,13 @@ class ConnectedSessionTest : public ::testing::Test, public SessionObserver {
     loop_.poll();
   }
 
-  void OnCommand(Session*, Command command) override { commands_.push_back(std::move(command)); }
+  void OnCommand(Session*, Command&& command) override { commands_.push_back(std::move(command)); }
   void OnSessionOver(Session*, const CloseReason&) override { over_ = true; }
   void OnSessionClosing(Session* session) override { deadlines_.OnClosing(session); }
   void OnMessageIncomplete(Session* session, bool incomplete) override {
     deadlines_.OnMessageIncomplete(session, incomplete);
   }
+  void OnReadHeld(Session* session) override { deadlines_.OnReadHeld(session); }
 
   boost::asio::io_context loop_{1};
   prometheus::Registry registry_;
@@ -94,8 +95,8 @@ class ConnectedSessionTest : public ::testing::Test, public SessionObserver {
   SessionDeadlines deadlines_{limits_, clock_};
   const std::string name_ = "edge";
   bool service_away_ = false;
-  SessionContext context_{name_,    name_,       name_, limits_,
-                          metrics_, flush_list_, *this, service_away_};
+  SessionContext context_{name_,       name_, name_,  limits_,      metrics_,
+                          flush_list_, *this, clock_, service_away_};
   std::shared_ptr<Session> session_;
   int peer_ = -1;
   bool over_ = false;

@@ -18,14 +18,14 @@ constexpr size_t kQueueBytesMax = 100;
 constexpr size_t kSocketBytesMax = 1 << 20;  // more than a socket takes at once
 
 // A stream and the other end of its connection.
-class CorkedStreamTest : public ::testing::Test {
+class CorkedStreamTest : public ::testing::Test, private ReadGate::Observer {
  protected:
   CorkedStreamTest() {
     int ends[2];
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
     Socket socket(loop_.get_executor());
     socket.assign(boost::asio::ip::tcp::v4(), ends[0]);
-    stream_.emplace(std::move(socket), &flush_list_);
+    stream_.emplace(std::move(socket), &flush_list_, &gate_);
     peer_ = ends[1];
   }
   ~CorkedStreamTest() override { ::close(peer_); }
@@ -48,6 +48,12 @@ class CorkedStreamTest : public ::testing::Test {
     loop_.poll();
   }
 
+  void OnMessageIncomplete(bool) override {}
+  void OnReadHeld() override {}
+
+  const PaceLimits pace_;
+  const channel::SystemClock clock_;
+  ReadGate gate_{pace_, clock_, *this};
   boost::asio::io_context loop_{1};
   LoopFlushList flush_list_{loop_};
   std::optional<CorkedStream> stream_;

@@ -105,7 +105,7 @@ TEST(ForwardedTest, XHeaders) {
   EXPECT_EQ(Read({"", "", "a/b", ""}),
             "refused: the header X-Forwarded-Host is bad: no host: 'a/b'");
   EXPECT_EQ(Read({"", "", "", "x\x01"}),
-            "refused: the header X-Forwarded-Proto is bad: neither http nor https: 'x?'");
+            "refused: the header X-Forwarded-Proto is bad: neither http nor https: 'x\\x01'");
 }
 
 TEST(ForwardedTest, BothKindsOfHeadersMustAgree) {

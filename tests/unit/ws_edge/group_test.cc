@@ -14,6 +14,10 @@ class GroupTest : public GroupsFixture {
            R"(,"cmd":"add_group","group_id":"g","since":{"epoch":"e","offset":)" +
            std::to_string(since) + "}}";
   }
+  static std::string Last(int id, int last) {
+    return R"({"id":)" + std::to_string(id) + R"(,"cmd":"add_group","group_id":"g","last":)" +
+           std::to_string(last) + "}";
+  }
   static constexpr std::string_view kJoin = R"({"id":1,"cmd":"add_group","group_id":"g"})";
   static constexpr std::string_view kHistory =
       R"({"id":2,"cmd":"history","group_id":"g","since":{"epoch":"e","offset":0}})";
@@ -52,6 +56,91 @@ TEST_F(GroupTest, AHistoryTellsTheHeadOfAGroupWithoutPublications) {
   live_.Say(R"({"id":2,"cmd":"history","group_id":"g"})");
   Confirm("g", 2);
   EXPECT_EQ(live_.Told(), (Strings{"ok 2 offset=2 recovered=true publications=0"}));
+}
+
+TEST_F(GroupTest, ALastThatGetsLessThanThereWasIsToldSo) {
+  live_.Say(Last(1, 3));
+  ASSERT_EQ(AskedLast(), "last 3");
+  ConfirmWithGap("g", 20, 0, 20, /*due=*/1);
+  Publish("g", 20, 19);
+  const Strings fewer{"ok 1 offset=20 recovered=false", "gap after=0 before=20 reason=retention",
+                      "message m20 offset=20"};
+  EXPECT_EQ(live_.Told(), fewer);
+  // The edge answers from its ring as the service would.
+  FakeClient second(*this, true);
+  second.Say(Last(1, 2));
+  EXPECT_EQ(second.Told(), fewer);
+  Publish("g", 21, 20);
+  second.Told();
+  second.Say(Last(2, 2));
+  EXPECT_EQ(second.Told(), (Strings{"ok 2 offset=21 recovered=true", "message m20 offset=20",
+                                    "message m21 offset=21"}));
+  EXPECT_EQ(upstream_.asked().size(), 1u);
+}
+
+TEST_F(GroupTest, ALastThatGetsNothingOfWhatThereWasIsToldSo) {
+  live_.Say(Last(1, 3));
+  ConfirmWithGap("g", 20, 0, 21);
+  EXPECT_EQ(live_.Told(),
+            (Strings{"ok 1 offset=20 recovered=false", "gap after=0 before=21 reason=retention"}));
+}
+
+TEST_F(GroupTest, ALastThatGetsAllThatThereEverWasIsWhole) {
+  live_.Say(Last(1, 3));
+  Confirm("g", 20, true, /*due=*/1);
+  Publish("g", 20, 0);
+  const Strings all{"ok 1 offset=20 recovered=true", "message m20 offset=20"};
+  EXPECT_EQ(live_.Told(), all);
+  FakeClient second(*this, true);
+  second.Say(Last(1, 2));
+  EXPECT_EQ(second.Told(), all);
+}
+
+TEST_F(GroupTest, ALastInAGroupWithoutPublicationsIsWhole) {
+  live_.Say(Last(1, 3));
+  Confirm("g", 20);
+  EXPECT_EQ(live_.Told(), (Strings{"ok 1 offset=20 recovered=true"}));
+  FakeClient second(*this, true);
+  second.Say(Last(1, 2));
+  EXPECT_EQ(second.Told(), (Strings{"ok 1 offset=20 recovered=true"}));
+}
+
+TEST_F(GroupTest, ALastOfMembersThatFollowAsksWhatThereWas) {
+  live_.Say(kJoin);
+  Confirm("g", 10);
+  Publish("g", 11, 10);
+  live_.Told();
+  FakeClient second(*this, true);
+  second.Say(Last(1, 5));
+  ASSERT_EQ(AskedLast(), "since 0");
+  ConfirmWithGap("g", 11, 0, 10, /*due=*/2);
+  Publish("g", 10, 9);
+  Publish("g", 11, 10);
+  EXPECT_EQ(second.Told(),
+            (Strings{"ok 1 offset=11 recovered=false", "gap after=0 before=10 reason=retention",
+                     "message m10 offset=10", "message m11 offset=11"}));
+  EXPECT_EQ(live_.Told(), Strings{});
+}
+
+// The gap of a new log proves nothing about what that log has lost.
+TEST_F(GroupTest, ALastInANewLogAsksWhatThereWas) {
+  live_.Say(kJoin);
+  Confirm("g", 10);
+  live_.Told();
+  upstream_.Lose();
+  upstream_.Reconnect();
+  upstream_.Confirm("g", 7, /*recovered=*/false, /*due=*/0, "f");
+  upstream_.GiveGap("g", 10, 8, channel::v1::GAP_REASON_EPOCH, "f");
+  EXPECT_EQ(live_.Told(), (Strings{"gap after=10 before=8 reason=epoch"}));
+  FakeClient second(*this, true);
+  second.Say(Last(1, 5));
+  Tick(kSweepInterval);
+  ASSERT_EQ(AskedLast(), "since 0");
+  upstream_.Confirm("g", 7, /*recovered=*/false, /*due=*/0, "f");
+  upstream_.GiveGap("g", 0, 8, channel::v1::GAP_REASON_RETENTION, "f");
+  Settle();
+  EXPECT_EQ(second.Told(),
+            (Strings{"ok 1 offset=7 recovered=false", "gap after=0 before=8 reason=retention"}));
 }
 
 TEST_F(GroupTest, AGapThatIsOlderThanAMembersPositionIsNotItsOwn) {

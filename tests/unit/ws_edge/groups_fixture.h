@@ -45,6 +45,9 @@ class GroupsFixture : public ::testing::Test {
     // It reads at the end of each turn, as a socket takes it; or only when the test calls Read.
     void SetReading(bool reading) { reading_ = reading; }
     bool closed_as_slow() const { return closed_as_slow_; }
+    bool commands_held() const { return commands_held_; }
+    // Bytes of answers that count as if it had sent them.
+    size_t charged() const { return charged_; }
 
    private:
     friend class GroupsFixture;
@@ -55,6 +58,8 @@ class GroupsFixture : public ::testing::Test {
     };
 
     void CloseAsSlow() override;
+    void HoldCommands(bool held) override { commands_held_ = held; }
+    void ChargeAnswer(size_t bytes) override { charged_ += bytes; }
 
     GroupsFixture& edge_;
     Queue queue_;
@@ -62,6 +67,8 @@ class GroupsFixture : public ::testing::Test {
     bool reading_ = true;
     bool gone_ = false;
     bool closed_as_slow_ = false;
+    bool commands_held_ = false;
+    size_t charged_ = 0;
   };
 
   GroupsFixture() { upstream_.Start(&groups_); }

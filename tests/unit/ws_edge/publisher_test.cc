@@ -15,13 +15,9 @@ class PublisherTest : public ::testing::Test, public Publisher::Observer {
     answers_.push_back(std::to_string(sender.number) + (answer.status.ok() ? " ok" : " refused"));
   }
 
-  bool Publish(std::string_view body) {
-    channel::PublishInput input;
-    input.group_id = "g";
-    input.body = body;
-    Sender sender;
-    sender.number = ++last_number_;
-    return publisher_->Publish(input, sender);
+  void Publish(std::string_view body, uint64_t client = 1) {
+    publisher_->Publish({.body = std::string(body), .came_at = clock_.Now()},
+                        {.client_id = client, .group_id = "g", .number = ++last_number_});
   }
   void Make(Publisher::Options options) {
     publisher_ = std::make_unique<Publisher>(options, clock_);
@@ -35,12 +31,14 @@ class PublisherTest : public ::testing::Test, public Publisher::Observer {
     publisher_named_ = request.publisher();
     return bodies;
   }
-  bool Answer(int count) {
+  // Answers by sequence; 0: as a service that answers in order.
+  bool Answer(std::initializer_list<uint64_t> sequences) {
     channel::v1::PublishStreamResponse response;
-    for (int i = 0; i < count; ++i) {
-      auto& position = *response.add_results()->mutable_published()->mutable_position();
-      position.set_epoch("e");
-      position.set_offset(1);
+    for (const uint64_t sequence : sequences) {
+      channel::v1::PublishResult& result = *response.add_results();
+      result.set_sequence(sequence);
+      result.mutable_published()->mutable_position()->set_epoch("e");
+      result.mutable_published()->mutable_position()->set_offset(1);
     }
     return publisher_->OnAnswers(response, this);
   }
@@ -55,14 +53,14 @@ class PublisherTest : public ::testing::Test, public Publisher::Observer {
 
 TEST_F(PublisherTest, WhatIsUnansweredIsSentAgainAfterALostLink) {
   Make({.name = "p",
-        .message_bytes_max = 33,
-        .sent_max = 100});  // a name of 3 bytes, and three of 10
-  for (const char* body : {"a", "b", "c", "d"}) ASSERT_TRUE(Publish(body));
+        .message_bytes_max = 35,
+        .sent_max = 100});  // a head of 5 bytes, and three of 10
+  for (const char* body : {"a", "b", "c", "d"}) Publish(body);
   const std::string first = Take();
   EXPECT_EQ(publisher_named_, "p");
   EXPECT_EQ(first + Take(), "abcd");
   EXPECT_EQ(publisher_named_, "") << "once on each link";
-  EXPECT_TRUE(Answer(1));
+  EXPECT_TRUE(Answer({1}));
   EXPECT_EQ(answers_, Strings{"1 ok"});
   publisher_->OnLinkOver();
   std::string again;
@@ -72,8 +70,8 @@ TEST_F(PublisherTest, WhatIsUnansweredIsSentAgainAfterALostLink) {
 
 TEST_F(PublisherTest, ARecordOverTheSizeOfAMessageGoesAlone) {
   Make({.name = "p", .message_bytes_max = 3, .sent_max = 100});
-  ASSERT_TRUE(Publish("a long record"));
-  ASSERT_TRUE(Publish("b"));
+  Publish("a long record");
+  Publish("b");
   EXPECT_EQ(Take(), "a long record");
   EXPECT_EQ(Take(), "b");
   EXPECT_EQ(Take(), "");
@@ -81,33 +79,68 @@ TEST_F(PublisherTest, ARecordOverTheSizeOfAMessageGoesAlone) {
 
 TEST_F(PublisherTest, AtMostSoManyAreUnanswered) {
   Make({.name = "p", .message_bytes_max = 1000, .sent_max = 2});
-  for (int i = 0; i < 5; ++i) ASSERT_TRUE(Publish("x"));
+  for (int i = 0; i < 5; ++i) Publish("x");
   EXPECT_EQ(Take(), "xx");
   EXPECT_EQ(Take(), "");
-  EXPECT_TRUE(Answer(1));
+  EXPECT_TRUE(Answer({1}));
   EXPECT_EQ(Take(), "x");
 }
 
-TEST_F(PublisherTest, WhatDoesNotFitIsNotTaken) {
-  Make({.name = "p", .queue_bytes_max = 1000, .message_bytes_max = 1000, .sent_max = 100});
-  EXPECT_FALSE(Publish(std::string(1000, 'x')));
-  EXPECT_TRUE(Publish("x"));
-  EXPECT_EQ(Take(), "x");
-  EXPECT_EQ(publisher_->unanswered(), 1u);
+TEST_F(PublisherTest, ClientsTakeTurns) {
+  Make({.name = "p", .message_bytes_max = 1000, .sent_max = 100});
+  for (const char* body : {"a", "b", "c"}) Publish(body, /*client=*/1);
+  Publish("x", /*client=*/2);
+  Publish("p", /*client=*/3);
+  Publish("q", /*client=*/3);
+  EXPECT_EQ(Take(), "axpbqc");
+}
+
+TEST_F(PublisherTest, AnswersComeInAnyOrder) {
+  Make({.name = "p", .message_bytes_max = 1000, .sent_max = 3});
+  for (const char* body : {"a", "b", "c", "d"}) Publish(body);
+  EXPECT_EQ(Take(), "abc");
+  EXPECT_TRUE(Answer({3, 2}));
+  EXPECT_EQ(answers_, (Strings{"3 ok", "2 ok"}));
+  EXPECT_EQ(publisher_->unanswered(), 2u);
+  EXPECT_EQ(Take(), "") << "their sequences are remembered up to the first that is unanswered";
+  EXPECT_TRUE(Answer({1}));
+  EXPECT_EQ(Take(), "d");
+}
+
+TEST_F(PublisherTest, AServiceMayAnswerInOrderWithoutSequences) {
+  Make({.name = "p", .message_bytes_max = 1000, .sent_max = 100});
+  Publish("a");
+  Publish("b");
+  (void)Take();
+  EXPECT_TRUE(Answer({0, 0}));
+  EXPECT_EQ(answers_, (Strings{"1 ok", "2 ok"}));
+  EXPECT_FALSE(Answer({0}));
+}
+
+TEST_F(PublisherTest, WhatIsAnsweredIsNotSentAgain) {
+  Make({.name = "p", .message_bytes_max = 1000, .sent_max = 100});
+  for (const char* body : {"a", "b", "c"}) Publish(body);
+  (void)Take();
+  EXPECT_TRUE(Answer({2}));
+  publisher_->OnLinkOver();
+  EXPECT_EQ(Take(), "ac");
+  EXPECT_TRUE(Answer({1, 3}));
+  EXPECT_EQ(publisher_->unanswered(), 0u);
 }
 
 TEST_F(PublisherTest, AServiceThatAnswersMoreThanItWasSentIsFoundOut) {
   Make({.name = "p", .message_bytes_max = 1000, .sent_max = 100});
-  ASSERT_TRUE(Publish("x"));
-  EXPECT_FALSE(Answer(1)) << "it was not sent yet";
+  Publish("x");
+  EXPECT_FALSE(Answer({1})) << "it was not sent yet";
   (void)Take();
-  EXPECT_FALSE(Answer(2));
+  EXPECT_FALSE(Answer({1, 2}));
+  EXPECT_FALSE(Answer({1})) << "it was answered";
   EXPECT_EQ(answers_, Strings{"1 ok"});
 }
 
 TEST_F(PublisherTest, AnAnswerWithoutAPositionOrAnErrorIsFoundOut) {
   Make({.name = "p", .message_bytes_max = 1000, .sent_max = 100});
-  ASSERT_TRUE(Publish("x"));
+  Publish("x");
   (void)Take();
   channel::v1::PublishStreamResponse response;
   channel::v1::PublishResult& result = *response.add_results();
@@ -122,30 +155,48 @@ TEST_F(PublisherTest, AnAnswerWithoutAPositionOrAnErrorIsFoundOut) {
   EXPECT_EQ(answers_, Strings{});
 }
 
-TEST_F(PublisherTest, ALinkIsNotDeadForTheTimeBeforeItCameUp) {
+TEST_F(PublisherTest, WhatIsSentLateIsGivenTimeForItsAnswerAndFailsAlone) {
   Make({.name = "p", .timeout = milliseconds(10'000), .message_bytes_max = 1000, .sent_max = 100});
-  ASSERT_TRUE(Publish("x"));
+  Publish("x");
   clock_.Step(milliseconds(9'999));
-  EXPECT_EQ(Take(), "x");
+  Publish("y");
+  EXPECT_EQ(Take(), "xy");
   clock_.Step(milliseconds(2));
-  EXPECT_TRUE(publisher_->Expire(this)) << "it was sent 2 ms ago";
+  publisher_->Expire(this);
+  EXPECT_EQ(answers_, Strings{}) << "it was sent 2 ms ago";
   clock_.Step(milliseconds(2'000));
-  EXPECT_FALSE(publisher_->Expire(this));
-  EXPECT_EQ(answers_, Strings{}) << "it may have been published";
-  publisher_->OnLinkOver();
-  EXPECT_TRUE(publisher_->Expire(this));
+  publisher_->Expire(this);
   EXPECT_EQ(answers_, Strings{"1 refused"});
+  publisher_->Expire(this);
+  EXPECT_TRUE(Answer({2, 1})) << "an answer that comes too late is one all the same";
+  EXPECT_EQ(answers_, (Strings{"1 refused", "2 ok"}));
+  EXPECT_EQ(publisher_->unanswered(), 0u);
+}
+
+TEST_F(PublisherTest, WhatWasRefusedIsNotSentAgain) {
+  Make({.name = "p", .timeout = milliseconds(10'000), .message_bytes_max = 1000, .sent_max = 100});
+  Publish("x");
+  (void)Take();
+  clock_.Step(milliseconds(5'000));
+  Publish("y");
+  publisher_->OnLinkOver();
+  clock_.Step(milliseconds(5'001));
+  publisher_->Expire(this);
+  EXPECT_EQ(answers_, Strings{"1 refused"});
+  EXPECT_EQ(Take(), "y");
 }
 
 TEST_F(PublisherTest, WhatWaitsTooLongForALinkIsRefused) {
   Make({.name = "p", .timeout = milliseconds(10'000), .message_bytes_max = 1000, .sent_max = 100});
-  ASSERT_TRUE(Publish("x"));
+  Publish("x");
   clock_.Step(milliseconds(10'000));
-  EXPECT_TRUE(publisher_->Expire(this));
+  publisher_->Expire(this);
   EXPECT_EQ(answers_, Strings{});
+  Publish("y");
   clock_.Step(milliseconds(1));
-  EXPECT_TRUE(publisher_->Expire(this));
+  publisher_->Expire(this);
   EXPECT_EQ(answers_, Strings{"1 refused"});
+  EXPECT_EQ(Take(), "y");
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // One client from the upgrade to the close. Deadlines: session_deadlines_test.cc; whether the
-// service is there: service_notice_test.cc; broken frames: tests/integration/bad_frame_rows.cc.
+// service is there: service_notice_test.cc; broken frames: tests/hostile/frames/frames_test.cc.
 #include "ws_edge/session/session.h"
 
 #include <gtest/gtest.h>

@@ -178,6 +178,13 @@ TEST_F(SubscriptionTest, ALinkLostBeforeTheNewestPublicationsAsksForAllThatIsHel
   EXPECT_EQ(group.offsets, Offsets{3});
 }
 
+TEST_F(SubscriptionTest, ALinkLostBeforeTheGapOfTheNewestPublicationsAsksForAllThatIsHeld) {
+  Group group(table_);
+  group.subscription.Ask({.last = 2});
+  Answer(Question()->tag(), 30, /*due=*/0, /*recovered=*/false);
+  EXPECT_EQ(QuestionAgain()->since().offset(), 0u);
+}
+
 TEST_F(SubscriptionTest, AGapMovesThePositionIntoTheNewEpoch) {
   Group group(table_);
   group.subscription.Ask({StreamPosition{"old", 100}, 0});

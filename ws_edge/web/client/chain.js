@@ -51,7 +51,8 @@ export class Chain {
     const end = before - 1;
     // With `position` this log never gave our position: it goes back to a smaller one.
     const isOld = reason === 'position' ? end === from.offset : end <= from.offset;
-    if (epoch === from.epoch && isOld) return null;
+    // Without a position it is of the join with `last`: fewer are held than there were.
+    if (this.position && epoch === from.epoch && isOld) return null;
     this.position = { epoch, offset: end };
     // The edge may have had more than what came here: then the range is wider.
     return { epoch, after: Math.min(after, from.offset), before, reason };

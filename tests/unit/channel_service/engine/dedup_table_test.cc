@@ -1,14 +1,26 @@
 // The table's own bounds, and how it forgets. The meaning of keys and sequences: tests/contract.
 #include "channel_service/engine/dedup_table.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <spdlog/logger.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
+
+#include <memory>
+#include <sstream>
+#include <string>
+#include <utility>
 
 #include "channel_service/limits.h"
 
 namespace channel {
 namespace {
 
+using std::chrono::minutes;
 using std::chrono::seconds;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 
 PublishInput Keyed(std::string_view group, std::string_view key, std::string_view body) {
   PublishInput input;
@@ -27,9 +39,28 @@ PublishInput Numbered(std::string_view publisher, uint64_t sequence) {
   return input;
 }
 
+// Room for three keys of a byte in groups of a byte.
+constexpr size_t kKeyBytesMaxInTest = 3 * (80 + 16);
+
+// Returns the lines of the log meanwhile.
+class LogText {
+ public:
+  LogText() {
+    spdlog::set_default_logger(std::make_shared<spdlog::logger>(
+        "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(text_)));
+  }
+  ~LogText() { spdlog::set_default_logger(before_); }
+  // Since the last call.
+  std::string Take() { return std::exchange(text_, std::ostringstream()).str(); }
+
+ private:
+  const std::shared_ptr<spdlog::logger> before_ = spdlog::default_logger();
+  std::ostringstream text_;
+};
+
 class DedupTableTest : public ::testing::Test {
  protected:
-  DedupTable table_{std::chrono::minutes(2), /*keys_max=*/3};
+  DedupTable table_{std::chrono::minutes(2), kKeyBytesMaxInTest};
   SteadyTime now_ = SteadyTime(seconds(1000));
 };
 
@@ -41,10 +72,63 @@ TEST_F(DedupTableTest, AKeyIsForgottenWhenItsWindowIsOver) {
   EXPECT_FALSE(table_.Find(Keyed("g", "k", "b")).has_value());
 }
 
-TEST_F(DedupTableTest, AFullTableRefusesInsteadOfForgetting) {
-  for (const char* key : {"1", "2", "3"}) table_.Remember(Keyed("g", key, "b"), 7, now_);
-  EXPECT_EQ(table_.Find(Keyed("g", "4", "b"))->code, PublishCode::kOverloaded);
-  EXPECT_EQ(table_.Find(Keyed("g", "1", "b"))->code, PublishCode::kDuplicate);
+TEST_F(DedupTableTest, AFullTableForgetsTheOldestKeyAndTakesTheNewOne) {
+  for (const char* key : {"1", "2", "3", "4"}) {
+    EXPECT_FALSE(table_.Find(Keyed("g", key, "b")).has_value());
+    table_.Remember(Keyed("g", key, "b"), 7, now_);
+  }
+  EXPECT_FALSE(table_.Find(Keyed("g", "1", "b")).has_value());
+  for (const char* key : {"2", "3", "4"}) {
+    EXPECT_EQ(table_.Find(Keyed("g", key, "b"))->code, PublishCode::kDuplicate);
+    EXPECT_EQ(table_.Find(Keyed("g", key, "c"))->code, PublishCode::kKeyConflict);
+  }
+}
+
+TEST_F(DedupTableTest, TheWindowIsWhatReallyHoldsAndComesBack) {
+  const auto remember = [&](const char* key) { table_.Remember(Keyed("g", key, "b"), 7, now_); };
+  EXPECT_EQ(table_.window(now_), minutes(2));
+  for (const char* key : {"1", "2", "3"}) {
+    now_ += seconds(10);
+    remember(key);
+  }
+  EXPECT_EQ(table_.window(now_), minutes(2)) << "full, but nothing had to go";
+  now_ += seconds(10);
+  remember("4");
+  EXPECT_EQ(table_.window(now_), seconds(30)) << "key 1 went after 30 s";
+  now_ += seconds(89);
+  EXPECT_EQ(table_.window(now_), seconds(119));
+  now_ += seconds(1);
+  EXPECT_EQ(table_.window(now_), minutes(2)) << "key 1 would have been forgotten by now";
+}
+
+TEST_F(DedupTableTest, TheLogWarnsOnceAMinuteWhileTheWindowDoesNotHold) {
+  LogText log;
+  const auto fill = [&](int from) {
+    for (int i = from; i < from + 4; ++i) {
+      table_.Remember(Keyed("g", std::to_string(i), "b"), 7, now_);
+    }
+  };
+  table_.OnTick(now_);
+  EXPECT_EQ(log.Take(), "");
+  fill(0);
+  now_ += seconds(1);
+  table_.OnTick(now_);
+  EXPECT_THAT(log.Take(), AllOf(HasSubstr("--dedup_bytes_max"), HasSubstr("for the last 1 s")));
+  for (int i = 1; i < 60; ++i) {
+    fill(i % 2 == 0 ? 0 : 4);
+    now_ += seconds(1);
+    table_.OnTick(now_);
+  }
+  EXPECT_EQ(log.Take(), "");
+  now_ += seconds(1);
+  table_.OnTick(now_);
+  EXPECT_THAT(log.Take(), HasSubstr("--dedup_bytes_max"));
+  now_ += minutes(2);
+  table_.OnTick(now_);
+  EXPECT_THAT(log.Take(), HasSubstr("again"));
+  now_ += minutes(2);
+  table_.OnTick(now_);
+  EXPECT_EQ(log.Take(), "");
 }
 
 TEST_F(DedupTableTest, ASequenceThatWasSkippedIsNotADuplicate) {

@@ -4,11 +4,14 @@
 
 #include <string>
 
+#include "channel_service/base/heap.h"
+
 namespace channel {
 namespace {
 
-// A record with a body of 10 bytes, and what it costs beside its own 25.
-constexpr size_t kRecordBytes = 25 + 64;
+// A record with a body of 10 bytes on the heap: 32 bytes of its own, 25 of the publication.
+constexpr size_t kRecordBytes = HeapBytes(32 + 25);
+constexpr size_t kFourPlaces = HeapBytes(4 * sizeof(void*));
 
 RecordPtr Make(uint64_t offset, uint64_t previous, size_t body_bytes = 10,
                SteadyTime held_since = {}) {
@@ -31,8 +34,8 @@ TEST(HistoryRingTest, HoldsTheNewestByNumberAndBytes) {
   HistoryRing ring;
   for (uint64_t i = 1; i <= 5; ++i) ring.Append(Make(i * 10, (i - 1) * 10), 3, 10'000);
   EXPECT_EQ(Offsets(ring, 0), (std::vector<uint64_t>{30, 40, 50}));
-  EXPECT_EQ(ring.bytes(), 3 * kRecordBytes);
-  ring.Append(Make(60, 50, 15), 3, 3 * kRecordBytes);
+  EXPECT_EQ(ring.bytes(), 3 * kRecordBytes + kFourPlaces);
+  ring.Append(Make(60, 50, 45), 3, 3 * kRecordBytes + kFourPlaces);
   EXPECT_EQ(Offsets(ring, 0), (std::vector<uint64_t>{50, 60}));
   ring.Append(Make(70, 60, 500), 3, 30);
   EXPECT_EQ(Offsets(ring, 0), (std::vector<uint64_t>{70})) << "one record is always held";
@@ -54,6 +57,22 @@ TEST(HistoryRingTest, DropsWhatIsTooOld) {
   }
   ring.DropOlderThan(at(3));
   EXPECT_EQ(Offsets(ring, 0), (std::vector<uint64_t>{3, 4}));
+}
+
+TEST(HistoryRingTest, ItsPlacesComeAndGoWithWhatItHolds) {
+  HistoryRing ring;
+  EXPECT_EQ(ring.bytes(), 0u);
+  for (uint64_t i = 1; i <= 1000; ++i) ring.Append(Make(i, i - 1), 256, 1 << 20);
+  EXPECT_EQ(ring.bytes(), 256 * kRecordBytes + HeapBytes(256 * sizeof(void*)))
+      << "a full ring has no place too many";
+  while (ring.size() > 4) ring.DropOldest();
+  EXPECT_LE(ring.bytes(), 4 * kRecordBytes + HeapBytes(16 * sizeof(void*)));
+  EXPECT_EQ(Offsets(ring, 0), (std::vector<uint64_t>{997, 998, 999, 1000}));
+  while (!ring.empty()) ring.DropOldest();
+  EXPECT_EQ(ring.bytes(), 0u);
+  EXPECT_EQ(ring.dropped_through(), 1000u);
+  ring.Append(Make(1001, 1000), 256, 1 << 20);
+  EXPECT_EQ(Offsets(ring, 0), (std::vector<uint64_t>{1001}));
 }
 
 TEST(HistoryRingTest, FindsWhereTheLastOnesBegin) {

@@ -26,6 +26,8 @@ class AdminServerTest : public ::testing::Test {
 
   tcp::socket Connect() {
     tcp::socket client(loop_);
+    client.open(tcp::v4());
+    client.set_option(tcp::socket::receive_buffer_size(4096));  // no long answer fits
     client.connect(endpoint_);
     return client;
   }
@@ -54,10 +56,10 @@ class AdminServerTest : public ::testing::Test {
 };
 
 TEST_F(AdminServerTest, PathsAreAnswered) {
-  const std::string hello = Ask("GET /hello?x HTTP/1.1\r\nHost: a\r\n\r\n");
+  const std::string hello = Ask("GET /hello?x HTTP/1.1\r\nHost: localhost\r\n\r\n");
   EXPECT_TRUE(hello.starts_with("HTTP/1.1 200 ")) << hello;
   EXPECT_TRUE(hello.ends_with("\r\n\r\nhello\n")) << hello;
-  const std::string head = Ask("HEAD http://a/hello HTTP/1.1\r\nHost: a\r\n\r\n");
+  const std::string head = Ask("HEAD http://localhost/hello HTTP/1.1\r\nHost: localhost\r\n\r\n");
   EXPECT_TRUE(head.ends_with("Content-Length: 6\r\n\r\n")) << head;
   const std::string away = Ask("GET /away HTTP/1.0\r\n\r\n");
   EXPECT_TRUE(away.starts_with("HTTP/1.1 503 ")) << away;
@@ -71,10 +73,11 @@ TEST_F(AdminServerTest, BadRequestsAreToldWhy) {
     const char* why;
   };
   const Row rows[] = {
-      {"GET /other HTTP/1.1\r\nHost: a\r\n\r\n", "404", "served here: /away /hello"},
-      {"POST /hello HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", "405", "only GET"},
+      {"GET /other HTTP/1.1\r\nHost: localhost\r\n\r\n", "404", "served here: /away /hello"},
+      {"POST /hello HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc", "405",
+       "only GET"},
       {"GET /hello HTTP/1.1\r\n\r\n", "400", "'Host' is missing"},
-      {"GET hello HTTP/1.1\r\nHost: a\r\n\r\n", "400", "neither a path nor an URL"},
+      {"GET hello HTTP/1.1\r\nHost: localhost\r\n\r\n", "400", "neither a path nor an URL"},
       {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "400", "not an HTTP/1.1 request"},
       {"GET / HTTP/1.1\r\nX: " + std::string(2 * kHttpHeaderBytesMax, 'x'), "431", "8192 bytes"},
   };
@@ -85,16 +88,48 @@ TEST_F(AdminServerTest, BadRequestsAreToldWhy) {
   }
 }
 
-TEST_F(AdminServerTest, OneTooManyIsToldSo) {
+TEST_F(AdminServerTest, ARequestGetsThePlaceOfTheOldestThatSaysNothing) {
   std::vector<tcp::socket> clients;
-  while (clients.size() < kAdminConnectionsMax) clients.push_back(Connect());
-  const std::string answer = Ask("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
-  EXPECT_TRUE(answer.starts_with("HTTP/1.1 503 ")) << answer;
-  // A place that is left is there for others.
-  clients.pop_back();
+  while (clients.size() < kAdminConnectionsMax) {
+    clients.push_back(Connect());
+    boost::asio::write(clients.back(), boost::asio::buffer(std::string("GET /hel")));
+  }
+  const std::string answer = Ask("GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 ")) << answer;
+  EXPECT_EQ(ReadAll(clients.front()), "");
+  boost::asio::write(clients[1], boost::asio::buffer(std::string("lo HTTP/1.0\r\n\r\n")));
+  EXPECT_TRUE(ReadAll(clients[1]).starts_with("HTTP/1.1 200 "));
+}
+
+TEST_F(AdminServerTest, IfAllAreBeingAnsweredOneMoreIsToldSo) {
+  // More than the kernel takes for a client that does not read.
+  server_.Handle("/large", [] { return AdminAnswer{200, std::string(8 << 20, 'x')}; });
+  std::vector<tcp::socket> clients;
+  while (clients.size() < kAdminConnectionsMax) {
+    clients.push_back(Connect());
+    boost::asio::write(clients.back(),
+                       boost::asio::buffer(std::string("GET /large HTTP/1.0\r\n\r\n")));
+  }
   while (loop_.poll_one() > 0) {
   }
-  EXPECT_TRUE(Ask("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n").starts_with("HTTP/1.1 200 "));
+  const std::string answer = Ask("GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 503 ")) << answer;
+}
+
+TEST_F(AdminServerTest, OnlyAddressesLocalhostAndNamesThatAreListedAreAnswered) {
+  EXPECT_TRUE(server_.AllowNames({"ops.example", "*.intern.example:2207"}).ok());
+  EXPECT_FALSE(server_.AllowNames({"http://ops.example"}).ok());
+  const auto status = [&](const std::string& host) {
+    return Ask("GET /hello HTTP/1.1\r\nHost: " + host + "\r\n\r\n").substr(9, 3);
+  };
+  for (const char* host : {"127.0.0.1:2207", "10.1.2.3", "[::1]:2207", "localhost", "LOCALHOST:80",
+                           "ops.example", "ops.example:8080", "a.intern.example:2207"}) {
+    EXPECT_EQ(status(host), "200") << host;
+  }
+  for (const char* host :
+       {"evil.example", "ops.example.evil.example", "a.intern.example", "127.0.0.1.evil.example"}) {
+    EXPECT_EQ(status(host), "421") << host;
+  }
 }
 
 class RefuseOnly final : public HttpHandler {

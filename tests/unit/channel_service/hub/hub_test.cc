@@ -12,7 +12,8 @@ namespace {
 // A stream without a network: its client takes what is queued when the test says so.
 class FakeStream final : public Flushable {
  public:
-  FakeStream(FlushList& list, size_t queue_bytes_max) : subscriber(list, this, queue_bytes_max) {}
+  FakeStream(FlushList& list, size_t queue_bytes_max)
+      : total(queue_bytes_max), subscriber(list, this, queue_bytes_max, total) {}
 
   // Everything that was queued, as events.
   std::vector<v1::Event> Take(FlushList& list) {
@@ -28,6 +29,7 @@ class FakeStream final : public Flushable {
     return {response.events().begin(), response.events().end()};
   }
 
+  QueueTotal total;
   Subscriber subscriber;
   int blocks = 0;
   int flushes = 0;
@@ -52,6 +54,7 @@ class SlowEngine final : public Engine {
     reads.emplace_back(std::move(done), std::move(result));
   }
   void OnTick() override {}
+  std::chrono::milliseconds dedup_window() const override { return {}; }
   size_t group_count() const override { return engine_.group_count(); }
   size_t history_bytes() const override { return 0; }
 
@@ -72,7 +75,7 @@ class HubTest : public ::testing::Test, public PublishWaiter {
 
  protected:
   HubTest() {
-    for (FakeStream* stream : {&one_, &two_}) hub_.Add(&stream->subscriber);
+    for (FakeStream* stream : {&one_, &two_}) hub_.Add(&stream->subscriber, PeerAddress{});
   }
   ~HubTest() override {
     for (FakeStream* stream : {&one_, &two_}) {

@@ -18,7 +18,8 @@ class SubscriberTest : public ::testing::Test, public Flushable {
   void Flush() override { ++flushes_; }
 
   FlushList list_;
-  Subscriber subscriber_{list_, this, kQueueBytesMax};
+  QueueTotal total_{2 * kQueueBytesMax};
+  Subscriber subscriber_{list_, this, kQueueBytesMax, total_};
   int flushes_ = 0;
 };
 
@@ -55,6 +56,39 @@ TEST_F(SubscriberTest, OverItsBoundTheQueueIsDroppedAndTakesNoMore) {
   EXPECT_EQ(subscriber_.queued_bytes(), 0u);
   list_.FlushAll();
   EXPECT_EQ(flushes_, 1) << "its owner has to end the stream";
+}
+
+TEST_F(SubscriberTest, OverTheBoundOfAllTheFullestIsDroppedAndNoOther) {
+  Subscriber full(list_, this, kQueueBytesMax, total_);
+  Subscriber half(list_, this, kQueueBytesMax, total_);
+  subscriber_.Append(std::string(kQueueBytesMax / 2, 'x'));
+  full.Append(std::string(kQueueBytesMax, 'x'));
+  half.Append(std::string(kQueueBytesMax / 2, 'x'));
+  EXPECT_EQ(total_.bytes(), 2 * kQueueBytesMax);
+  subscriber_.Append("x");
+  EXPECT_EQ(full.state(), State::kOverflowed);
+  EXPECT_EQ(full.queued_bytes(), 0u);
+  EXPECT_EQ(half.state(), State::kOpen);
+  EXPECT_EQ(subscriber_.state(), State::kOpen);
+  EXPECT_EQ(total_.bytes(), kQueueBytesMax + 1);
+  list_.FlushAll();
+  EXPECT_GT(flushes_, 0) << "its owner has to end the stream";
+}
+
+TEST_F(SubscriberTest, WhatIsTakenOrDroppedWaitsNoLonger) {
+  {
+    Subscriber other(list_, this, kQueueBytesMax, total_);
+    other.Append("abc");
+    subscriber_.Append("ab");
+    EXPECT_EQ(total_.bytes(), 5u);
+    list_.FlushAll();
+  }
+  EXPECT_EQ(total_.bytes(), 2u);
+  subscriber_.TakeBlock();
+  EXPECT_EQ(total_.bytes(), 0u);
+  subscriber_.Append("a");
+  subscriber_.Close();
+  EXPECT_EQ(total_.bytes(), 0u);
 }
 
 TEST_F(SubscriberTest, WhatIsQueuedBeforeAFailureCanStillBeTaken) {

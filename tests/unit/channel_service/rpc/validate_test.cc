@@ -96,14 +96,26 @@ TEST(Validate, PublishStream) {
        "publisher has 65 bytes; at most 64"},
       {"as many as allowed", [&](R& r) { publications(r, 65'536); }},
       {"one more", [&](R& r) { publications(r, 65'537); }, "at most 65536 entries"},
+      {"any order",
+       [](R& r) {
+         r.set_publisher("p");
+         r.set_any_order(true);
+       }},
+      {"any order of nobody", [](R& r) { r.set_any_order(true); }, "any_order needs a publisher"},
   };
-  Check(firsts, R(), [](const R& r) { return ValidatePublishStream(r, /*first=*/true, ""); });
+  Check(firsts, R(),
+        [](const R& r) { return ValidatePublishStream(r, /*first=*/true, "", false); });
   const std::vector<Row<R>> laters = {
       {"nobody", [](R&) {}},
       {"the same", [](R& r) { r.set_publisher("p"); }},
       {"another", [](R& r) { r.set_publisher("q"); }, "publisher is another"},
+      {"another order", [](R& r) { r.set_any_order(true); }, "was not in the first request"},
   };
-  Check(laters, R(), [](const R& r) { return ValidatePublishStream(r, /*first=*/false, "p"); });
+  Check(laters, R(),
+        [](const R& r) { return ValidatePublishStream(r, /*first=*/false, "p", false); });
+  R again;
+  again.set_any_order(true);
+  EXPECT_TRUE(ValidatePublishStream(again, /*first=*/false, "p", true).ok());
 }
 
 // Rows of what Subscription and HistoryRequest have in common.

@@ -88,12 +88,12 @@ TEST(RecordTest, PublishRequestsAreAppendedToAMessage) {
 
 TEST(RecordTest, PublishResultsAreAppendedToAMessage) {
   std::string bytes;
-  AppendPublished("epoch", 300, false, &bytes);
+  AppendPublished("epoch", 300, false, 0, &bytes);
   v1::PublishResult refused;
   refused.mutable_error()->set_code(3);
   refused.mutable_error()->set_message("why");
   AppendResult(refused, &bytes);
-  AppendPublished("epoch", uint64_t{1} << 60, true, &bytes);
+  AppendPublished("epoch", uint64_t{1} << 60, true, 70'000, &bytes);
   v1::PublishStreamResponse read;
   ASSERT_TRUE(read.ParseFromString(bytes));
   ASSERT_EQ(read.results_size(), 3);

@@ -20,7 +20,7 @@ class AttachedGroupTest : public LogFixture, public GroupSink {
   ~AttachedGroupTest() override {
     if (attached_) group_->Detach();
     EXPECT_EQ(context_.waiting_bytes, 0u);
-    EXPECT_EQ(context_.recent_bytes, 0u);
+    EXPECT_EQ(context_.recent.bytes(), 0u);
   }
 
   void OnPublication(const RecordPtr& record) override {
@@ -38,25 +38,37 @@ class AttachedGroupTest : public LogFixture, public GroupSink {
     EXPECT_EQ(given_, offsets);
   }
   // Waits until the group is given what is live, and what follows its head.
-  void AwaitHead(uint64_t head = 12) {
+  void AwaitHead(uint64_t head = 12) { AwaitHeadOf(*group_, head); }
+  void AwaitHeadOf(AttachedGroup& group, uint64_t head) {
     bool answered = false;
-    group_->StartRead({.group_id = "g", .count_max = 0}, [&](const ReadResult& result) {
+    group.StartRead({.group_id = "g", .count_max = 0}, [&](const ReadResult& result) {
       EXPECT_EQ(result.head, head);
       answered = true;
     });
     Await([&] { return answered; });
   }
+  // Reads behind position 12, and returns whether the one publication "live" is the answer at once:
+  // what the group has kept needs no NATS.
+  bool ReadsLiveAtOnce() {
+    bool answered = false;
+    group_->StartRead(
+        {.group_id = "g", .since = StreamPosition{"one", 12}}, [&](const ReadResult& result) {
+          answered = test::BodiesOf(result.records) == std::vector<std::string>{"live"};
+        });
+    return answered;
+  }
   // NATS brings a publication that was stored behind the one at `last`.
-  void Live(uint64_t offset, uint64_t last) {
+  void Live(uint64_t offset, uint64_t last) { LiveIn(*group_, offset, last, "live"); }
+  static void LiveIn(AttachedGroup& group, uint64_t offset, uint64_t last, std::string_view body) {
     natsMsg* message = nullptr;
     const std::string content = SerializeContent(
-        {.group_id = "g", .body = "live", .key = {}, .publisher = {}}, 1'700'000'000'000);
+        {.group_id = "g", .body = body, .key = {}, .publisher = {}}, 1'700'000'000'000);
     EXPECT_EQ(natsMsg_Create(&message, "LOG.live.g", nullptr, content.data(),
                              static_cast<int>(content.size())),
               NATS_OK);
-    group_->OnLive({.message = std::unique_ptr<natsMsg, NatsMessageDeleter>(message),
-                    .sequence = offset,
-                    .last_sequence = last});
+    group.OnLive({.message = std::unique_ptr<natsMsg, NatsMessageDeleter>(message),
+                  .sequence = offset,
+                  .last_sequence = last});
   }
 
   TwoServers servers_{url(), {.held = {3, 5}, .last = 6}, {.held = {3, 5, 8, 9, 12}, .last = 13}};
@@ -109,15 +121,27 @@ TEST_F(AttachedGroupTest, RecentPublicationsAreReadWithoutNats) {
   AwaitHead();
   Live(14, 12);
   reader().Saw(14);
-  bool answered = false;
-  group_->StartRead({.group_id = "g", .since = StreamPosition{"one", 12}},
-                    [&](const ReadResult& result) {
-                      answered = true;
-                      EXPECT_EQ(test::BodiesOf(result.records), std::vector<std::string>{"live"});
-                    });
-  EXPECT_TRUE(answered) << "at once";
+  EXPECT_TRUE(ReadsLiveAtOnce());
   group_->DropOlderThan(clock().Now() + std::chrono::seconds(1));
-  EXPECT_EQ(context_.recent_bytes, 0u);
+  EXPECT_EQ(context_.recent.bytes(), 0u);
+}
+
+TEST_F(AttachedGroupTest, BeyondTheBoundOfAllTheGroupsThatKeepMostGive) {
+  limits_.history_total_bytes_max = 10'000;
+  const auto loud = std::make_shared<AttachedGroup>(context_, "g", this);
+  for (const auto& group : {group_, loud}) {
+    group->Start();
+    AwaitHeadOf(*group, 12);
+  }
+  Live(14, 12);
+  for (uint64_t offset = 15; offset < 40; ++offset) {
+    LiveIn(*loud, offset, offset == 15 ? 12 : offset - 1, std::string(1000, 'x'));
+    EXPECT_LE(context_.recent.bytes(), limits_.history_total_bytes_max);
+  }
+  EXPECT_GT(context_.recent.bytes(), limits_.history_total_bytes_max - 2000);
+  reader().Saw(14);
+  EXPECT_TRUE(ReadsLiveAtOnce());
+  loud->Detach();
 }
 
 TEST_F(AttachedGroupTest, AReadThatWaitsForTheHeadIsAnsweredByAStop) {

@@ -1,4 +1,5 @@
-// Who may use a nats-server, and how it is found out that one cannot be used: with real servers.
+// Tests of access to a nats-server, and of how the engine finds out that it has none: with real
+// servers.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -19,7 +20,7 @@ namespace {
 
 using support::NatsServer;
 
-// What is logged on the way is no secret either: see TheLogHoldsNoSecret in tests/deploy.
+// The log holds no secret either: see TheLogHoldsNoSecret in tests/deploy.
 absl::Status Open(const NatsAccess& access) {
   auto options = test::TestOptions({}, "LOG");
   options.nats = access;

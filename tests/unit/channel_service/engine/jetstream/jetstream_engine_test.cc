@@ -1,4 +1,4 @@
-// What is the JetStream engine's own while NATS works; what every engine promises is in
+// Behaviour of the JetStream engine alone, while NATS works; what every engine promises is in
 // tests/contract, what happens when NATS fails in jetstream_faults_test.cc.
 #include "channel_service/engine/jetstream/jetstream_engine.h"
 

@@ -204,6 +204,14 @@ class LogFixture : public ::testing::Test {
     return std::move(read).value_or(ReadResult());
   }
 
+  ReadResult ReadLast(uint32_t last) {
+    std::optional<ReadResult> read;
+    reader_->StartRead({.group_id = "g", .last = last}, std::nullopt,
+                       [&](ReadResult result) { read = std::move(result); });
+    Await([&] { return read.has_value(); });
+    return std::move(read).value_or(ReadResult());
+  }
+
   LogHead AskHead() {
     std::optional<LogHead> head;
     reader_->StartHead("g", [&](std::optional<LogHead> found) {

@@ -81,6 +81,33 @@ TEST_F(LogReaderTest, AGroupOfWhichNothingIsHeldHasTheNewestOffsetAsHead) {
   EXPECT_EQ(head.offset, 13u);
 }
 
+TEST_F(LogReaderTest, FewerThanTheLastOnesOfAStreamThatHasDroppedSomethingAreAGap) {
+  TwoServers servers(url(), {}, {.held = {9, 12}, .last = 13});
+  servers.Script(0, 0);
+  EXPECT_FALSE(ReadLast(2).gap.has_value());
+  const ReadResult fewer = ReadLast(3);
+  ASSERT_TRUE(fewer.gap.has_value());
+  EXPECT_EQ(fewer.gap->after, 0u);
+  EXPECT_EQ(fewer.gap->before, 9u);
+  EXPECT_EQ(test::BodiesOf(fewer.records), (Bodies{"9", "12"}));
+}
+
+TEST_F(LogReaderTest, NoneOfTheLastOnesOfAStreamThatHasDroppedSomethingIsAGap) {
+  TwoServers servers(url(), {}, {.held = {}, .last = 13});
+  servers.Script(0, 0);
+  const ReadResult none = ReadLast(3);
+  ASSERT_TRUE(none.gap.has_value());
+  EXPECT_EQ(none.gap->before, 14u);
+}
+
+TEST_F(LogReaderTest, FewerThanTheLastOnesOfAStreamThatHasItsFirstMessageAreAll) {
+  TwoServers servers(url(), {}, {.held = {1, 12}, .last = 13});
+  servers.Script(0, 0);
+  const ReadResult all = ReadLast(3);
+  EXPECT_FALSE(all.gap.has_value());
+  EXPECT_EQ(test::BodiesOf(all.records), (Bodies{"1", "12"}));
+}
+
 TEST_F(LogReaderTest, AReplicaThatIsBehindIsNotAskedWhatStandsAtAnOffset) {
   TwoServers servers(url(), {.held = {3, 5}, .last = 6}, {.held = {3, 5, 8, 9, 12}, .last = 13});
   servers.Script(0, kReplicaPatterns - 1);

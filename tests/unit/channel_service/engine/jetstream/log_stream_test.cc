@@ -67,6 +67,13 @@ TEST_F(LogStreamTest, ItsEpochIsKeptOverARestartOfNatsAndIsAnotherForANewStream)
   EXPECT_NE(epoch(), first);
 }
 
+TEST_F(LogStreamTest, OneThatIsMadeBeginsWithAMessageOfItsOwn) {
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(TryOpen("LOG").ok());
+    EXPECT_EQ(support::NatsClient(nats_.url()).LastSequence("LOG"), 1u);
+  }
+}
+
 TEST_F(LogStreamTest, OneWithoutRepublicationIsRefusedAndLeftAlone) {
   ExpectRefused({.name = "A", .republishes = false});
 }

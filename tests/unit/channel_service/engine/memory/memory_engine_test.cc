@@ -1,4 +1,4 @@
-// What is the memory engine's own; what every engine promises is in tests/contract.
+// Behaviour of the memory engine alone; what every engine promises is in tests/contract.
 #include "channel_service/engine/memory/memory_engine.h"
 
 #include <gtest/gtest.h>
@@ -128,12 +128,88 @@ TEST_F(MemoryEngineTest, AGroupThatComesBackAnnouncesWhatWasEvicted) {
   EXPECT_EQ(missed.records[0]->offset, third);
 }
 
-TEST_F(MemoryEngineTest, TheTotalBoundDropsTheGroupsThatPublishedLeastRecently) {
+TEST_F(MemoryEngineTest, OfGroupsThatHoldAlikeThoseThatPublishedLeastRecentlyGive) {
   limits_.history_total_bytes_max = 6000;
   for (int i = 0; i < 10; ++i) Publish("g" + std::to_string(i), std::string(500, 'x'));
   EXPECT_LE(engine_.history_bytes(), 6000u);
   EXPECT_TRUE(Read("g9", 9).gap == std::nullopt && Read("g9", 9).records.size() == 1);
   EXPECT_TRUE(Read("g0", 0).gap.has_value());
+}
+
+TEST_F(MemoryEngineTest, AFloodInSomeGroupsTakesNothingFromSmallQuietOnes) {
+  limits_.history_total_bytes_max = 4 << 20;
+  std::vector<std::string> quiet;
+  for (int i = 0; i < 100; ++i) {
+    quiet.push_back("quiet" + std::to_string(i));
+    for (int k = 0; k < 10; ++k) Publish(quiet.back(), "a short message");
+  }
+  for (int i = 0; i < 1000; ++i) {
+    Publish("flooded" + std::to_string(i % 20), std::string(60'000, 'x'));
+    ASSERT_LE(engine_.history_bytes(), limits_.history_total_bytes_max);
+  }
+  for (const std::string& group : quiet) {
+    EXPECT_EQ(Read(group, 0).records.size(), 10u) << group;
+    EXPECT_FALSE(Read(group, 0).gap.has_value()) << group;
+  }
+  size_t held = 0;
+  for (int i = 0; i < 20; ++i) {
+    const size_t count = Read("flooded" + std::to_string(i), 0).records.size();
+    EXPECT_GE(count, 1u) << "they share what is left";
+    held += count;
+  }
+  EXPECT_GE(held, 60u) << "most of the bound is used";
+}
+
+TEST_F(MemoryEngineTest, GroupsWithoutHistoryCountToo) {
+  NoSink sink;
+  limits_.history_total_bytes_max = 2 << 20;
+  for (int i = 0; i < 3000; ++i) engine_.Attach("attached" + std::to_string(i), &sink);
+  const size_t empty = engine_.history_bytes();
+  EXPECT_GT(empty, 3000u * 300);
+  for (int i = 0; i < 4000; ++i) Publish("g" + std::to_string(i));
+  EXPECT_LE(engine_.history_bytes(), limits_.history_total_bytes_max);
+  EXPECT_EQ(Read("g3999", 3999).records.size(), 1u);
+  EXPECT_TRUE(Read("g0", 0).gap.has_value());
+  for (int i = 0; i < 3000; ++i) engine_.Detach("attached" + std::to_string(i));
+  EvictAll();
+  EXPECT_EQ(engine_.history_bytes(), 0u);
+}
+
+TEST_F(MemoryEngineTest, ALastThatFindsNothingOfWhatThereWasIsAGap) {
+  const uint64_t last = Publish("g");
+  const auto read_last = [&](std::string_view group) {
+    ReadResult got;
+    engine_.StartRead({.group_id = group, .last = 50},
+                      [&](ReadResult result) { got = std::move(result); });
+    return got;
+  };
+  EXPECT_FALSE(read_last("g").gap.has_value());
+  clock_.Step(minutes(6));
+  engine_.OnTick();
+  for (const char* state : {"aged out", "evicted"}) {
+    const ReadResult result = read_last("g");
+    ASSERT_TRUE(result.gap.has_value()) << state;
+    EXPECT_EQ(result.gap->after, 0u) << state;
+    EXPECT_EQ(result.gap->before, last + 1) << state;
+    EXPECT_TRUE(result.records.empty()) << state;
+    EXPECT_FALSE(read_last("new").gap.has_value()) << state;
+    EvictAll();
+  }
+  const uint64_t again = Publish("g");
+  EXPECT_EQ(read_last("g").gap->before, last + 1);
+  EXPECT_EQ(read_last("g").records.at(0)->offset, again);
+}
+
+TEST_F(MemoryEngineTest, AGroupThatNeverPublishedMissedNothingWhateverWasEvicted) {
+  Publish("g");
+  EvictAll();
+  const uint64_t later = Publish("other");
+  EXPECT_TRUE(Read("g", 0).gap.has_value());
+  EXPECT_FALSE(Read("new", 0).gap.has_value());
+  const uint64_t first = Publish("new");
+  EXPECT_GT(first, later);
+  EXPECT_FALSE(Read("new", 0).gap.has_value());
+  EXPECT_EQ(Read("new", 0).records.size(), 1u);
 }
 
 TEST_F(MemoryEngineTest, InANewEpochALateSubscriberFindsAllThatTheBytesAllow) {
@@ -159,7 +235,7 @@ TEST_F(MemoryEngineTest, AStepOfTheWallClockDropsAndKeepsNothing) {
         << "after a step of " << step.count() << " h";
     clock_.Step(limits_.history_age_max + std::chrono::milliseconds(1));
     engine_.OnTick();
-    EXPECT_EQ(engine_.history_bytes(), 0u) << "after a step of " << step.count() << " h";
+    EXPECT_EQ(Read("g", 0).records.size(), 0u) << "after a step of " << step.count() << " h";
   }
 }
 

@@ -78,7 +78,7 @@ class Processes:
         self._children = []
 
     def __enter__(self):
-        self._folder = tempfile.TemporaryDirectory(prefix="channel-bench-")
+        self._folder = tempfile.TemporaryDirectory(prefix="channel-test-")
         return self
 
     def __exit__(self, *_):
@@ -95,16 +95,16 @@ class Processes:
     def path(self, name):
         return pathlib.Path(self._folder.name) / name
 
-    def start(self, program, *args, **popen):
-        """`program` is in the folder of programs, or has an absolute path. Standard error goes to a
-        file that `check` shows."""
+    def start(self, program, *args, inside=(), log=None, **popen):
+        """`program` is in the folder of programs, or has an absolute path; the words of `inside` come before
+        it. Standard error goes to a file that `check` shows: `log`, or one of our own."""
         binary = self.bin_dir / program
         program = binary.name
         if not binary.exists():
             raise RunFailed(f"{binary} is not built")
-        log = self.path(f"{program}-{len(self._children)}-{time.monotonic_ns()}.log")
+        log = pathlib.Path(log or self.path(f"{program}-{len(self._children)}-{time.monotonic_ns()}.log"))
         with open(log, "wb") as stderr:
-            child = subprocess.Popen([binary, *map(str, args)], stderr=stderr, text=True,
+            child = subprocess.Popen([*map(str, inside), binary, *map(str, args)], stderr=stderr, text=True,
                                      preexec_fn=_die_with_parent, **popen)
         child.program, child.log = program, log
         self._children.append(child)
@@ -134,19 +134,26 @@ class Processes:
                 raise RunFailed(f"{child.program} ended with {child.returncode}: " +
                                 child.log.read_text(errors="replace")[-2000:].strip())
 
-    def _start_server(self, program, *flags):
+    def cpu_ns(self):
+        """CPU time of this process and of all that it has started, those that ended too."""
+        ended = os.times()
+        own = time.process_time() + ended.children_user + ended.children_system
+        return int(own * 1e9) + sum(cpu_ns(child.pid) for child in self._children
+                                    if child.returncode is None)
+
+    def start_server(self, program, *flags, **options):
         state_file = self.path(f"{program}-{time.monotonic_ns()}.json")
         child = self.start(program, "--listen=127.0.0.1:0", "--admin_listen=127.0.0.1:0",
-                           f"--state_file={state_file}", "--log_level=warn", *flags)
+                           f"--state_file={state_file}", "--log_level=warn", *flags, **options)
         self.wait(state_file.exists, f"{program} did not start")
         child.state = json.loads(state_file.read_text())
         return child
 
     def start_service(self, *flags):
-        return self._start_server("channel_service", *flags)
+        return self.start_server("channel_service", *flags)
 
     def start_edge(self, service, *flags):
-        edge = self._start_server("ws_edge", f"--channel={service.state['listen']}", *flags)
+        edge = self.start_server("ws_edge", f"--channel={service.state['listen']}", *flags)
         self.wait(lambda: http_get(edge, "/readyz") is not None, "ws_edge is not ready")
         return edge
 
@@ -185,6 +192,13 @@ def user_system_ticks(pid):
     return int(fields[11]), int(fields[12])
 
 
+def machine_cpu_ns():
+    """CPU time that all processors of the machine were not idle for. proc(5), stat."""
+    ticks = list(map(int, pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]))
+    idle = ticks[3] + ticks[4]  # and waiting for a disk
+    return (sum(ticks) - idle) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+
+
 def resident_bytes(pid):
     for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
@@ -195,89 +209,3 @@ def resident_bytes(pid):
 def cpu_ns(pid):
     """CPU time of a process, all threads: its clock as clock_getcpuclockid(3) makes it."""
     return time.clock_gettime_ns(~pid << 3 | 2)
-
-
-def start_with_orders(processes, program, *args):
-    """The process, and the descriptor that takes its orders (load/message.h)."""
-    read_end, write_end = os.pipe()
-    processes.descriptors.append(write_end)
-    child = processes.start(program, *args, stdin=read_end, stdout=subprocess.PIPE)
-    os.close(read_end)
-    return child, write_end
-
-
-class Client:
-    """bench_swarm; see load/bench_swarm.cc for its commands. A fault fails the run, which then says
-    `name`."""
-
-    def __init__(self, processes, name, *args):
-        self._processes, self.name = processes, name
-        self._child = processes.start("bench_swarm", *args, pass_fds=args[2:],
-                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-
-    def ask(self, *words):
-        """Gives a command; `answer` waits for what it brings."""
-        try:
-            self._child.stdin.write(" ".join(map(str, words)) + "\n")
-            self._child.stdin.flush()
-        except BrokenPipeError:
-            pass  # `answer` says why it ended
-
-    def answer(self):
-        text = self._child.stdout.readline()
-        if not text:
-            self._child.wait(STOP_SECONDS)
-        try:
-            self._processes.check()
-            result = json.loads(text)
-            check_faults(result)
-        except RunFailed as failure:
-            log = self._child.log.read_text(errors="replace")[-500:].strip()
-            raise RunFailed(f"{self.name}: {failure} {log}".strip()) from None
-        return result
-
-    def command(self, *words):
-        self.ask(*words)
-        return self.answer()
-
-
-def measure_pubsub(processes, **flags):
-    """Runs bench_pubsub, which bounds its own waits, with these flags; any fault fails the run."""
-    return measure_together(processes, [flags])[0]
-
-
-def measure_together(processes, runs, pause=0):
-    """Runs it with several sets of flags at the same time; each starts `pause` seconds after the
-    one before."""
-    commands = [("bench_pubsub", *(f"--{name}={value}" for name, value in flags.items()))
-                for flags in runs]
-    clients = []
-    for command in commands:
-        time.sleep(pause if clients else 0)
-        clients.append(processes.start(*command, stdout=subprocess.PIPE))
-    answers = [client.stdout.readline() for client in clients]
-    for client, answer in zip(clients, answers):
-        if answer:
-            processes.end(client)
-        else:
-            client.wait(STOP_SECONDS)  # and it is found by the check
-    processes.check()
-    return [_read_result(answer, command) for answer, command in zip(answers, commands)]
-
-
-def _read_result(answer, command):
-    result = json.loads(answer)
-    try:
-        check_faults(result)
-    except RunFailed as failure:
-        raise RunFailed(f"{' '.join(map(str, command))}: {failure}") from None
-    return result
-
-
-FAULTS = ("lost", "duplicated", "reordered", "damaged", "closed")
-
-
-def check_faults(result):
-    faults = {name: result[name] for name in FAULTS if result.get(name)}
-    if faults or not result.get("complete", True):
-        raise RunFailed(f"messages were not delivered once, in order, whole: {faults or result}")

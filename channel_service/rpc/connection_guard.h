@@ -1,0 +1,108 @@
+// Watches the connections of the gRPC port, and cuts those that go beyond guard_rules.h.
+//
+// The server owns it. A thread of its own sleeps while no connection receives anything, and else
+// looks each kGuardInterval at those that did: so it sees also a connection that holds the loop. It
+// holds a duplicate of each connection's descriptor, by which it reads the kernel's counters, cuts,
+// and learns that gRPC has closed the connection. With a connection go those of its address that
+// have brought nothing but noise, and the address is refused for kCutPause, so that many
+// connections, or coming back at once, gain nothing. An address whose connections were noise and
+// are gone is refused, too. The public functions may be called
+// from any thread.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/ip/tcp.hpp>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "channel_service/base/fair_share.h"
+#include "channel_service/base/log_gate.h"
+#include "channel_service/base/metrics.h"
+#include "channel_service/rpc/connection_tally.h"
+#include "channel_service/rpc/guard_rules.h"
+
+namespace channel {
+
+inline constexpr std::chrono::milliseconds kGuardInterval{10};
+inline constexpr std::chrono::seconds kCutPause{10};
+
+// Why a connection with one of the last descriptors is refused.
+absl::Status FewDescriptorsError();
+
+class ConnectionGuard {
+ public:
+  using Endpoint = boost::asio::ip::tcp::endpoint;
+
+  // `connections_max`: all connections that this process may have. `message_bytes_max`: the longest
+  // body of a publication.
+  ConnectionGuard(prometheus::Registry& registry, size_t connections_max, size_t message_bytes_max);
+  ~ConnectionGuard();
+
+  // Gets the descriptors that it needs, before a connection is admitted.
+  absl::Status Open();
+  // Begins to look. `loop_place` is called on the guard's thread until Stop.
+  void Start(std::function<LoopPlace()> loop_place);
+  void Stop();
+
+  // A connection was accepted; the guard has its own duplicate of the descriptor from now on.
+  // RESOURCE_EXHAUSTED or PERMISSION_DENIED say why it must be closed instead. Descriptors from
+  // `descriptor_end` on are one too many.
+  absl::Status Admit(int descriptor, const Endpoint& peer, int descriptor_end);
+
+  // The tally of the connection that gRPC calls `peer`; null if the connection is gone. All who
+  // come over a Unix socket, which is for those whom its mode allows, have one, and are not
+  // watched.
+  std::shared_ptr<ConnectionTally> Find(std::string_view peer) const;
+
+ private:
+  struct Connection;
+  using ConnectionPtr = std::shared_ptr<Connection>;
+
+  void Run();
+  void LookAtActive(SteadyTime now);
+  void LookAtLoop(SteadyTime now);
+  void Judge(const ConnectionPtr& connection, SteadyTime now);
+  void OnGone(const ConnectionPtr& connection, SteadyTime now);
+  bool IsNoisyAddress(const Connection& connection, SteadyTime now);
+  std::optional<CutReason> Look(Connection& connection, SteadyTime now);
+  void CutHeaviest(SteadyTime now);
+  void CutReader(uint64_t polls, SteadyTime now);
+  void Cut(const ConnectionPtr& connection, CutReason reason, SteadyTime now);
+  void CutOne(const ConnectionPtr& connection, CutReason reason);
+  void Remove(const ConnectionPtr& connection);
+  std::vector<ConnectionPtr> Connections() const;
+
+  const std::shared_ptr<ConnectionTally> unix_tally_ = std::make_shared<ConnectionTally>(kUnixPeer);
+  const uint64_t unexplained_max_;        // of one connection
+  const uint64_t unexplained_total_max_;  // of all
+  std::function<LoopPlace()> loop_place_;
+  std::thread thread_;
+  int epoll_ = -1;
+  int stop_ = -1;  // eventfd
+  // The guard's thread alone.
+  PollWatch poll_watch_;
+  bool suspects_ = false;  // read bytes were noted for CutReader
+  LogGate cuts_log_;
+  uint64_t unexplained_bytes_ = 0;                        // of all connections
+  absl::flat_hash_map<PeerAddress, AddressNoise> noise_;  // of connections that are gone
+
+  mutable std::mutex mutex_;
+  // Guarded by mutex_.
+  FairShare connections_;
+  absl::flat_hash_map<std::string, ConnectionPtr> by_name_;
+  absl::flat_hash_map<uint64_t, ConnectionPtr> by_id_;
+  uint64_t last_id_ = 0;
+  absl::flat_hash_map<PeerAddress, SteadyTime> refused_until_;
+
+  prometheus::Counter* cuts_[kCutReasons];
+};
+
+}  // namespace channel

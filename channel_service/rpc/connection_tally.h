@@ -1,0 +1,48 @@
+// Counts what the calls of one connection (or of all that come over Unix sockets) have received.
+// The acceptor's thread makes it, the loop's thread counts, the guard's thread reads.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "channel_service/rpc/peer.h"
+
+namespace channel {
+
+// Bytes on the wire around a message: headers of its call, frames. Bounds nothing: it is an
+// estimate in the peer's favour.
+inline constexpr uint64_t kBytesAroundMessage = 1024;
+
+class ConnectionTally {
+ public:
+  explicit ConnectionTally(const PeerAddress& address) : address_(address) {}
+
+  const PeerAddress& address() const { return address_; }
+
+  // A call is open, until it is not.
+  void OnOpened() { Add(open_calls_, 1); }
+  void OnClosed() { Add(open_calls_, uint64_t{0} - 1); }
+  // A call has got a message of so many bytes.
+  void OnMessage(size_t bytes) { Add(explained_bytes_, bytes + kBytesAroundMessage); }
+  // The peer has cancelled a call that was under way.
+  void OnCancelled() { Add(cancelled_, 1); }
+
+  // Bytes that messages explain, at most.
+  uint64_t explained_bytes() const { return explained_bytes_.load(std::memory_order_relaxed); }
+  uint64_t open_calls() const { return open_calls_.load(std::memory_order_relaxed); }
+  uint64_t cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
+
+ private:
+  // Only one thread writes.
+  static void Add(std::atomic<uint64_t>& counter, uint64_t count) {
+    counter.store(counter.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
+  }
+
+  const PeerAddress address_;
+  std::atomic<uint64_t> explained_bytes_ = 0;
+  std::atomic<uint64_t> open_calls_ = 0;
+  std::atomic<uint64_t> cancelled_ = 0;
+};
+
+}  // namespace channel

@@ -1,0 +1,86 @@
+#include "channel_service/rpc/guard_rules.h"
+
+#include <algorithm>
+
+namespace channel {
+namespace {
+
+// Lowers `level` by what leaks in this time, at most to zero.
+void Leak(uint64_t* level, uint64_t leaked) { *level -= leaked < *level ? leaked : *level; }
+
+// Returns how much of `rate` per second `time` is; an hour at most, so that nothing overflows.
+uint64_t PerSecond(uint64_t rate, SteadyTime::duration time) {
+  const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
+  return rate * static_cast<uint64_t>(millis < 3'600'000 ? millis : 3'600'000) / 1000;
+}
+
+}  // namespace
+
+const char* ToString(CutReason reason) {
+  switch (reason) {
+    case CutReason::kHeldLoop:
+      return "held_loop";
+    case CutReason::kUnexplainedBytes:
+      return "unexplained_bytes";
+    case CutReason::kCancelledCalls:
+      return "cancelled_calls";
+    case CutReason::kAddressNoise:
+      return "address_noise";
+  }
+  return "?";
+}
+
+std::optional<CutReason> ConnectionRules::Judge(const ConnectionLook& look) {
+  unexplained_ += look.read_bytes - last_.read_bytes;
+  Leak(&unexplained_, look.explained_bytes - last_.explained_bytes);
+  // The kernel forgets what it has sent when the connection is over.
+  const uint64_t sent_bytes = std::max(look.sent_bytes, last_.sent_bytes);
+  Leak(&unexplained_, (sent_bytes - last_.sent_bytes) / kSentBytesPerUnexplainedByte);
+  cancelled_ += look.cancelled_calls - last_.cancelled_calls;
+  // A rate needs some time: looks that follow each other closely would round it to nothing.
+  if (look.at - last_.at >= std::chrono::milliseconds(1)) {
+    Leak(&unexplained_, PerSecond(kUnexplainedBytesPerSecond, look.at - last_.at));
+    Leak(&cancelled_, PerSecond(kCancelledCallsMax, look.at - last_.at));
+    last_ = look;
+  } else {
+    const SteadyTime at = last_.at;
+    last_ = look;
+    last_.at = at;
+  }
+  const uint64_t open_calls = std::min(look.open_calls, kUnexplainedCallsMax);
+  if (unexplained_ > unexplained_max_ + open_calls * kUnexplainedBytesPerCall) {
+    return CutReason::kUnexplainedBytes;
+  }
+  if (cancelled_ > kCancelledCallsMax) return CutReason::kCancelledCalls;
+  return std::nullopt;
+}
+
+bool AddressNoise::Add(uint64_t unexplained_bytes, SteadyTime now) {
+  LeakUntil(now);
+  level_ += std::clamp(unexplained_bytes, kGoneBytesMin, kGoneBytesMax);
+  return level_ > kAddressNoiseMax;
+}
+
+bool AddressNoise::IsOver(SteadyTime now) {
+  LeakUntil(now);
+  return level_ == 0;
+}
+
+void AddressNoise::LeakUntil(SteadyTime now) {
+  if (now - at_ < std::chrono::milliseconds(1)) return;
+  Leak(&level_, PerSecond(kAddressNoisePerSecond, now - at_));
+  at_ = now;
+}
+
+PollWatch::Verdict PollWatch::Judge(const LoopPlace& place) {
+  const bool inside = place.polls % 2 == 1;
+  if (!inside || place.polls != began_.polls) {
+    began_ = place;
+    return Verdict::kTurns;
+  }
+  const auto spent = place.cpu - began_.cpu;
+  if (spent >= cpu_max_) return Verdict::kHeld;
+  return spent >= cpu_max_ / 2 ? Verdict::kSuspect : Verdict::kTurns;
+}
+
+}  // namespace channel

@@ -1,0 +1,229 @@
+#!/usr/bin/env python3
+"""The guard of the gRPC port (channel_service/rpc/connection_guard.h) against real attacks on a real service.
+
+usage: grpc_guard_test.py BIN_DIR
+"""
+
+import os
+import pathlib
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+import urllib.request
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+sys.dont_write_bytecode = True
+from attacks import (grpc_continuation, grpc_giant_messages, grpc_half_messages, grpc_huge_header,  # noqa: E402
+                     grpc_open_cancel, grpc_rapid_reset, grpc_wire, http2)
+
+BIN_DIR = sys.argv.pop(1)
+PATIENCE_SECONDS = 60
+MIB = 1 << 20
+# The service may grow by this while one connection attacks it: 2 to 50 MiB on a machine that has time for the guard's
+# thread, and more where tests keep it waiting; 1 to 4 GiB without the guard.
+GROWTH_MAX = 512 * MIB
+
+
+class Service:
+    def __init__(self, *flags):
+        self.folder = tempfile.TemporaryDirectory()
+        state = pathlib.Path(self.folder.name, "state")
+        self.log = pathlib.Path(self.folder.name, "log")
+        with open(self.log, "w") as log:
+            self.process = subprocess.Popen(
+                [f"{BIN_DIR}/channel_service", "--listen=127.0.0.1:0", "--admin_listen=127.0.0.1:0",
+                 f"--state_file={state}", *flags], stderr=log)
+        await_that("the service listens", state.exists)
+        self.address, self.admin = re.findall(r"127\.0\.0\.1:\d+", state.read_text())
+
+    def stop(self):
+        self.process.terminate()
+        code = self.process.wait(PATIENCE_SECONDS)
+        self.folder.cleanup()
+        return code
+
+    def cuts(self, reason):
+        with urllib.request.urlopen(f"http://{self.admin}/metrics", timeout=PATIENCE_SECONDS) as answer:
+            name = f'channel_service_connections_cut_total{{reason="{reason}"}}'
+            return float(re.search(re.escape(name) + r" (\S+)", answer.read().decode())[1])
+
+    def resident_bytes(self, which):
+        return int(re.search(which + r":\s+(\d+) kB", pathlib.Path(f"/proc/{self.process.pid}/status").read_text())[1]) << 10
+
+
+def await_that(what, condition):
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        if time.monotonic() > until:
+            raise AssertionError(f"not in {PATIENCE_SECONDS} s: {what}")
+        time.sleep(0.02)
+
+
+class Bystander:
+    """A back end that publishes on one stream, one request after the other is answered."""
+
+    def __init__(self, address):
+        self.client = grpc_wire.Client(address)
+        self.answers = 0
+        self.client.on_frame = self._on_frame
+        self.stream, headers = self.client.headers(grpc_wire.PUBLISH_STREAM)
+        self.client.send(headers)
+        self.publish()
+
+    def publish(self):
+        request = grpc_wire.message(grpc_wire.publications(grpc_wire.publication("bystander", "a" * 1000)))
+        wanted = self.answers + 1
+        self.client.send_data(self.stream, request, False, time.monotonic() + PATIENCE_SECONDS)
+        if not self.client.wait_for(lambda: self.answers >= wanted, PATIENCE_SECONDS):
+            raise AssertionError("a publication was not answered")
+
+    def _on_frame(self, kind, flags, stream, payload):
+        if kind == http2.DATA and payload:
+            self.answers += 1
+
+
+class GuardTest(unittest.TestCase):
+    def setUp(self):
+        self.service = Service()
+        self.bystander = Bystander(self.service.address)
+
+    def tearDown(self):
+        self.bystander.client.socket.close()
+        self.assertEqual(self.service.stop(), 0)
+
+    def attack_until_cut(self, attack, reasons):
+        """Returns by how much the service grew meanwhile, at most."""
+        before = self.service.resident_bytes("VmRSS")
+        stopped = threading.Event()
+
+        def repeat():
+            while not stopped.is_set():
+                attack.run(self.service.address, 1)
+
+        attacker = threading.Thread(target=repeat)
+        attacker.start()
+        try:
+            await_that(f"cut for one of {reasons}", lambda: self.is_cut(reasons))
+        finally:
+            stopped.set()
+            attacker.join()
+        # The one that did nothing goes on; coming back at once is refused, and said once.
+        self.bystander.publish()
+        with self.assertRaises((http2.Cut, OSError)):
+            grpc_wire.Client(self.service.address).wait_for(lambda: False, PATIENCE_SECONDS)
+        log = self.service.log.read_text()
+        self.assertIn(" cut: ", log)
+        self.assertIn("connection refused: a connection of this address was cut a moment ago", log)
+        return self.service.resident_bytes("VmHWM") - before
+
+    def address(self):
+        host, port = self.service.address.rsplit(":", 1)
+        return host, int(port)
+
+    def is_cut(self, reasons):
+        self.bystander.client.pump()  # answers PING
+        return any(self.service.cuts(reason) > 0 for reason in reasons)
+
+    def test_rapid_reset_is_cut(self):
+        self.assertLess(self.attack_until_cut(grpc_rapid_reset, ["held_loop"]), GROWTH_MAX)
+
+    def test_headers_without_end_are_cut(self):
+        """gRPC ends each such connection itself, if it gets to it: the address is cut for what it sent over many."""
+        reasons = ["address_noise", "held_loop", "unexplained_bytes"]
+        self.assertLess(self.attack_until_cut(grpc_continuation, reasons), GROWTH_MAX)
+
+    def test_a_header_without_end_is_cut(self):
+        self.assertLess(self.attack_until_cut(grpc_huge_header, ["held_loop"]), GROWTH_MAX)
+
+    def test_half_messages_are_cut(self):
+        self.assertLess(self.attack_until_cut(grpc_half_messages, ["unexplained_bytes"]), GROWTH_MAX)
+
+    def test_a_giant_message_is_cut(self):
+        self.assertLess(self.attack_until_cut(grpc_giant_messages, ["unexplained_bytes"]), GROWTH_MAX)
+
+    def test_calls_that_are_cancelled_again_and_again_are_cut(self):
+        self.assertLess(self.attack_until_cut(grpc_open_cancel, ["cancelled_calls", "held_loop"]), GROWTH_MAX)
+
+    def test_connections_that_bring_nothing_are_refused_if_they_are_many(self):
+        def is_noisy():
+            for _ in range(100):
+                socket.create_connection(self.address()).close()
+            return self.is_cut(["address_noise"])
+
+        await_that("connections are refused", is_noisy)
+        self.bystander.publish()
+
+    def test_an_address_gets_half_of_the_streams_and_is_not_cut(self):
+        clients = [grpc_wire.Client(self.service.address) for _ in range(60)]
+        for client in clients:
+            for _ in range(100):
+                client.send(client.headers(grpc_wire.SUBSCRIBE)[1])
+
+        def refused():
+            for client in clients:
+                client.pump(0.01)
+            return sum(client.ended["8"] for client in clients)
+
+        # The bystander has one of the address's 5,000.
+        await_that("1,001 of 6,000 are refused", lambda: refused() >= 1001)
+        self.bystander.publish()
+        self.assertEqual(refused(), 1001)
+        for client in clients:
+            client.socket.close()
+
+    def test_much_honest_work_is_not_cut(self):
+        """A hundred calls at a time, and large requests on several streams in turn, at full speed."""
+        publication = grpc_wire.publication("busy", "a" * 60_000)
+        large = grpc_wire.message(grpc_wire.publications(*[publication] * 60))
+        small = grpc_wire.message(grpc_wire.publication("busy", "a" * 20))
+        until = time.monotonic() + PATIENCE_SECONDS
+        with grpc_wire.Client(self.service.address) as client:
+            for _ in range(100):
+                for _ in range(100):
+                    stream, headers = client.headers(grpc_wire.PUBLISH)
+                    client.send(headers + http2.frame(http2.DATA, http2.END_STREAM, stream, small))
+                self.assertTrue(client.wait_for(lambda: not client.open, PATIENCE_SECONDS))
+            self.assertEqual(client.ended, {"0": 10_000})
+        with grpc_wire.Client(self.service.address) as client:
+            streams = []
+            for _ in range(4):
+                stream, headers = client.headers(grpc_wire.PUBLISH_STREAM)
+                client.send(headers)
+                streams.append(stream)
+            for _ in range(10):
+                for at in range(0, len(large), 1 << 16):
+                    for stream in streams:
+                        self.assertTrue(client.send_data(stream, large[at:at + (1 << 16)], False, until))
+        self.bystander.publish()
+        for reason in ("held_loop", "unexplained_bytes", "cancelled_calls", "address_noise"):
+            self.assertEqual(self.service.cuts(reason), 0, reason)
+
+
+class LongMessagesTest(unittest.TestCase):
+    def test_all_calls_of_a_connection_may_bring_the_longest_message_at_a_time(self):
+        service = Service(f"--message_bytes_max={MIB}")
+        self.addCleanup(service.stop)
+        body = grpc_wire.message(grpc_wire.publication("long", "a" * MIB))
+        until = time.monotonic() + PATIENCE_SECONDS
+        with grpc_wire.Client(service.address) as client:
+            streams = []
+            for _ in range(100):
+                stream, headers = client.headers(grpc_wire.PUBLISH)
+                client.send(headers)
+                streams.append(stream)
+            for at in range(0, len(body), 1 << 16):
+                piece = body[at:at + (1 << 16)]
+                for stream in streams:
+                    self.assertTrue(client.send_data(stream, piece, at + len(piece) == len(body), until))
+            self.assertTrue(client.wait_for(lambda: not client.open, PATIENCE_SECONDS))
+            self.assertEqual(client.ended, {"0": 100})
+
+
+if __name__ == "__main__":
+    os.environ.pop("GRPC_VERBOSITY", None)
+    unittest.main(verbosity=2)
