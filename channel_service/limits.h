@@ -18,7 +18,8 @@ inline constexpr size_t kHistoryReplyBytesMax = 1 << 20;
 // The largest gRPC message to or from the service: gRPC's own default for receiving.
 inline constexpr size_t kGrpcMessageBytesMax = 4 << 20;
 
-// Publishers that are remembered; beyond that the least recently used is forgotten.
+// Publishers that are remembered; beyond that the least recently used one is forgotten of the
+// address that has most.
 inline constexpr size_t kPublishersMax = 1024;
 // Publications of one stream whose answers the client has not taken; beyond that the stream is not
 // read until it takes some.
@@ -48,8 +49,21 @@ inline constexpr size_t kFullQueuesMax = 4;
 // Groups without history and without subscribers whose last offset is remembered.
 inline constexpr size_t kIdleGroupsMax = 100'000;
 
-// Completion events handled before the flush (rpc/completion_loop.h).
+// Completion events handled before the flush (rpc/completion_loop.h), and time for them: a new call
+// takes 60 µs.
 inline constexpr int kEventsPerTurnMax = 256;
+inline constexpr std::chrono::milliseconds kEventsTimeMax{2};
+// Time for longer work in a turn (rpc/slice_queue.h), and entries of a request that are one slice:
+// an entry takes 0.5 to 2 µs.
+inline constexpr std::chrono::milliseconds kSlicesTimeMax{1};
+inline constexpr int kEntriesPerSlice = 100;
+
+// Bytes that calls hold for their clients from one turn to the next: requests that are worked off,
+// and answers that are not taken. One address has half of what others leave free; a call that would
+// need more is ended.
+inline constexpr size_t kHeldBytesMax = 256 << 20;
+// The most that an answer of PublishStream takes while it waits, with the text of an error.
+inline constexpr size_t kHeldBytesPerAnswer = 256;
 
 static_assert(kBlockBytesMax < kGrpcMessageBytesMax);
 

@@ -134,9 +134,9 @@ absl::StatusOr<std::string> ChannelServer::Start(const ListenAddresses& addresse
   if (server_ == nullptr) return absl::UnavailableError("gRPC did not start; see its log above");
 
   loop_ = std::make_unique<CompletionLoop>(*queue_, [this] { OnTick(); });
-  context_ = std::make_unique<RpcContext>(
-      RpcContext{service_, health_service_, reflection_, *queue_, *engine_, hub_,
-                 loop_->flush_list(), rpc_metrics_, hub_metrics_, limits_, guard_, queue_total_});
+  context_ = std::make_unique<RpcContext>(RpcContext{
+      service_, health_service_, reflection_, *queue_, *engine_, hub_, loop_->flush_list(),
+      rpc_metrics_, hub_metrics_, limits_, guard_, queue_total_, loop_->slices()});
   engine_->Start([this](std::function<void()> task) { loop_->Post(std::move(task)); });
   AcceptPublish(*context_);
   AcceptPublishStream(*context_);

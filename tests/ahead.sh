@@ -13,7 +13,7 @@ chrt --idle --pid 0 $$ || renice -n 19 -p $$ >/dev/null
 
 for work in "$@"; do
   case $work in
-    release) tests/bench/instructions_test.sh --build-only || true ;; # the test tells why
+    release) bash tests/bench/instructions_test.sh --build-only || true ;; # the test tells why
     asan) cmake --preset asan && cmake --build --preset asan --parallel "$(nproc)" ;;
     tidy) bash tests/style/tidy.sh "$PWD/build/dev" ;;
     *) printf 'ahead.sh: unknown work %s\n' "$work" >&2 && exit 64 ;;

@@ -16,23 +16,23 @@ class FairShare {
  public:
   explicit FairShare(size_t places) : places_(places) {}
 
-  // Takes a place; returns whether the address may have it. `otherwise`: places that are taken and
-  // are nobody's share.
-  bool Take(const PeerAddress& address, size_t otherwise = 0) {
-    if (!MayTake(address, otherwise)) return false;
-    Add(address);
+  // Takes places, all or none; returns whether the address may have them.
+  bool Take(const PeerAddress& address, size_t count = 1) {
+    if (!MayTake(address, 0, count)) return false;
+    Add(address, count);
     return true;
   }
-  bool MayTake(const PeerAddress& address, size_t otherwise = 0) const {
+  // `otherwise`: places that are taken and are nobody's share.
+  bool MayTake(const PeerAddress& address, size_t otherwise = 0, size_t count = 1) const {
     const auto found = held_.find(address);
     const size_t held = found == held_.end() ? 0 : found->second;
     const size_t others = total_ - held + otherwise;
-    return others < places_ && held + 1 <= (places_ - others + 1) / 2;
+    return others < places_ && held + count <= (places_ - others + 1) / 2;
   }
-  // Takes a place that the address has been promised.
-  void Add(const PeerAddress& address) {
-    ++held_[address];
-    ++total_;
+  // Takes places that the address has been promised.
+  void Add(const PeerAddress& address, size_t count = 1) {
+    held_[address] += count;
+    total_ += count;
   }
 
   void Give(const PeerAddress& address, size_t count = 1) {

@@ -40,16 +40,7 @@ std::optional<PublishOutcome> DedupTable::Find(const PublishInput& input) {
 void DedupTable::Remember(const PublishInput& input, uint64_t offset, SteadyTime now) {
   if (!input.publisher.empty() && input.sequence != 0) {
     Publisher* publisher = FindPublisher(input.publisher);
-    if (publisher == nullptr) {
-      if (publishers_.size() >= kPublishersMax) {
-        publisher_by_name_.erase(publishers_.back().name);
-        publishers_.pop_back();
-      }
-      publishers_.push_front({std::string(input.publisher), 0, {}});
-      publisher_by_name_[publishers_.front().name] = publishers_.begin();
-      publisher = &publishers_.front();
-      publisher->offsets.resize(kPublisherAnswersMax, 0);
-    }
+    if (publisher == nullptr) publisher = AddPublisher(input.publisher, input.owner);
     if (input.sequence + kPublisherAnswersMax <= publisher->newest_sequence) return;  // too old
     // Sequences that were skipped have no offset; their places hold those of an older round.
     const uint64_t skipped_from = publisher->newest_sequence + 1;
@@ -94,11 +85,33 @@ void DedupTable::WarnIfShort(SteadyTime now) {
 }
 
 DedupTable::Publisher* DedupTable::FindPublisher(std::string_view name) {
-  if (!publishers_.empty() && publishers_.front().name == name) return &publishers_.front();
+  if (newest_ != nullptr && newest_->name == name) return newest_;
   const auto found = publisher_by_name_.find(name);
   if (found == publisher_by_name_.end()) return nullptr;
-  publishers_.splice(publishers_.begin(), publishers_, found->second);
-  return &*found->second;
+  newest_ = &*found->second;
+  PublisherList& publishers = publishers_by_owner_[newest_->owner];
+  publishers.splice(publishers.begin(), publishers, found->second);
+  return newest_;
+}
+
+DedupTable::Publisher* DedupTable::AddPublisher(std::string_view name, uint64_t owner) {
+  if (publisher_by_name_.size() >= kPublishersMax) ForgetPublisher();
+  PublisherList& publishers = publishers_by_owner_[owner];
+  publishers.push_front({std::string(name), owner, 0, {}});
+  newest_ = &publishers.front();
+  newest_->offsets.resize(kPublisherAnswersMax, 0);
+  publisher_by_name_[newest_->name] = publishers.begin();
+  return newest_;
+}
+
+void DedupTable::ForgetPublisher() {
+  const auto most = std::max_element(
+      publishers_by_owner_.begin(), publishers_by_owner_.end(),
+      [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
+  newest_ = nullptr;
+  publisher_by_name_.erase(most->second.back().name);
+  most->second.pop_back();
+  if (most->second.empty()) publishers_by_owner_.erase(most);
 }
 
 }  // namespace channel

@@ -2,8 +2,9 @@
 //
 // Keys are remembered for a window of time, within a bound in bytes: when the table is full the
 // oldest keys are forgotten early and new ones are taken (key_table.h); the log tells it. A
-// publisher's newest kPublisherAnswersMax offsets are remembered; at most kPublishersMax
-// publishers, the least recently used is forgotten. Loop thread only.
+// publisher's newest kPublisherAnswersMax offsets are remembered, for at most kPublishersMax
+// publishers. Of the owner that has most of them the least recently used one is forgotten: so
+// names that one makes up push none of another's out. Loop thread only.
 #pragma once
 
 #include <chrono>
@@ -45,6 +46,7 @@ class DedupTable {
 
   struct Publisher {
     std::string name;
+    uint64_t owner;  // that published first
     uint64_t newest_sequence = 0;
     std::vector<uint64_t>
         offsets;  // ring of kPublisherAnswersMax, index = sequence % size; 0 = none
@@ -52,6 +54,8 @@ class DedupTable {
   using PublisherList = std::list<Publisher>;
 
   Publisher* FindPublisher(std::string_view name);
+  Publisher* AddPublisher(std::string_view name, uint64_t owner);
+  void ForgetPublisher();
   void WarnIfShort(SteadyTime now);
 
   const std::chrono::milliseconds window_;
@@ -59,7 +63,9 @@ class DedupTable {
   KeyTable keys_;
   bool short_ = false;  // the log was told that the window does not hold
   SteadyTime next_warn_ = {};
-  PublisherList publishers_;  // most recently used first
+  // Most recently used first.
+  absl::flat_hash_map<uint64_t, PublisherList> publishers_by_owner_;
+  Publisher* newest_ = nullptr;  // the last one that was found or added
   absl::flat_hash_map<std::string, PublisherList::iterator, StringHash, StringEq>
       publisher_by_name_;
 };

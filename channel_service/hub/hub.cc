@@ -18,12 +18,22 @@ void Hub::Add(Subscriber* subscriber, const PeerAddress& peer) {
   metrics_.subscribers.Increment();
 }
 
-void Hub::Remove(Subscriber* subscriber) {
+bool Hub::Remove(Subscriber* subscriber, size_t count_max) {
   const auto found = held_by_subscriber_.find(subscriber);
   CHANNEL_CHECK(found != held_by_subscriber_.end());
-  for (HubGroup* group : found->second.groups) RemoveFrom(group, subscriber, found->second.peer);
+  Held& held = found->second;
+  if (!held.groups.empty()) {
+    held.leaving.assign(held.groups.begin(), held.groups.end());
+    GroupSet().swap(held.groups);
+  }
+  for (; count_max > 0 && !held.leaving.empty(); --count_max) {
+    RemoveFrom(held.leaving.back(), subscriber, held.peer);
+    held.leaving.pop_back();
+  }
+  if (!held.leaving.empty()) return true;
   held_by_subscriber_.erase(found);
   metrics_.subscribers.Decrement();
+  return false;
 }
 
 absl::Status Hub::Subscribe(Subscriber* subscriber, const SubscribeInput& input) {

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
@@ -38,7 +39,9 @@ class Hub {
 
   // A stream of this peer begins; it ends with Remove, before the subscriber is destroyed.
   void Add(Subscriber* subscriber, const PeerAddress& peer);
-  void Remove(Subscriber* subscriber);
+  // Removes at most so many of its subscriptions, and then the subscriber. Returns whether some are
+  // left, and so whether this is called again; nothing else is, for this subscriber.
+  bool Remove(Subscriber* subscriber, size_t count_max = SIZE_MAX);
 
   // Answers with `subscribed` (and, if needed, a `gap` and what was missed) on the subscriber's
   // queue. RESOURCE_EXHAUSTED if the subscriber holds kSubscriptionsMax groups, or its peer its
@@ -51,6 +54,7 @@ class Hub {
   struct Held {
     PeerAddress peer;
     GroupSet groups;
+    std::vector<HubGroup*> leaving = {};  // from the first Remove on, instead of groups
   };
 
   HubGroup* FindOrAttach(std::string_view group_id);

@@ -22,6 +22,7 @@ struct PublishInput {
   std::string_view key;        // idempotency key, empty = none
   std::string_view publisher;  // with `sequence`, empty = none
   uint64_t sequence = 0;       // the publisher's counter, 0 = none
+  uint64_t owner = 0;          // whose the publisher is: no owner's names push out another's
 };
 
 // A place in the log. Offsets of different epochs cannot be compared. An empty epoch = no position.

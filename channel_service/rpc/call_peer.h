@@ -1,4 +1,5 @@
-// The peer of a call: where it is counted, and its place among the open streams.
+// The peer of a call: where it is counted, its place among the open streams, and its part of the
+// bytes that calls hold.
 #pragma once
 
 #include <grpcpp/server_context.h>
@@ -20,6 +21,7 @@ class CallPeer {
   CallPeer& operator=(const CallPeer&) = delete;
   ~CallPeer() {
     if (has_place_) context_.stream_places.Give(tally_->address());
+    Release(held_bytes_);
     if (tally_ != nullptr) tally_->OnClosed();
   }
 
@@ -31,9 +33,27 @@ class CallPeer {
 
   // For a stream, after OnAccepted: takes a place among the open ones, until it is destroyed.
   absl::Status TakePlace() {
-    if (tally_ == nullptr) return absl::CancelledError("the connection is gone");
+    if (tally_ == nullptr) return GoneError();
     has_place_ = context_.stream_places.Take(tally_->address());
     return has_place_ ? absl::OkStatus() : TooManyStreamsError();
+  }
+
+  // Counts bytes that the call holds from now on, until they are released or it is destroyed;
+  // RESOURCE_EXHAUSTED if its address has its share of them.
+  absl::Status Hold(size_t bytes) {
+    if (bytes == 0) return absl::OkStatus();
+    if (tally_ == nullptr) return GoneError();
+    if (!context_.held_bytes.Take(tally_->address(), bytes)) {
+      tally_->OnWasted();
+      return TooMuchHeldError();
+    }
+    held_bytes_ += bytes;
+    return absl::OkStatus();
+  }
+  void Release(size_t bytes) {
+    if (bytes == 0) return;
+    context_.held_bytes.Give(tally_->address(), bytes);
+    held_bytes_ -= bytes;
   }
 
   // The address, for shares; of nobody, if the connection is gone.
@@ -43,13 +63,16 @@ class CallPeer {
     if (tally_ != nullptr) tally_->OnMessage(bytes);
   }
   void OnCancelled() {
-    if (tally_ != nullptr) tally_->OnCancelled();
+    if (tally_ != nullptr) tally_->OnWasted();
   }
 
  private:
+  static absl::Status GoneError() { return absl::CancelledError("the connection is gone"); }
+
   RpcContext& context_;
   std::shared_ptr<ConnectionTally> tally_;  // null if the connection is gone
   bool has_place_ = false;
+  size_t held_bytes_ = 0;
 };
 
 }  // namespace channel

@@ -1,9 +1,9 @@
 // The service's loop: gRPC's completion queue, "drain, then flush".
 //
 // One thread calls Run and owns all state of the service. A turn takes events until none is ready
-// (at most kEventsPerTurnMax), then flushes what has something to write, then waits
-// (tests/bench/README.md measures it, "hub"). Post is the one entry for other threads (signals,
-// engines on a network).
+// (at most kEventsPerTurnMax, for kEventsTimeMax), does some slices of longer work (slice_queue.h),
+// flushes what has something to write, then waits (tests/bench/README.md measures it, "hub"). Post
+// is the one entry for other threads (signals, engines on a network).
 #pragma once
 
 #include <grpcpp/alarm.h>
@@ -17,6 +17,7 @@
 #include "channel_service/base/clock.h"
 #include "channel_service/base/completion_event.h"
 #include "channel_service/hub/flush_list.h"
+#include "channel_service/rpc/slice_queue.h"
 
 namespace channel {
 
@@ -26,6 +27,7 @@ class CompletionLoop {
   CompletionLoop(grpc::CompletionQueue& queue, std::function<void()> on_tick);
 
   FlushList& flush_list() { return flush_list_; }
+  SliceQueue& slices() { return slices_; }
 
   // Runs until the queue is shut down and empty.
   void Run();
@@ -46,6 +48,9 @@ class CompletionLoop {
   SteadyTime last_beat() const { return SteadyTime(SteadyTime::duration(beat_.load())); }
 
  private:
+  // Waits for an event, unless there is longer work, and handles all that are ready. Returns false
+  // if the queue is shut down and empty.
+  bool TakeEvents();
   grpc::CompletionQueue::NextStatus Next(void** tag, bool* ok, gpr_timespec deadline);
   void OnWake(bool ok);
   void Beat();
@@ -53,9 +58,11 @@ class CompletionLoop {
   grpc::CompletionQueue& queue_;
   const std::function<void()> on_tick_;
   FlushList flush_list_;
+  SliceQueue slices_;
   std::atomic<SteadyTime::rep> beat_;
   std::atomic<uint64_t> polls_ = 0;
   SteadyTime next_tick_;
+  unsigned turns_ = 0;  // without longer work
 
   std::mutex mutex_;
   std::vector<std::function<void()>> posted_;  // guarded by mutex_

@@ -28,8 +28,11 @@ constexpr uint64_t kReaderBytesMin = 4096;
 // Less is no noise: the last message may not have been handled yet.
 constexpr uint64_t kNoiseBytesMin = 64 << 10;
 
-// Addresses whose noise is remembered after its connections.
-constexpr size_t kNoisyAddressesMax = 4096;
+// Addresses whose rules are remembered.
+constexpr size_t kAddressesMax = 4096;
+
+// A connection that has wasted a call within this time has its part in what the address did.
+constexpr std::chrono::seconds kWastedWithin{2};
 
 }  // namespace
 
@@ -66,6 +69,8 @@ struct ConnectionGuard::Connection {
   ConnectionRules rules;
   uint64_t read_bytes = 0;
   uint64_t read_bytes_noted = 0;  // when the loop began to seem held
+  uint64_t wasted_calls = 0;
+  SteadyTime wasted_at = {};
   bool removed = false;
 };
 
@@ -73,7 +78,6 @@ ConnectionGuard::ConnectionGuard(prometheus::Registry& registry, size_t connecti
                                  size_t message_bytes_max)
     : unexplained_max_(UnexplainedBytesMax(message_bytes_max)),
       unexplained_total_max_(UnexplainedBytesTotalMax(message_bytes_max)),
-      poll_watch_(PollCpuMax(message_bytes_max)),
       connections_(connections_max) {
   for (int i = 0; i < kCutReasons; ++i) {
     cuts_[i] = &AddCounter(registry, "channel_service_connections_cut_total",
@@ -182,46 +186,49 @@ void ConnectionGuard::LookAtActive(SteadyTime now) {
 }
 
 void ConnectionGuard::Judge(const ConnectionPtr& connection, SteadyTime now) {
-  if (const auto reason = Look(*connection, now); reason.has_value()) {
-    Cut(connection, *reason, now);
+  if (Look(*connection, now)) {
+    Cut(connection, CutReason::kUnexplainedBytes, now);
+    return;
+  }
+  const uint64_t wasted = connection->tally->wasted();
+  const uint64_t more = wasted - std::exchange(connection->wasted_calls, wasted);
+  if (more == 0) return;
+  connection->wasted_at = now;
+  if (RulesOf(connection->tally->address(), now).AddWasted(more, now)) {
+    Cut(connection, CutReason::kWastedCalls, now);
   }
 }
 
 void ConnectionGuard::OnGone(const ConnectionPtr& connection, SteadyTime now) {
-  Look(*connection, now);
-  if (IsNoisyAddress(*connection, now)) {
+  Judge(connection, now);
+  if (connection->removed) return;
+  if (connection->IsNoise() && RulesOf(connection->tally->address(), now)
+                                   .AddNoise(connection->rules.unexplained_bytes(), now)) {
     Cut(connection, CutReason::kAddressNoise, now);
   } else {
     Remove(connection);
   }
 }
 
-// The connection is gone.
-bool ConnectionGuard::IsNoisyAddress(const Connection& connection, SteadyTime now) {
-  if (!connection.IsNoise()) return false;
-  const PeerAddress& address = connection.tally->address();
-  if (noise_.size() >= kNoisyAddressesMax && !noise_.contains(address)) {
-    absl::erase_if(noise_, [now](auto& entry) { return entry.second.IsOver(now); });
-    if (noise_.size() >= kNoisyAddressesMax) noise_.erase(noise_.begin());
+AddressRules& ConnectionGuard::RulesOf(const PeerAddress& address, SteadyTime now) {
+  if (address_rules_.size() >= kAddressesMax && !address_rules_.contains(address)) {
+    absl::erase_if(address_rules_, [now](auto& entry) { return entry.second.IsOver(now); });
+    if (address_rules_.size() >= kAddressesMax) address_rules_.erase(address_rules_.begin());
   }
-  const auto noise = noise_.try_emplace(address).first;
-  if (!noise->second.Add(connection.rules.unexplained_bytes(), now)) return false;
-  noise_.erase(noise);
-  return true;
+  return address_rules_[address];
 }
 
-std::optional<CutReason> ConnectionGuard::Look(Connection& connection, SteadyTime now) {
-  if (connection.removed) return std::nullopt;
+bool ConnectionGuard::Look(Connection& connection, SteadyTime now) {
+  if (connection.removed) return false;
   ConnectionLook look{.at = now, .read_bytes = connection.read_bytes};
   look.explained_bytes = connection.tally->explained_bytes();
-  look.cancelled_calls = connection.tally->cancelled();
   look.open_calls = connection.tally->open_calls();
-  if (!ReadCounters(connection.descriptor, &look)) return std::nullopt;
+  if (!ReadCounters(connection.descriptor, &look)) return false;
   connection.read_bytes = look.read_bytes;
   unexplained_bytes_ -= connection.rules.unexplained_bytes();
-  const auto reason = connection.rules.Judge(look);
+  const bool too_much = connection.rules.Judge(look);
   unexplained_bytes_ += connection.rules.unexplained_bytes();
-  return reason;
+  return too_much;
 }
 
 void ConnectionGuard::CutHeaviest(SteadyTime now) {
@@ -240,8 +247,9 @@ void ConnectionGuard::LookAtLoop(SteadyTime now) {
   const LoopPlace place = loop_place_();
   const PollWatch::Verdict verdict = poll_watch_.Judge(place);
   if (verdict == PollWatch::Verdict::kTurns) {
-    suspects_ = false;
-  } else if (!std::exchange(suspects_, true)) {
+    suspected_.reset();
+  } else if (!suspected_.has_value()) {
+    suspected_ = place;
     for (const ConnectionPtr& connection : Connections()) {
       ConnectionLook look;
       if (ReadCounters(connection->descriptor, &look)) {
@@ -249,27 +257,30 @@ void ConnectionGuard::LookAtLoop(SteadyTime now) {
       }
     }
   } else if (verdict == PollWatch::Verdict::kHeld) {
-    CutReader(place.polls, now);
+    CutReader(place, now);
     poll_watch_.Restart();
-    suspects_ = false;
+    suspected_.reset();
   }
 }
 
 // While the loop is inside one poll gRPC reads one connection, or some that complete no message:
-// the one that brought most is cut.
-void ConnectionGuard::CutReader(uint64_t polls, SteadyTime now) {
+// the one that brought most is cut, unless all they brought are bytes of large messages.
+void ConnectionGuard::CutReader(const LoopPlace& place, SteadyTime now) {
   ConnectionPtr reader;
   uint64_t most = kReaderBytesMin;
+  uint64_t all = 0;
   for (const ConnectionPtr& connection : Connections()) {
     ConnectionLook look{.read_bytes = connection->read_bytes_noted};
     if (!ReadCounters(connection->descriptor, &look)) continue;
     const uint64_t read = look.read_bytes - connection->read_bytes_noted;
+    all += read;
     if (read > most) {
       most = read;
       reader = connection;
     }
   }
-  if (loop_place_().polls != polls) return;  // it has gone on, and has read from others
+  if (loop_place_().polls != place.polls) return;  // it has gone on, and has read from others
+  if (all * kPollCpuPerByte >= place.cpu - suspected_->cpu) return;
   if (reader != nullptr) Cut(reader, CutReason::kHeldLoop, now);
 }
 
@@ -284,11 +295,13 @@ void ConnectionGuard::Cut(const ConnectionPtr& connection, CutReason reason, Ste
     const std::lock_guard lock(mutex_);
     refused_until_[connection->tally->address()] = now + kCutPause;
   }
+  address_rules_.erase(connection->tally->address());
   CutOne(connection, reason);
   for (const ConnectionPtr& other : Connections()) {
     if (other->tally->address() != connection->tally->address()) continue;
     Look(*other, now);  // its last message may have come since the last look
-    if (other->IsNoise()) CutOne(other, reason);
+    const bool wastes = reason == CutReason::kWastedCalls && now - other->wasted_at < kWastedWithin;
+    if (other->IsNoise() || wastes) CutOne(other, reason);
   }
 }
 

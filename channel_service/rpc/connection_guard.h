@@ -4,9 +4,9 @@
 // looks each kGuardInterval at those that did: so it sees also a connection that holds the loop. It
 // holds a duplicate of each connection's descriptor, by which it reads the kernel's counters, cuts,
 // and learns that gRPC has closed the connection. With a connection go those of its address that
-// have brought nothing but noise, and the address is refused for kCutPause, so that many
-// connections, or coming back at once, gain nothing. An address whose connections were noise and
-// are gone is refused, too. The public functions may be called
+// have brought nothing but noise (or wasted calls, if it is cut for that), and the address is
+// refused for kCutPause, so that many connections, or coming back at once, gain nothing. An address
+// whose connections were noise and are gone is refused, too. The public functions may be called
 // from any thread.
 #pragma once
 
@@ -71,10 +71,10 @@ class ConnectionGuard {
   void LookAtLoop(SteadyTime now);
   void Judge(const ConnectionPtr& connection, SteadyTime now);
   void OnGone(const ConnectionPtr& connection, SteadyTime now);
-  bool IsNoisyAddress(const Connection& connection, SteadyTime now);
-  std::optional<CutReason> Look(Connection& connection, SteadyTime now);
+  AddressRules& RulesOf(const PeerAddress& address, SteadyTime now);
+  bool Look(Connection& connection, SteadyTime now);
   void CutHeaviest(SteadyTime now);
-  void CutReader(uint64_t polls, SteadyTime now);
+  void CutReader(const LoopPlace& place, SteadyTime now);
   void Cut(const ConnectionPtr& connection, CutReason reason, SteadyTime now);
   void CutOne(const ConnectionPtr& connection, CutReason reason);
   void Remove(const ConnectionPtr& connection);
@@ -89,10 +89,10 @@ class ConnectionGuard {
   int stop_ = -1;  // eventfd
   // The guard's thread alone.
   PollWatch poll_watch_;
-  bool suspects_ = false;  // read bytes were noted for CutReader
+  std::optional<LoopPlace> suspected_;  // read bytes were noted for CutReader
   LogGate cuts_log_;
-  uint64_t unexplained_bytes_ = 0;                        // of all connections
-  absl::flat_hash_map<PeerAddress, AddressNoise> noise_;  // of connections that are gone
+  uint64_t unexplained_bytes_ = 0;  // of all connections
+  absl::flat_hash_map<PeerAddress, AddressRules> address_rules_;
 
   mutable std::mutex mutex_;
   // Guarded by mutex_.

@@ -25,13 +25,14 @@ class ConnectionTally {
   void OnClosed() { Add(open_calls_, uint64_t{0} - 1); }
   // A call has got a message of so many bytes.
   void OnMessage(size_t bytes) { Add(explained_bytes_, bytes + kBytesAroundMessage); }
-  // The peer has cancelled a call that was under way.
-  void OnCancelled() { Add(cancelled_, 1); }
+  // A call was for nothing: the peer has cancelled it, or its address has its share of what calls
+  // hold.
+  void OnWasted() { Add(wasted_, 1); }
 
   // Bytes that messages explain, at most.
   uint64_t explained_bytes() const { return explained_bytes_.load(std::memory_order_relaxed); }
   uint64_t open_calls() const { return open_calls_.load(std::memory_order_relaxed); }
-  uint64_t cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
+  uint64_t wasted() const { return wasted_.load(std::memory_order_relaxed); }
 
  private:
   // Only one thread writes.
@@ -42,7 +43,7 @@ class ConnectionTally {
   const PeerAddress address_;
   std::atomic<uint64_t> explained_bytes_ = 0;
   std::atomic<uint64_t> open_calls_ = 0;
-  std::atomic<uint64_t> cancelled_ = 0;
+  std::atomic<uint64_t> wasted_ = 0;
 };
 
 }  // namespace channel

@@ -12,6 +12,7 @@
 #include "channel_service/limits.h"
 #include "channel_service/rpc/connection_guard.h"
 #include "channel_service/rpc/rpc_metrics.h"
+#include "channel_service/rpc/slice_queue.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "grpc/reflection/v1/reflection.grpc.pb.h"
 #include "grpc/reflection/v1alpha/reflection.grpc.pb.h"
@@ -68,7 +69,9 @@ struct RpcContext {
   const ServiceLimits& limits;
   const ConnectionGuard& guard;
   QueueTotal& queue_total;
+  SliceQueue& slices;
   FairShare stream_places = FairShare(kOpenStreamsMax);
+  FairShare held_bytes = FairShare(kHeldBytesMax);
   absl::flat_hash_set<OpenStream*> open_streams = {};
   int live_calls = 0;
   LogGate slow_readers_log = LogGate();

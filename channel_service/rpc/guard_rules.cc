@@ -5,6 +5,9 @@
 namespace channel {
 namespace {
 
+// A rate needs some time: what follows each other closely would round it to nothing.
+constexpr std::chrono::milliseconds kLeakInterval{2};
+
 // Lowers `level` by what leaks in this time, at most to zero.
 void Leak(uint64_t* level, uint64_t leaked) { *level -= leaked < *level ? leaked : *level; }
 
@@ -22,25 +25,22 @@ const char* ToString(CutReason reason) {
       return "held_loop";
     case CutReason::kUnexplainedBytes:
       return "unexplained_bytes";
-    case CutReason::kCancelledCalls:
-      return "cancelled_calls";
+    case CutReason::kWastedCalls:
+      return "wasted_calls";
     case CutReason::kAddressNoise:
       return "address_noise";
   }
   return "?";
 }
 
-std::optional<CutReason> ConnectionRules::Judge(const ConnectionLook& look) {
+bool ConnectionRules::Judge(const ConnectionLook& look) {
   unexplained_ += look.read_bytes - last_.read_bytes;
   Leak(&unexplained_, look.explained_bytes - last_.explained_bytes);
   // The kernel forgets what it has sent when the connection is over.
   const uint64_t sent_bytes = std::max(look.sent_bytes, last_.sent_bytes);
   Leak(&unexplained_, (sent_bytes - last_.sent_bytes) / kSentBytesPerUnexplainedByte);
-  cancelled_ += look.cancelled_calls - last_.cancelled_calls;
-  // A rate needs some time: looks that follow each other closely would round it to nothing.
-  if (look.at - last_.at >= std::chrono::milliseconds(1)) {
+  if (look.at - last_.at >= kLeakInterval) {
     Leak(&unexplained_, PerSecond(kUnexplainedBytesPerSecond, look.at - last_.at));
-    Leak(&cancelled_, PerSecond(kCancelledCallsMax, look.at - last_.at));
     last_ = look;
   } else {
     const SteadyTime at = last_.at;
@@ -48,27 +48,30 @@ std::optional<CutReason> ConnectionRules::Judge(const ConnectionLook& look) {
     last_.at = at;
   }
   const uint64_t open_calls = std::min(look.open_calls, kUnexplainedCallsMax);
-  if (unexplained_ > unexplained_max_ + open_calls * kUnexplainedBytesPerCall) {
-    return CutReason::kUnexplainedBytes;
-  }
-  if (cancelled_ > kCancelledCallsMax) return CutReason::kCancelledCalls;
-  return std::nullopt;
+  return unexplained_ > unexplained_max_ + open_calls * kUnexplainedBytesPerCall;
 }
 
-bool AddressNoise::Add(uint64_t unexplained_bytes, SteadyTime now) {
+bool AddressRules::AddNoise(uint64_t unexplained_bytes, SteadyTime now) {
   LeakUntil(now);
-  level_ += std::clamp(unexplained_bytes, kGoneBytesMin, kGoneBytesMax);
-  return level_ > kAddressNoiseMax;
+  noise_ += std::clamp(unexplained_bytes, kGoneBytesMin, kGoneBytesMax);
+  return noise_ > kAddressNoiseMax;
 }
 
-bool AddressNoise::IsOver(SteadyTime now) {
+bool AddressRules::AddWasted(uint64_t calls, SteadyTime now) {
   LeakUntil(now);
-  return level_ == 0;
+  wasted_ += calls;
+  return wasted_ > kWastedCallsMax;
 }
 
-void AddressNoise::LeakUntil(SteadyTime now) {
-  if (now - at_ < std::chrono::milliseconds(1)) return;
-  Leak(&level_, PerSecond(kAddressNoisePerSecond, now - at_));
+bool AddressRules::IsOver(SteadyTime now) {
+  LeakUntil(now);
+  return noise_ == 0 && wasted_ == 0;
+}
+
+void AddressRules::LeakUntil(SteadyTime now) {
+  if (now - at_ < kLeakInterval) return;
+  Leak(&noise_, PerSecond(kAddressNoisePerSecond, now - at_));
+  Leak(&wasted_, PerSecond(kWastedCallsMax, now - at_));
   at_ = now;
 }
 
@@ -79,8 +82,8 @@ PollWatch::Verdict PollWatch::Judge(const LoopPlace& place) {
     return Verdict::kTurns;
   }
   const auto spent = place.cpu - began_.cpu;
-  if (spent >= cpu_max_) return Verdict::kHeld;
-  return spent >= cpu_max_ / 2 ? Verdict::kSuspect : Verdict::kTurns;
+  if (spent >= kPollCpuMax) return Verdict::kHeld;
+  return spent >= kPollCpuMax / 2 ? Verdict::kSuspect : Verdict::kTurns;
 }
 
 }  // namespace channel

@@ -9,26 +9,23 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <optional>
 
 #include "channel_service/base/clock.h"
 #include "channel_service/limits.h"
 
 namespace channel {
 
-enum class CutReason { kHeldLoop, kUnexplainedBytes, kCancelledCalls, kAddressNoise };
+enum class CutReason { kHeldLoop, kUnexplainedBytes, kWastedCalls, kAddressNoise };
 inline constexpr int kCutReasons = 4;
 const char* ToString(CutReason reason);
 
-// CPU time that gRPC may spend inside one poll. An honest connection makes it spend about 1.5 ms
-// (100 calls that come at once), and 0.7 ns for each byte of a large message: so this is 24 ms, and
-// 1 ns for each byte that the calls of one connection may have under way; 30.5 ms with the default
-// --message_bytes_max. A flood of CONTINUATION takes 0.7 MiB of memory in each ms, one of
-// RST_STREAM 0.5 MiB.
-constexpr std::chrono::nanoseconds PollCpuMax(uint64_t message_bytes_max) {
-  return std::chrono::milliseconds(24) +
-         std::chrono::nanoseconds(kStreamsPerConnectionMax * message_bytes_max);
-}
+// CPU time that gRPC may spend inside one poll, if the bytes that it reads do not explain it: the
+// 100 calls of an honest connection that come at once take 1.5 ms. A byte of a large message takes
+// 0.7 ns, one of CONTINUATION 10 ns, one of RST_STREAM 200 ns; a flood of CONTINUATION takes 0.7
+// MiB of memory in each ms, one of RST_STREAM 0.5 MiB. Bytes that come fast are bounded by
+// UnexplainedBytesMax: until the poll ends no message explains them.
+inline constexpr std::chrono::milliseconds kPollCpuMax{24};
+inline constexpr std::chrono::nanoseconds kPollCpuPerByte{4};
 
 // Bytes that no message explains: one that is not complete or not yet read by its call, headers, or
 // noise; of one connection, what each of its first open calls adds (the largest request and its
@@ -50,9 +47,10 @@ constexpr uint64_t UnexplainedBytesTotalMax(uint64_t message_bytes_max) {
 inline constexpr uint64_t kUnexplainedBytesPerSecond = 64 << 10;
 inline constexpr uint64_t kSentBytesPerUnexplainedByte = 256;
 
-// Calls that a connection may cancel: so many at once, and as many again in each second. A call of
+// Calls for nothing (that are cancelled, or refused for what the address holds already) that the
+// connections of an address may make: so many at once, and as many again in each second. A call of
 // Subscribe that is cancelled costs 80 µs. An edge cancels none.
-inline constexpr uint64_t kCancelledCallsMax = 500;
+inline constexpr uint64_t kWastedCallsMax = 500;
 
 // Noise of an address over connections that are gone: each of them counts with what it left
 // unexplained, up to a bound, so that clients which die with large messages under way are no flood,
@@ -62,27 +60,30 @@ inline constexpr uint64_t kGoneBytesMax = 4 << 20;
 inline constexpr uint64_t kAddressNoiseMax = 12 << 20;
 inline constexpr uint64_t kAddressNoisePerSecond = 1 << 20;
 
-class AddressNoise {
+// The rules for the connections of one address, taken together.
+class AddressRules {
  public:
   // A connection that was noise is gone. Returns true if that was one too many.
-  bool Add(uint64_t unexplained_bytes, SteadyTime now);
+  bool AddNoise(uint64_t unexplained_bytes, SteadyTime now);
+  // Calls were for nothing. Returns true if they are too many.
+  bool AddWasted(uint64_t calls, SteadyTime now);
   // Returns true if nothing of it is left.
   bool IsOver(SteadyTime now);
 
  private:
   void LeakUntil(SteadyTime now);
 
-  uint64_t level_ = 0;
+  uint64_t noise_ = 0;
+  uint64_t wasted_ = 0;
   SteadyTime at_ = {};
 };
 
-// A connection at one moment. The counts of bytes and cancelled calls only grow.
+// A connection at one moment. The counts of bytes only grow.
 struct ConnectionLook {
   SteadyTime at = {};
   uint64_t read_bytes = 0;  // by gRPC
   uint64_t sent_bytes = 0;
   uint64_t explained_bytes = 0;
-  uint64_t cancelled_calls = 0;
   uint64_t open_calls = 0;
 };
 
@@ -94,8 +95,8 @@ class ConnectionRules {
     last_.at = now;
   }
 
-  // Called now and then, in the order of time. Returns why the connection is to be cut, if so.
-  std::optional<CutReason> Judge(const ConnectionLook& look);
+  // Called now and then, in the order of time. Returns true if too much is unexplained.
+  bool Judge(const ConnectionLook& look);
 
   uint64_t unexplained_bytes() const { return unexplained_; }
 
@@ -103,7 +104,6 @@ class ConnectionRules {
   uint64_t unexplained_max_;
   ConnectionLook last_;
   uint64_t unexplained_ = 0;
-  uint64_t cancelled_ = 0;
 };
 
 // The loop's place, as another thread sees it.
@@ -115,9 +115,6 @@ struct LoopPlace {
 // Notices that one connection holds the loop inside a poll.
 class PollWatch {
  public:
-  // `cpu_max`: PollCpuMax.
-  explicit PollWatch(std::chrono::nanoseconds cpu_max) : cpu_max_(cpu_max) {}
-
   enum class Verdict {
     kTurns,
     kSuspect,  // for half of the time: whose bytes are read from now on?
@@ -128,7 +125,6 @@ class PollWatch {
   void Restart() { began_ = {}; }
 
  private:
-  const std::chrono::nanoseconds cpu_max_;
   LoopPlace began_;  // when the count began
 };
 

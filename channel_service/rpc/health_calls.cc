@@ -31,7 +31,7 @@ HealthCheckResponse ServingStatus(const RpcContext& context) {
 }
 
 // One call of Check. It owns itself.
-class HealthCheckCall {
+class HealthCheckCall final : public SlicedWork {
  public:
   explicit HealthCheckCall(RpcContext& context) : context_(context) {
     context_.health_service.RequestCheck(&server_context_, &request_, &responder_, &context_.queue,
@@ -49,12 +49,17 @@ class HealthCheckCall {
     if (context_.accepting) AcceptHealthCheck(context_);
     peer_.OnAccepted(server_context_);
     peer_.OnMessage(request_.ByteSizeLong());
+    context_.slices.Add(peer_.address(), this);
+  }
+
+  bool DoSlice() override {
     if (IsKnown(request_.service())) {
       responder_.Finish(ServingStatus(context_), grpc::Status::OK, &on_finished_);
     } else {
       responder_.FinishWithError({grpc::StatusCode::NOT_FOUND, "no such service here"},
                                  &on_finished_);
     }
+    return false;
   }
 
   void OnFinished(bool ok) {

@@ -20,7 +20,7 @@ using google::protobuf::io::CodedInputStream;
 // Calls `visit(number, bytes)` for each field of a message that has a length. False if the bytes
 // are no message, or as soon as `visit` returns false.
 template <typename Visit>
-bool VisitFields(const std::string& message, Visit visit) {
+bool VisitFields(std::string_view message, Visit visit) {
   CodedInputStream in(reinterpret_cast<const uint8_t*>(message.data()),
                       static_cast<int>(message.size()));
   while (const uint32_t tag = in.ReadTag()) {
@@ -36,15 +36,9 @@ bool VisitFields(const std::string& message, Visit visit) {
   return in.ConsumedEntireMessage();
 }
 
-// Uses the parser's own rule.
-bool IsUtf8(const std::string& text) {
-  return google::protobuf::internal::IsStructurallyValidUTF8(text.data(),
-                                                             static_cast<int>(text.size()));
-}
-
 // The path of the first text that is not UTF-8; empty if there is none. Our requests are two
 // messages deep.
-std::string FindBadText(const std::string& message, const Descriptor& type,
+std::string FindBadText(std::string_view message, const Descriptor& type,
                         const std::string& prefix) {
   std::map<int, int> counts;  // of repeated fields, by number
   std::string found;
@@ -63,20 +57,6 @@ std::string FindBadText(const std::string& message, const Descriptor& type,
   return found;
 }
 
-absl::Status BadText(const std::string& field) {
-  return absl::InvalidArgumentError(field + " is not valid UTF-8");
-}
-
-absl::Status NotA(const Descriptor& type) {
-  return absl::InvalidArgumentError(
-      fmt::format("the request is not a {}", std::string(type.full_name())));
-}
-
-bool Parse(grpc::ByteBuffer* bytes, google::protobuf::Message* request) {
-  grpc::ProtoBufferReader reader(bytes);
-  return reader.status().ok() && request->ParseFromZeroCopyStream(&reader);
-}
-
 std::string Flatten(const grpc::ByteBuffer& bytes) {
   grpc::Slice slice;
   if (!bytes.DumpToSingleSlice(&slice).ok()) return {};
@@ -86,40 +66,31 @@ std::string Flatten(const grpc::ByteBuffer& bytes) {
 }  // namespace
 
 absl::Status ParseRequest(grpc::ByteBuffer* bytes, google::protobuf::Message* request) {
-  if (Parse(bytes, request)) return absl::OkStatus();
+  grpc::ProtoBufferReader reader(bytes);
+  if (reader.status().ok() && request->ParseFromZeroCopyStream(&reader)) return absl::OkStatus();
   const Descriptor& type = *request->GetDescriptor();
-  const std::string field = FindBadText(Flatten(*bytes), type, "");
-  return field.empty() ? NotA(type) : BadText(field);
+  absl::Status bad_text = BadTextError(Flatten(*bytes), type);
+  return bad_text.ok() ? NotARequestError(type) : bad_text;
 }
 
-absl::Status ParsePublishStream(grpc::ByteBuffer* bytes, v1::PublishStreamRequest* request,
-                                std::vector<UnparsedPublication>* unparsed) {
-  using Request = v1::PublishStreamRequest;
-  unparsed->clear();
-  if (Parse(bytes, request)) return absl::OkStatus();
-  request->Clear();
-  absl::Status status;
-  const bool whole = VisitFields(Flatten(*bytes), [&](int number, const std::string& value) {
-    if (number == Request::kPublisherFieldNumber) {
-      request->set_publisher(value);
-      if (!IsUtf8(value)) status = BadText("publisher");
-    } else if (number == Request::kPublicationsFieldNumber) {
-      const int index = request->publications_size();
-      if (request->add_publications()->ParseFromString(value)) return true;
-      const Descriptor& type = *v1::PublishRequest::descriptor();
-      const std::string field = FindBadText(value, type, "");
-      // Bad text is one publication's own fault; other bytes show that the client speaks another
-      // contract.
-      if (field.empty()) {
-        status = NotA(type);
-      } else {
-        unparsed->push_back({index, BadText(field)});
-      }
-    }
-    return status.ok();
-  });
-  if (!status.ok()) return status;
-  return whole ? absl::OkStatus() : NotA(*Request::descriptor());
+bool IsUtf8(std::string_view text) {
+  return google::protobuf::internal::IsStructurallyValidUTF8(text.data(),
+                                                             static_cast<int>(text.size()));
+}
+
+absl::Status NotUtf8Error(const std::string& field) {
+  return absl::InvalidArgumentError(field + " is not valid UTF-8");
+}
+
+absl::Status NotARequestError(const Descriptor& type) {
+  return absl::InvalidArgumentError(
+      fmt::format("the request is not a {}", std::string(type.full_name())));
+}
+
+absl::Status BadTextError(std::string_view message, const Descriptor& type,
+                          const std::string& prefix) {
+  const std::string field = FindBadText(message, type, prefix);
+  return field.empty() ? absl::OkStatus() : NotUtf8Error(field);
 }
 
 }  // namespace channel

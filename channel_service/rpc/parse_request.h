@@ -4,10 +4,10 @@
 #include <google/protobuf/message.h>
 #include <grpcpp/support/byte_buffer.h>
 
-#include <vector>
+#include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
-#include "channel/v1/channel.pb.h"
 
 namespace channel {
 
@@ -15,15 +15,18 @@ namespace channel {
 // field that should be text and is not UTF-8, if that is the reason: "subscribe[3].group_id".
 absl::Status ParseRequest(grpc::ByteBuffer* bytes, google::protobuf::Message* request);
 
-// A publication of a PublishStreamRequest that cannot be parsed, and why.
-struct UnparsedPublication {
-  int index = 0;
-  absl::Status status;
-};
+// Uses the parser's own rule.
+bool IsUtf8(std::string_view text);
+// INVALID_ARGUMENT names the field.
+absl::Status NotUtf8Error(const std::string& field);
 
-// The same for a request of PublishStream, where a bad publication harms no other: those with text
-// that is not UTF-8 are listed in `unparsed`, in order, and `request` has something in their place.
-absl::Status ParsePublishStream(grpc::ByteBuffer* bytes, v1::PublishStreamRequest* request,
-                                std::vector<UnparsedPublication>* unparsed);
+// INVALID_ARGUMENT: the bytes are not a message of this type.
+absl::Status NotARequestError(const google::protobuf::Descriptor& type);
+
+// Why `message`, which has a type of the contract, cannot be parsed: INVALID_ARGUMENT names the
+// first field that should be text and is not UTF-8, after `prefix` ("subscribe[3]."). OK if there
+// is none.
+absl::Status BadTextError(std::string_view message, const google::protobuf::Descriptor& type,
+                          const std::string& prefix = "");
 
 }  // namespace channel

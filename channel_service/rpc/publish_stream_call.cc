@@ -1,12 +1,13 @@
 #include "channel_service/rpc/publish_stream_call.h"
 
 #include <string>
+#include <string_view>
 #include <utility>
-#include <vector>
 
 #include "channel_service/rpc/convert.h"
 #include "channel_service/rpc/parse_request.h"
 #include "channel_service/rpc/publish_answers.h"
+#include "channel_service/rpc/request_entries.h"
 #include "channel_service/rpc/status.h"
 #include "channel_service/rpc/stream_call.h"
 #include "channel_service/rpc/validate.h"
@@ -17,7 +18,8 @@ namespace {
 
 // Answers that are known and whose turn it is (PublishAnswers) go out in one message at the end of
 // a turn. While kStreamAnswersMax wait (the client does not take them, or the log is slow) nothing
-// more is read. A stream that has ended still waits for what the engine has not answered.
+// more is read. A long request is published in slices. A stream that has ended still waits for what
+// the engine has not answered.
 class PublishStreamCall final : public StreamCall, public PublishWaiter {
  public:
   explicit PublishStreamCall(RpcContext& context)
@@ -39,26 +41,71 @@ class PublishStreamCall final : public StreamCall, public PublishWaiter {
   void OnHalfClose() override { End(absl::OkStatus()); }
 
   void OnRequest(grpc::ByteBuffer* bytes) override {
-    absl::Status status = ParsePublishStream(bytes, &request_, &unparsed_);
+    v1::PublishStreamRequest rest;
+    absl::Status status = entries_.Open(*bytes, &rest);
+    bytes->Clear();
     if (status.ok()) {
-      status = ValidatePublishStream(request_, first_request_, publisher_, answers_.any_order());
+      status = ValidatePublishStream(rest, first_request_, publisher_, answers_.any_order());
     }
+    // The answers are released as they are taken.
+    held_ = entries_.bytes();
+    if (status.ok()) status = peer().Hold(held_ + entries_.count() * kHeldBytesPerAnswer);
     if (!status.ok()) {
+      entries_.Close();
       End(std::move(status));
       return;
     }
     if (std::exchange(first_request_, false)) {
-      publisher_ = request_.publisher();
-      if (request_.any_order()) answers_.SetAnyOrder();
+      publisher_ = rest.publisher();
+      if (rest.any_order()) answers_.SetAnyOrder();
     }
-    auto unparsed = unparsed_.begin();
-    for (int i = 0; i < request_.publications_size(); ++i) {
-      const bool parsed = unparsed == unparsed_.end() || unparsed->index != i;
-      const v1::PublishRequest& publication = request_.publications(i);
-      Publish(publication, parsed ? ValidatePublish(publication, publisher_, context().limits)
-                                  : std::move(unparsed++->status));
+    if (others_wait() || PublishSome()) {
+      StartSlices();
+    } else {
+      ReadOn();
     }
-    ReadOn();
+  }
+
+  bool OnSlice() override {
+    if (state() == State::kBroken) CloseRequest();  // nobody waits for the answers
+    return PublishSome();
+  }
+
+  // Publishes the next publications of the request; returns whether more are left.
+  bool PublishSome() {
+    v1::PublishRequest publication;  // its memory is used again
+    for (int i = 0; i < kEntriesPerSlice; ++i) {
+      const auto bytes = entries_.Next(v1::PublishStreamRequest::kPublicationsFieldNumber);
+      if (!bytes.has_value() || !PublishOne(*bytes, &publication)) {
+        CloseRequest();
+        return false;
+      }
+    }
+    return true;
+  }
+
+  // Returns false if the bytes are no publication, and so the stream ends.
+  bool PublishOne(std::string_view bytes, v1::PublishRequest* publication) {
+    absl::Status status;
+    if (publication->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+      status = ValidatePublish(*publication, publisher_, context().limits);
+    } else {
+      // Bad text is one publication's own fault; other bytes show that the client speaks another
+      // contract.
+      const auto& type = *publication->GetDescriptor();
+      status = BadTextError(bytes, type);
+      if (status.ok()) {
+        End(NotARequestError(type));
+        return false;
+      }
+    }
+    Publish(*publication, std::move(status));
+    return true;
+  }
+
+  void CloseRequest() {
+    entries_.Close();
+    peer().Release(std::exchange(held_, 0));
   }
 
   // `status`: what its validation gave.
@@ -69,7 +116,8 @@ class PublishStreamCall final : public StreamCall, public PublishWaiter {
     }
     const uint64_t ticket = answers_.Expect(publication.sequence());
     if (status.ok()) {
-      context().engine.StartPublish(ToPublishInput(publication, publisher_), this, ticket);
+      context().engine.StartPublish(ToPublishInput(publication, publisher_, peer().address()), this,
+                                    ticket);
       return;
     }
     context().metrics.refused.Increment();
@@ -77,13 +125,14 @@ class PublishStreamCall final : public StreamCall, public PublishWaiter {
   }
 
   void ReadOn() {
-    if (!reading() && state() == State::kOpen && answers_.size() < kStreamAnswersMax) StartRead();
+    const bool may_read = !reading() && !entries_.open() && answers_.size() < kStreamAnswersMax;
+    if (may_read && state() == State::kOpen) StartRead();
   }
 
   void OnFlush() override {
     if (state() == State::kBroken) {
       // Known answers are dropped; those of the engine are still waited for.
-      while (answers_.has_ready()) answers_.Take();
+      while (answers_.has_ready()) TakeAnswer();
     } else if (!writing()) {
       WriteAnswers();
     }
@@ -93,7 +142,7 @@ class PublishStreamCall final : public StreamCall, public PublishWaiter {
   void WriteAnswers() {
     std::string results;
     while (answers_.has_ready() && results.size() < kBlockBytesMax) {
-      const PublishAnswers::Answer answer = answers_.Take();
+      const PublishAnswers::Answer answer = TakeAnswer();
       if (answer.error.ok()) {
         AppendPublished(context().engine.epoch(), answer.outcome.offset,
                         answer.outcome.code == PublishCode::kDuplicate, answer.sequence, &results);
@@ -106,11 +155,16 @@ class PublishStreamCall final : public StreamCall, public PublishWaiter {
     if (!results.empty()) StartWrite(std::move(results));
   }
 
-  bool WroteAll() const override { return answers_.size() == 0; }
+  PublishAnswers::Answer TakeAnswer() {
+    peer().Release(kHeldBytesPerAnswer);
+    return answers_.Take();
+  }
 
-  v1::PublishStreamRequest request_;
-  std::vector<UnparsedPublication> unparsed_;  // of request_
-  bool first_request_ = true;                  // no request has come yet
+  bool WroteAll() const override { return answers_.size() == 0 && !entries_.open(); }
+
+  RequestEntries entries_;     // of the request that is worked off
+  size_t held_ = 0;            // bytes held for it
+  bool first_request_ = true;  // no request has come yet
   std::string publisher_;
   PublishAnswers answers_;
 };

@@ -136,13 +136,16 @@ class ReflectionCall final : public StreamCall {
                                                  bytes->Length(), kRequestBytesMax)));
       return;
     }
-    ServerReflectionRequest request;
-    if (absl::Status status = ParseRequest(bytes, &request); !status.ok()) {
+    if (absl::Status status = ParseRequest(bytes, &request_); !status.ok()) {
       End(std::move(status));
       return;
     }
-    answer_ = Answer(request).SerializeAsString();
-    MarkForFlush();
+    StartSlices();
+  }
+
+  bool OnSlice() override {
+    if (state() != State::kBroken) answer_ = Answer(request_).SerializeAsString();
+    return false;
   }
 
   void OnHalfClose() override { End(absl::OkStatus()); }
@@ -156,8 +159,9 @@ class ReflectionCall final : public StreamCall {
     if (!answer_.empty() && !writing()) StartWrite(std::exchange(answer_, {}));
   }
 
-  bool WroteAll() const override { return answer_.empty(); }
+  bool WroteAll() const override { return answer_.empty() && !waits_for_slice(); }
 
+  ServerReflectionRequest request_;
   std::string answer_;  // to be written
 };
 

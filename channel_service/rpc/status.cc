@@ -66,6 +66,13 @@ absl::Status TooManyStreamsError() {
                   kOpenStreamsMax));
 }
 
+absl::Status TooMuchHeldError() {
+  return absl::ResourceExhaustedError(fmt::format(
+      "too much waits for clients of this address: answers that they do not read, and requests "
+      "under way; {} MiB may wait for all, and one address may have half of what others leave free",
+      kHeldBytesMax >> 20));
+}
+
 absl::Status DrainingError() { return absl::UnavailableError("draining: the service is stopping"); }
 
 }  // namespace channel

@@ -26,5 +26,6 @@ absl::Status GapError(const ReadResult& read, const v1::StreamPosition& since,
 // Refusals that every call gives in the same words.
 absl::Status DrainingError();
 absl::Status TooManyStreamsError();
+absl::Status TooMuchHeldError();
 
 }  // namespace channel

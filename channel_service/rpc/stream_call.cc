@@ -88,6 +88,18 @@ void StreamCall::OnRead(bool ok) {
   MarkForFlush();
 }
 
+void StreamCall::StartSlices() {
+  CHANNEL_CHECK(!waits_for_slice_);
+  waits_for_slice_ = true;
+  context_.slices.Add(peer_.address(), this);
+}
+
+bool StreamCall::DoSlice() {
+  waits_for_slice_ = OnSlice();
+  if (!waits_for_slice_) MarkForFlush();
+  return waits_for_slice_;
+}
+
 void StreamCall::StartWrite(std::string block) {
   CHANNEL_CHECK(!writing_);
   writing_ = true;
@@ -140,7 +152,7 @@ void StreamCall::Flush() {
   if (ending && !writing_ && WroteAll()) {
     ChangeState(State::kFinishing, "all is written");
     stream_.Finish(ToGrpc(final_status_), &on_finished_);
-  } else if (state_ == State::kFinished && !reading_ && !done_outstanding_) {
+  } else if (state_ == State::kFinished && !reading_ && !done_outstanding_ && !waits_for_slice_) {
     context_.open_streams.erase(this);
     delete this;
   }

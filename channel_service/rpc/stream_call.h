@@ -2,9 +2,9 @@
 // and reflection share.
 //
 // A call owns itself: it is destroyed when it was finished, nothing of it is outstanding in gRPC,
-// and it is not marked for a flush. Loop thread only. At most one read and one write are on their
-// way. Requests are read one at a time while the stream is open; when it ends, what is still to be
-// written goes out before the status. The first status counts.
+// and it is not marked for a flush nor waits for a slice. Loop thread only. At most one read and
+// one write are on their way. Requests are read one at a time while the stream is open; when it
+// ends, what is still to be written goes out before the status. The first status counts.
 #pragma once
 
 #include <grpcpp/server_context.h>
@@ -21,7 +21,7 @@
 
 namespace channel {
 
-class StreamCall : public OpenStream, public Flushable {
+class StreamCall : public OpenStream, public Flushable, public SlicedWork {
  public:
   // Ends with UNAVAILABLE.
   void Drain() override;
@@ -48,17 +48,22 @@ class StreamCall : public OpenStream, public Flushable {
   RpcContext& context() { return context_; }
   grpc::ServerContext& server_context() { return server_context_; }
   Stream* stream() { return &stream_; }
-  const CallPeer& peer() const { return peer_; }
+  CallPeer& peer() { return peer_; }
   void* on_accepted() { return &on_accepted_; }
 
   State state() const { return state_; }
   bool reading() const { return reading_; }
   bool writing() const { return writing_; }
+  bool waits_for_slice() const { return waits_for_slice_; }
   void StartRead();
   void StartWrite(std::string block);
   void End(absl::Status status);
   // Calls OnFlush at the end of the turn.
   void MarkForFlush() { context_.flush_list.Mark(this); }
+  // True if others wait for slices, so that a request must wait for its turn, too.
+  bool others_wait() const { return !context_.slices.empty(); }
+  // Calls OnSlice when it is this call's turn, until that returns false.
+  void StartSlices();
 
  private:
   static const char* ToString(State state);
@@ -73,6 +78,8 @@ class StreamCall : public OpenStream, public Flushable {
   virtual void OnWritten() {}
   // The stream was open, and is ending or broken.
   virtual void OnEnd() {}
+  // Does a part of the request; returns whether more of it is left.
+  virtual bool OnSlice() { return false; }
   // Called at the end of a turn until the status is given: writes what is to be written, if no
   // write is on its way.
   virtual void OnFlush() = 0;
@@ -86,6 +93,7 @@ class StreamCall : public OpenStream, public Flushable {
   void OnDone(bool ok);
   void OnFinished(bool ok);
   void Flush() final;
+  bool DoSlice() final;
 
   RpcContext& context_;
   const LiveCall live_{context_.live_calls};
@@ -97,7 +105,8 @@ class StreamCall : public OpenStream, public Flushable {
   bool reading_ = false;
   bool writing_ = false;
   bool done_outstanding_ = false;  // OnDone, when the call is over
-  absl::Status final_status_;      // from kEnding, kBroken on
+  bool waits_for_slice_ = false;
+  absl::Status final_status_;  // from kEnding, kBroken on
   grpc::ServerContext server_context_;
   grpc::ByteBuffer request_;
   Stream stream_{&server_context_};

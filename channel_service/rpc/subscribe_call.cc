@@ -1,15 +1,19 @@
 #include "channel_service/rpc/subscribe_call.h"
 
+#include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "channel_service/base/strings.h"
 #include "channel_service/rpc/convert.h"
 #include "channel_service/rpc/parse_request.h"
+#include "channel_service/rpc/request_entries.h"
 #include "channel_service/rpc/status.h"
 #include "channel_service/rpc/stream_call.h"
 #include "channel_service/rpc/validate.h"
@@ -45,41 +49,95 @@ class SubscribeCall final : public StreamCall {
   }
 
   void OnRequest(grpc::ByteBuffer* bytes) override {
-    next_subscription_ = 0;
-    absl::Status status = ParseRequest(bytes, &request_);
-    if (status.ok()) status = ValidateSubscribe(request_);
+    v1::SubscribeRequest rest;
+    absl::Status status = entries_.Open(*bytes, &rest);
+    bytes->Clear();
+    held_ = entries_.bytes();
+    if (status.ok()) status = peer().Hold(held_);
     if (!status.ok()) {
-      request_.Clear();
+      entries_.Close();
       End(std::move(status));
-      return;
+    } else if (others_wait() || DoSome()) {
+      StartSlices();
     }
-    for (const std::string& group_id : request_.unsubscribe()) {
-      context().hub.Unsubscribe(&subscriber_, group_id);
-    }
-    SubscribeOn();
   }
 
-  // Begins the subscriptions of the request, as far as the queue allows; then reads the next
-  // request.
-  void SubscribeOn() {
-    while (HasSubscription() && state() == State::kOpen) {
+  bool OnSlice() override {
+    if (state() == State::kOpen) {
+      const bool more = DoSome();
+      if (state() == State::kOpen) return more;
+    }
+    CloseRequest();
+    has_left_ = !context().hub.Remove(&subscriber_, kEntriesPerSlice);
+    return !has_left_;
+  }
+
+  // Takes the next entries of the request, as far as the queue allows, or reads the next request.
+  // Returns whether more can be taken now.
+  bool DoSome() {
+    using Request = v1::SubscribeRequest;
+    for (int i = 0; i < kEntriesPerSlice && state() == State::kOpen; ++i) {
+      if (const auto group_id = NextUnsubscribe(); group_id.has_value()) {
+        Unsubscribe(*group_id);
+        continue;
+      }
       // OnWritten goes on.
-      if (subscriber_.queued_bytes() > CatchUpQueueBytesMax(context().limits)) return;
-      const v1::Subscription& wanted = request_.subscribe(next_subscription_++);
-      absl::Status status = ValidateSubscription(wanted);
-      if (status.ok()) status = context().hub.Subscribe(&subscriber_, ToSubscribeInput(wanted));
-      if (!status.ok()) End(std::move(status));
+      queue_is_full_ = subscriber_.queued_bytes() > CatchUpQueueBytesMax(context().limits);
+      if (queue_is_full_) return false;
+      const auto subscription = entries_.Next(Request::kSubscribeFieldNumber);
+      if (!subscription.has_value()) {
+        CloseRequest();
+        if (!reading()) StartRead();
+        return false;
+      }
+      Subscribe(*subscription);
     }
-    if (!reading() && state() == State::kOpen) StartRead();
+    return state() == State::kOpen && entries_.open();
   }
 
-  bool HasSubscription() const { return next_subscription_ < request_.subscribe_size(); }
+  // They come before the subscriptions.
+  std::optional<std::string_view> NextUnsubscribe() {
+    if (unsubscribed_all_) return std::nullopt;
+    const auto group_id = entries_.Next(v1::SubscribeRequest::kUnsubscribeFieldNumber);
+    unsubscribed_all_ = !group_id.has_value();
+    return group_id;
+  }
+
+  void Unsubscribe(std::string_view group_id) {
+    if (IsUtf8(group_id)) {
+      context().hub.Unsubscribe(&subscriber_, group_id);
+    } else {
+      End(NotUtf8Error(fmt::format("unsubscribe[{}]", entries_.index())));
+    }
+  }
+
+  void Subscribe(std::string_view bytes) {
+    v1::Subscription wanted;
+    absl::Status status;
+    if (wanted.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+      status = ValidateSubscription(wanted);
+      if (status.ok()) status = context().hub.Subscribe(&subscriber_, ToSubscribeInput(wanted));
+    } else {
+      const auto& type = *wanted.GetDescriptor();
+      status = BadTextError(bytes, type, fmt::format("subscribe[{}].", entries_.index()));
+      if (status.ok()) status = NotARequestError(type);
+    }
+    if (!status.ok()) End(std::move(status));
+  }
+
+  void CloseRequest() {
+    entries_.Close();
+    unsubscribed_all_ = false;
+    peer().Release(std::exchange(held_, 0));
+  }
 
   void OnWritten() override {
-    if (HasSubscription()) SubscribeOn();
+    if (queue_is_full_ && DoSome()) StartSlices();
   }
 
-  void OnEnd() override { context().hub.Remove(&subscriber_); }
+  void OnEnd() override {
+    if (!waits_for_slice()) StartSlices();
+  }
 
   void OnFlush() override {
     switch (subscriber_.state()) {
@@ -116,11 +174,14 @@ class SubscribeCall final : public StreamCall {
     if (writing()) server_context().TryCancel();
   }
 
-  bool WroteAll() const override { return subscriber_.queued_bytes() == 0; }
+  bool WroteAll() const override { return has_left_ && subscriber_.queued_bytes() == 0; }
 
   Subscriber subscriber_;
-  v1::SubscribeRequest request_;
-  int next_subscription_ = 0;  // of request_
+  RequestEntries entries_;  // of the request that is worked off
+  size_t held_ = 0;         // bytes held for it
+  bool unsubscribed_all_ = false;
+  bool queue_is_full_ = false;  // the request waits for room
+  bool has_left_ = false;       // the hub
 };
 
 }  // namespace

@@ -4,6 +4,9 @@
 #include <grpcpp/support/async_unary_call.h>
 #include <grpcpp/support/byte_buffer.h>
 
+#include <string>
+#include <utility>
+
 #include "channel_service/base/completion_event.h"
 #include "channel_service/rpc/call_peer.h"
 #include "channel_service/rpc/convert.h"
@@ -17,8 +20,9 @@ namespace channel {
 namespace {
 
 // One call of Publish. It owns itself, and is destroyed when its answer was sent or the server has
-// stopped.
-class PublishCall final : public PublishWaiter {
+// stopped. It waits for its turn, too: so an address that calls as fast as it is answered, over
+// however many connections, gets its part of the loop and no more.
+class PublishCall final : public PublishWaiter, public SlicedWork {
  public:
   explicit PublishCall(RpcContext& context) : context_(context) {
     context_.service.RequestPublish(&server_context_, &request_buffer_, &responder_,
@@ -48,15 +52,22 @@ class PublishCall final : public PublishWaiter {
     if (context_.accepting) AcceptPublish(context_);
     peer_.OnAccepted(server_context_);
     peer_.OnMessage(request_buffer_.Length());
+    context_.slices.Add(peer_.address(), this);
+  }
+
+  bool DoSlice() override {
     absl::Status status =
         context_.draining ? DrainingError() : ParseRequest(&request_buffer_, &request_);
+    request_buffer_.Clear();
     if (status.ok()) status = ValidatePublish(request_, /*publisher=*/{}, context_.limits);
     if (status.ok()) {
-      context_.engine.StartPublish(ToPublishInput(request_, /*publisher=*/{}), this, 0);
-      return;
+      const PublishInput input = ToPublishInput(request_, /*publisher=*/{}, peer_.address());
+      context_.engine.StartPublish(input, this, 0);
+    } else {
+      context_.metrics.refused.Increment();
+      responder_.FinishWithError(ToGrpc(status), &on_finished_);
     }
-    context_.metrics.refused.Increment();
-    responder_.FinishWithError(ToGrpc(status), &on_finished_);
+    return false;
   }
 
   void OnFinished(bool ok) {
@@ -75,8 +86,8 @@ class PublishCall final : public PublishWaiter {
   MemberEvent<PublishCall, &PublishCall::OnFinished> on_finished_{this};
 };
 
-// One call of History. It owns itself.
-class HistoryCall {
+// One call of History. It owns itself. Its read waits for its turn: an answer may have 1 MiB.
+class HistoryCall final : public SlicedWork {
  public:
   explicit HistoryCall(RpcContext& context) : context_(context) {
     context_.service.RequestHistory(&server_context_, &request_buffer_, &responder_,
@@ -94,15 +105,21 @@ class HistoryCall {
     if (context_.accepting) AcceptHistory(context_);
     peer_.OnAccepted(server_context_);
     peer_.OnMessage(request_buffer_.Length());
+    context_.slices.Add(peer_.address(), this);
+  }
+
+  bool DoSlice() override {
     absl::Status status =
         context_.draining ? DrainingError() : ParseRequest(&request_buffer_, &request_);
+    request_buffer_.Clear();
     if (status.ok()) status = ValidateHistory(request_);
-    if (!status.ok()) {
+    if (status.ok()) {
+      context_.engine.StartRead(ToReadRequest(request_),
+                                [this](const ReadResult& result) { OnRead(result); });
+    } else {
       responder_.FinishWithError(ToGrpc(status), &on_finished_);
-      return;
     }
-    context_.engine.StartRead(ToReadRequest(request_),
-                              [this](const ReadResult& result) { OnRead(result); });
+    return false;
   }
 
   void OnRead(const ReadResult& result) {
@@ -112,14 +129,22 @@ class HistoryCall {
     if (result.gap.has_value() && ToPosition(request_.since()).has_value()) {
       status = GapError(result, request_.since(), context_.engine.epoch());
     }
-    v1::HistoryResponse response;
+    std::string answer;
+    if (status.ok()) answer = AnswerOf(result);
+    if (status.ok()) status = peer_.Hold(answer.size());
+    responder_.Finish(ToByteBuffer(std::move(answer)), ToGrpc(status), &on_finished_);
+  }
+
+  std::string AnswerOf(const ReadResult& result) const {
+    v1::HistoryResponse rest;
+    rest.mutable_position()->set_epoch(context_.engine.epoch());
+    rest.mutable_position()->set_offset(result.head);
+    rest.set_more(result.more);
+    std::string answer = rest.SerializeAsString();
     for (const RecordPtr& record : result.records) {
-      *response.add_publications() = ParseRecord(*record);
+      AppendPublication(*record, v1::HistoryResponse::kPublicationsFieldNumber, &answer);
     }
-    response.mutable_position()->set_epoch(context_.engine.epoch());
-    response.mutable_position()->set_offset(result.head);
-    response.set_more(result.more);
-    responder_.Finish(ToByteBuffer(response.SerializeAsString()), ToGrpc(status), &on_finished_);
+    return answer;
   }
 
   void OnFinished(bool ok) {

@@ -56,11 +56,6 @@ absl::Status ValidateFrom(const v1::StreamPosition& since, uint32_t last) {
   return absl::OkStatus();
 }
 
-absl::Status TooManyEntriesError() {
-  return absl::InvalidArgumentError(
-      fmt::format("one request may have at most {} entries", kEntriesPerRequestMax));
-}
-
 }  // namespace
 
 absl::Status ValidatePublish(const v1::PublishRequest& request, std::string_view publisher,
@@ -95,7 +90,6 @@ absl::Status ValidatePublish(const v1::PublishRequest& request, std::string_view
 
 absl::Status ValidatePublishStream(const v1::PublishStreamRequest& request, bool first,
                                    std::string_view publisher, bool any_order) {
-  if (request.publications_size() > kEntriesPerRequestMax) return TooManyEntriesError();
   if (request.publisher().size() > kPublisherBytesMax) {
     return absl::InvalidArgumentError(fmt::format("publisher has {} bytes; at most {} are allowed",
                                                   request.publisher().size(), kPublisherBytesMax));
@@ -111,11 +105,6 @@ absl::Status ValidatePublishStream(const v1::PublishStreamRequest& request, bool
     return absl::InvalidArgumentError("any_order needs a publisher");
   }
   return absl::OkStatus();
-}
-
-absl::Status ValidateSubscribe(const v1::SubscribeRequest& request) {
-  const int entries = std::max(request.subscribe_size(), request.unsubscribe_size());
-  return entries > kEntriesPerRequestMax ? TooManyEntriesError() : absl::OkStatus();
 }
 
 absl::Status ValidateSubscription(const v1::Subscription& subscription) {

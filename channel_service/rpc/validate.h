@@ -17,11 +17,10 @@ namespace channel {
 // `publisher`: of the stream; empty = none, as for Publish.
 absl::Status ValidatePublish(const v1::PublishRequest& request, std::string_view publisher,
                              const ServiceLimits& limits);
-// `publisher`, `any_order`: of the stream's requests so far.
+// Checks a request without its publications. `publisher`, `any_order`: of the stream's requests so
+// far.
 absl::Status ValidatePublishStream(const v1::PublishStreamRequest& request, bool first,
                                    std::string_view publisher, bool any_order);
-// Checks the request without its entries, which are validated as they are taken.
-absl::Status ValidateSubscribe(const v1::SubscribeRequest& request);
 absl::Status ValidateSubscription(const v1::Subscription& subscription);
 absl::Status ValidateHistory(const v1::HistoryRequest& request);
 

@@ -13,6 +13,7 @@ namespace channel {
 namespace {
 
 using google::protobuf::internal::WireFormatLite;
+using google::protobuf::io::CodedInputStream;
 using google::protobuf::io::CodedOutputStream;
 
 constexpr uint32_t Tag(int field, WireFormatLite::WireType type) {
@@ -155,6 +156,20 @@ v1::Publication ParseRecord(const Record& record) {
   CHANNEL_CHECK(response.ParseFromArray(record.bytes().data(), size) &&
                 response.events_size() == 1);
   return std::move(*response.mutable_events(0)->mutable_publication());
+}
+
+void AppendPublication(const Record& record, int field, std::string* out) {
+  const std::string_view bytes = record.bytes();
+  // An event in a response, a publication in the event: each begins with a tag and a length.
+  CodedInputStream in(reinterpret_cast<const uint8_t*>(bytes.data()),
+                      static_cast<int>(bytes.size()));
+  uint32_t size = 0;
+  for (int depth = 0; depth < 2; ++depth) {
+    CHANNEL_CHECK(in.ReadTag() != 0 && in.ReadVarint32(&size));
+  }
+  const std::string_view publication = bytes.substr(static_cast<size_t>(in.CurrentPosition()));
+  CHANNEL_CHECK(publication.size() == size);
+  WriteBytes(field, publication, Grow(out, BytesFieldSize(size)));
 }
 
 void AppendEvent(const v1::Event& event, std::string* out) {

@@ -66,8 +66,10 @@ bool IsContentOf(std::string_view group_id, std::string_view content);
 // True if two contents have the same body, whenever they were published.
 bool HaveSameBody(std::string_view content, std::string_view other);
 
-// Parses a record's bytes: dear, for what is asked seldom (History).
+// Parses a record's bytes.
 v1::Publication ParseRecord(const Record& record);
+// Appends the record's publication as a field of another message.
+void AppendPublication(const Record& record, int field, std::string* out);
 
 // Appends any other event as a record.
 void AppendEvent(const v1::Event& event, std::string* out);

@@ -19,7 +19,7 @@ import urllib.request
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True
 from attacks import (grpc_continuation, grpc_giant_messages, grpc_half_messages, grpc_huge_header,  # noqa: E402
-                     grpc_open_cancel, grpc_rapid_reset, grpc_wire, http2)
+                     grpc_open_cancel, grpc_rapid_reset, grpc_spread_cancel, grpc_unread_histories, grpc_wire, http2)
 
 BIN_DIR = sys.argv.pop(1)
 PATIENCE_SECONDS = 60
@@ -147,7 +147,37 @@ class GuardTest(unittest.TestCase):
         self.assertLess(self.attack_until_cut(grpc_giant_messages, ["unexplained_bytes"]), GROWTH_MAX)
 
     def test_calls_that_are_cancelled_again_and_again_are_cut(self):
-        self.assertLess(self.attack_until_cut(grpc_open_cancel, ["cancelled_calls", "held_loop"]), GROWTH_MAX)
+        self.assertLess(self.attack_until_cut(grpc_open_cancel, ["wasted_calls", "held_loop"]), GROWTH_MAX)
+
+    def test_calls_that_are_cancelled_on_many_connections_are_cut(self):
+        self.assertLess(self.attack_until_cut(grpc_spread_cancel, ["wasted_calls"]), GROWTH_MAX)
+
+    def test_answers_that_nobody_reads_are_bounded_and_who_asks_on_is_cut(self):
+        self.assertLess(self.attack_until_cut(grpc_unread_histories, ["wasted_calls"]), 192 * MIB)
+
+    def test_names_of_publishers_push_none_of_another_address_out(self):
+        def publish(address, publisher, sequence):
+            """Returns whether it was a duplicate."""
+            request = grpc_wire.publications(grpc_wire.publication("g", "a") + grpc_wire.field(5, sequence))
+            answers = []
+            http2.source_address = (address, 0)
+            try:
+                with grpc_wire.Client(self.service.address) as client:
+                    client.on_frame = lambda kind, flags, stream, payload: (
+                        answers.append(payload) if kind == http2.DATA and payload else None)
+                    for name in publisher:
+                        stream, headers = client.headers(grpc_wire.PUBLISH_STREAM)
+                        body = grpc_wire.message(request + grpc_wire.field(2, name))
+                        wanted = len(answers) + 1
+                        client.send(headers + http2.frame(http2.DATA, http2.END_STREAM, stream, body))
+                        self.assertTrue(client.wait_for(lambda: len(answers) >= wanted, PATIENCE_SECONDS))
+            finally:
+                http2.source_address = None
+            return b"\x10\x01" in answers[-1]  # PublishResponse.duplicate
+
+        self.assertFalse(publish("127.0.0.5", ["honest"], 1))
+        publish("127.0.66.5", [f"made up {i}" for i in range(1100)], 1)
+        self.assertTrue(publish("127.0.0.5", ["honest"], 1))
 
     def test_connections_that_bring_nothing_are_refused_if_they_are_many(self):
         def is_noisy():
@@ -200,7 +230,7 @@ class GuardTest(unittest.TestCase):
                     for stream in streams:
                         self.assertTrue(client.send_data(stream, large[at:at + (1 << 16)], False, until))
         self.bystander.publish()
-        for reason in ("held_loop", "unexplained_bytes", "cancelled_calls", "address_noise"):
+        for reason in ("held_loop", "unexplained_bytes", "wasted_calls", "address_noise"):
             self.assertEqual(self.service.cuts(reason), 0, reason)
 
 

@@ -39,9 +39,17 @@ class Client:
         self._socket.close()
 
     def send(self, **command):
+        self.send_all([command])
+
+    def send_all(self, commands):
+        """In one piece."""
+        self._socket.sendall(b"".join(map(self._frame_of, commands)))
+
+    @staticmethod
+    def _frame_of(command):
         text = json.dumps(command).encode()
         length = bytes([0x80 | len(text)]) if len(text) < 126 else struct.pack(">BH", 0x80 | 126, len(text))
-        self._socket.sendall(b"\x81" + length + b"\0\0\0\0" + text)  # masked with 0
+        return b"\x81" + length + b"\0\0\0\0" + text  # masked with 0
 
     def read(self, event):
         """The next event of this kind; others are skipped."""

@@ -10,6 +10,7 @@ from . import http2
 PUBLISH = "/channel.v1.ChannelService/Publish"
 PUBLISH_STREAM = "/channel.v1.ChannelService/PublishStream"
 SUBSCRIBE = "/channel.v1.ChannelService/Subscribe"
+HISTORY = "/channel.v1.ChannelService/History"
 # Between connections that end at once.
 PAUSE_SECONDS = 0.05
 
@@ -60,6 +61,16 @@ def publication(group, text, key=""):
 def publications(*requests):
     """A PublishStreamRequest."""
     return b"".join(field(1, request) for request in requests)
+
+
+def fill_history(address, group, total_bytes):
+    """Publishes so much to a group, and waits until it is accepted."""
+    request = publications(*[publication(group, "a" * 60_000)] * (total_bytes // 60_000))
+    with Client(address) as client:
+        stream, headers = client.headers(PUBLISH_STREAM)
+        client.send(headers)
+        client.send_data(stream, message(request), True, time.monotonic() + 10)
+        client.wait_for(lambda: not client.open, 10)
 
 
 def subscription(group, last=0):
@@ -116,34 +127,69 @@ class Client(http2.Connection):
             self.ended[how] += 1
 
 
+class Tally:
+    """What an attacker got over all its connections."""
+
+    def __init__(self):
+        self.got = collections.Counter()
+        self.ended = collections.Counter()
+        self.goaways = collections.Counter()
+
+    @contextlib.contextmanager
+    def harm(self):
+        """Counts how its connection ends, if it does: as a cut, or refused."""
+        try:
+            yield
+        except http2.Cut:
+            self.got["cuts"] += 1
+        except OSError:
+            self.got["refused"] += 1
+
+    def close(self, client):
+        self.got["bytes_sent"] += client.sent
+        self.got["bytes_received"] += client.received
+        self.got["streams"] += client.next_stream // 2
+        self.ended += client.ended
+        if client.goaway is not None:
+            self.goaways[client.goaway] += 1
+        with contextlib.suppress(OSError):
+            client.socket.close()
+
+    def result(self):
+        return {**self.got, "ended": dict(self.ended), "goaways": dict(self.goaways)}
+
+
 def repeat(address, seconds, turn, **options):
     """Connects and calls turn(client, until) again and again for `seconds`; connects anew after each cut. Returns
     what all of that got."""
+    return together(address, seconds, 1, turn, **options)
+
+
+def together(address, seconds, count, turn, **options):
+    """The same with so many connections, which take turns."""
     until = time.monotonic() + seconds
-    got = collections.Counter()
-    ended = collections.Counter()
-    goaways = collections.Counter()
+    tally = Tally()
+    clients = [None] * count
+    retry_at = [0.0] * count
     while time.monotonic() < until:
-        client = None
-        began = time.monotonic()
-        try:
-            client = Client(address, **options)
-            got["connections"] += 1
-            while time.monotonic() < until:
-                turn(client, until)
-        except http2.Cut:
-            got["cuts"] += 1
-        except OSError:
-            got["refused"] += 1
-        if time.monotonic() - began < PAUSE_SECONDS:
-            time.sleep(PAUSE_SECONDS)  # a flood of connections is another attack
-        if client is not None:
-            got["bytes_sent"] += client.sent
-            got["bytes_received"] += client.received
-            got["streams"] += client.next_stream // 2
-            ended += client.ended
-            if client.goaway is not None:
-                goaways[client.goaway] += 1
-            with contextlib.suppress(OSError):
-                client.socket.close()
-    return {**got, "ended": dict(ended), "goaways": dict(goaways)}
+        for at in range(count):
+            if clients[at] is None:
+                # A flood of connections is another attack.
+                time.sleep(max(min(min(retry_at), until) - time.monotonic(), 0))
+                if retry_at[at] > time.monotonic():
+                    continue
+                retry_at[at] = time.monotonic() + PAUSE_SECONDS
+                with tally.harm():
+                    clients[at] = Client(address, **options)
+                    tally.got["connections"] += 1
+            if clients[at] is None:
+                continue
+            cuts = tally.got["cuts"]
+            with tally.harm():
+                turn(clients[at], until)
+            if tally.got["cuts"] > cuts:
+                tally.close(clients[at])
+                clients[at] = None
+    for client in filter(None, clients):
+        tally.close(client)
+    return tally.result()

@@ -150,5 +150,23 @@ TEST_F(DedupTableTest, TheLeastRecentPublisherIsForgotten) {
   EXPECT_TRUE(table_.Find(Numbered("p1", 1)).has_value());
 }
 
+TEST_F(DedupTableTest, NamesOfOneOwnerPushNoneOfAnothersOut) {
+  const auto at = [](const std::string& name, uint64_t owner) {
+    PublishInput input = Numbered(name, 1);
+    input.owner = owner;
+    return input;
+  };
+  table_.Remember(at("honest", 1), 1, now_);
+  for (size_t i = 0; i < 3 * kPublishersMax; ++i) {
+    table_.Remember(at("made up " + std::to_string(i), 2), i + 2, now_);
+  }
+  EXPECT_EQ(table_.Find(at("honest", 1))->offset, 1u);
+  // Whoever has it now.
+  EXPECT_EQ(table_.Find(at("honest", 3))->offset, 1u);
+  const std::string newest = "made up " + std::to_string(3 * kPublishersMax - 1);
+  EXPECT_TRUE(table_.Find(at(newest, 2)).has_value());
+  EXPECT_FALSE(table_.Find(at("made up 0", 2)).has_value());
+}
+
 }  // namespace
 }  // namespace channel

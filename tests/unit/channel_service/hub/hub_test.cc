@@ -199,6 +199,19 @@ TEST_F(HubTest, AReadThatEndsAfterTheSubscriberHasGoneIsIgnored) {
   EXPECT_TRUE(one_.Take(list_).empty());
 }
 
+TEST_F(HubTest, ASubscriberOfManyGroupsIsRemovedInParts) {
+  for (int i = 0; i < 10; ++i) Subscribe(one_, "g" + std::to_string(i));
+  Subscribe(two_, "g0");
+  engine_.AnswerReads();
+  EXPECT_TRUE(hub_.Remove(&one_.subscriber, 4));
+  EXPECT_TRUE(hub_.Remove(&one_.subscriber, 4));
+  EXPECT_FALSE(hub_.Remove(&one_.subscriber, 4));
+  removed_.insert(&one_);
+  two_.Take(list_);
+  for (int i = 0; i < 10; ++i) Publish("g" + std::to_string(i), "x");
+  EXPECT_EQ(Messages(two_.Take(list_)), (Strings{"x"}));
+}
+
 TEST_F(HubTest, ASubscriberThatReadsTooSlowlyIsEndedAndTheOtherGoesOn) {
   Subscribe(one_, "g");
   Subscribe(two_, "g");

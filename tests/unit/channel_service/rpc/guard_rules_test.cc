@@ -12,17 +12,16 @@ using std::chrono::seconds;
 constexpr uint64_t kMebibyte = 1 << 20;
 
 constexpr uint64_t kUnexplainedBytesMax = UnexplainedBytesMax(64 << 10);
-constexpr auto kPollCpuMax = PollCpuMax(64 << 10);
 
 class ConnectionRulesTest : public ::testing::Test {
  protected:
   // Time passes, and the connection does all this meanwhile.
-  std::optional<CutReason> After(milliseconds time, const ConnectionLook& more) {
+  // Returns whether too much is unexplained.
+  bool After(milliseconds time, const ConnectionLook& more) {
     look_.at += time;
     look_.read_bytes += more.read_bytes;
     look_.sent_bytes += more.sent_bytes;
     look_.explained_bytes += more.explained_bytes;
-    look_.cancelled_calls += more.cancelled_calls;
     look_.open_calls = more.open_calls;
     return rules_.Judge(look_);
   }
@@ -47,26 +46,24 @@ TEST_F(ConnectionRulesTest, EachOfSomeOpenCallsMayGetALargestMessage) {
     EXPECT_FALSE(
         After(milliseconds(10), {.read_bytes = kUnexplainedBytesPerCall, .open_calls = calls}));
   }
-  EXPECT_EQ(
-      After(milliseconds(10), {.read_bytes = kMebibyte, .open_calls = kUnexplainedCallsMax + 1}),
-      CutReason::kUnexplainedBytes);
+  EXPECT_TRUE(
+      After(milliseconds(10), {.read_bytes = kMebibyte, .open_calls = kUnexplainedCallsMax + 1}));
 }
 
 TEST_F(ConnectionRulesTest, WithoutAnOpenCallLittleIsExplained) {
   EXPECT_FALSE(After(milliseconds(10), {.read_bytes = kUnexplainedBytesMax}));
-  EXPECT_EQ(After(milliseconds(10), {.read_bytes = kMebibyte}), CutReason::kUnexplainedBytes);
+  EXPECT_TRUE(After(milliseconds(10), {.read_bytes = kMebibyte}));
 }
 
 TEST_F(ConnectionRulesTest, BytesThatNothingExplainsAddUpUnlessTheyAreSlow) {
   for (int i = 0; i < 10'000; ++i) {
     EXPECT_FALSE(After(seconds(1), {.read_bytes = kUnexplainedBytesPerSecond}));
   }
-  std::optional<CutReason> cut;
+  bool cut = false;
   int seconds_passed = 0;
-  for (; !cut.has_value() && seconds_passed < 1000; ++seconds_passed) {
+  for (; !cut && seconds_passed < 1000; ++seconds_passed) {
     cut = After(seconds(1), {.read_bytes = kMebibyte});
   }
-  EXPECT_EQ(cut, CutReason::kUnexplainedBytes);
   EXPECT_LT(seconds_passed, 40);
 }
 
@@ -86,41 +83,42 @@ TEST_F(ConnectionRulesTest, AReceiverOfMuchMaySendWindowUpdates) {
 
 TEST_F(ConnectionRulesTest, WhatIsExplainedIsNoCreditForLater) {
   After(milliseconds(10), {.read_bytes = 1, .explained_bytes = 100 * kUnexplainedBytesMax});
-  EXPECT_EQ(After(milliseconds(10), {.read_bytes = kUnexplainedBytesMax + kMebibyte}),
-            CutReason::kUnexplainedBytes);
+  EXPECT_TRUE(After(milliseconds(10), {.read_bytes = kUnexplainedBytesMax + kMebibyte}));
 }
 
-TEST_F(ConnectionRulesTest, CallsMayBeCancelledButNotAsAWayOfLife) {
-  EXPECT_FALSE(After(milliseconds(10), {.cancelled_calls = kCancelledCallsMax}));
-  EXPECT_FALSE(After(seconds(1), {.cancelled_calls = kCancelledCallsMax}));
-  EXPECT_EQ(After(milliseconds(100), {.cancelled_calls = kCancelledCallsMax}),
-            CutReason::kCancelledCalls);
-}
-
-TEST(AddressNoiseTest, ConnectionsThatLeaveMuchUnexplainedAddUp) {
-  const SteadyTime now{seconds(1000)};
-  AddressNoise noise;
-  // However much it was, three clients that die with messages under way are no flood.
-  for (int i = 0; i < 3; ++i) EXPECT_FALSE(noise.Add(100 * kMebibyte, now));
-  EXPECT_TRUE(noise.Add(kMebibyte, now));
-}
-
-TEST(AddressNoiseTest, ConnectionsThatBringNothingAddUpIfTheyAreMany) {
+TEST(AddressRulesTest, CallsMayBeCancelledButNotAsAWayOfLife) {
   SteadyTime now{seconds(1000)};
-  AddressNoise noise;
+  AddressRules rules;
+  EXPECT_FALSE(rules.AddWasted(kWastedCallsMax, now));
+  EXPECT_FALSE(rules.AddWasted(kWastedCallsMax, now += seconds(1)));
+  EXPECT_TRUE(rules.AddWasted(kWastedCallsMax, now += milliseconds(100)));
+  EXPECT_TRUE(rules.IsOver(now + seconds(2)));
+}
+
+TEST(AddressRulesTest, ConnectionsThatLeaveMuchUnexplainedAddUp) {
+  const SteadyTime now{seconds(1000)};
+  AddressRules rules;
+  // However much it was, three clients that die with messages under way are no flood.
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(rules.AddNoise(100 * kMebibyte, now));
+  EXPECT_TRUE(rules.AddNoise(kMebibyte, now));
+}
+
+TEST(AddressRulesTest, ConnectionsThatBringNothingAddUpIfTheyAreMany) {
+  SteadyTime now{seconds(1000)};
+  AddressRules rules;
   // 60 a second are allowed for ever: checks that connect and close.
-  for (int i = 0; i < 60'000; ++i) EXPECT_FALSE(noise.Add(0, now += milliseconds(1000) / 60));
-  EXPECT_FALSE(noise.IsOver(now));
-  EXPECT_TRUE(noise.IsOver(now + seconds(12)));
+  for (int i = 0; i < 60'000; ++i) EXPECT_FALSE(rules.AddNoise(0, now += milliseconds(1000) / 60));
+  EXPECT_FALSE(rules.IsOver(now));
+  EXPECT_TRUE(rules.IsOver(now + seconds(12)));
   int count = 1;
-  while (!noise.Add(0, now)) ++count;
+  while (!rules.AddNoise(0, now)) ++count;
   EXPECT_EQ(static_cast<uint64_t>(count), kAddressNoiseMax / kGoneBytesMin + 1);
 }
 
 LoopPlace Place(uint64_t polls, std::chrono::nanoseconds cpu) { return {polls, cpu}; }
 
 TEST(PollWatchTest, ALoopThatTurnsIsNotHeldHoweverMuchItDoes) {
-  PollWatch watch(kPollCpuMax);
+  PollWatch watch;
   for (int i = 0; i < 100; ++i) {
     EXPECT_EQ(watch.Judge(Place(static_cast<uint64_t>(2 * i + 1), milliseconds(10 * i))),
               PollWatch::Verdict::kTurns);
@@ -128,20 +126,20 @@ TEST(PollWatchTest, ALoopThatTurnsIsNotHeldHoweverMuchItDoes) {
 }
 
 TEST(PollWatchTest, ALoopThatWorksOutsideOfGrpcIsNotHeld) {
-  PollWatch watch(kPollCpuMax);
+  PollWatch watch;
   EXPECT_EQ(watch.Judge(Place(2, milliseconds(0))), PollWatch::Verdict::kTurns);
   EXPECT_EQ(watch.Judge(Place(2, 10 * kPollCpuMax)), PollWatch::Verdict::kTurns);
 }
 
 TEST(PollWatchTest, ALoopThatSleepsInsideGrpcIsNotHeld) {
-  PollWatch watch(kPollCpuMax);
+  PollWatch watch;
   for (int i = 0; i < 100; ++i) {
     EXPECT_EQ(watch.Judge(Place(1, milliseconds(1))), PollWatch::Verdict::kTurns);
   }
 }
 
 TEST(PollWatchTest, ALoopThatWorksInsideOnePollIsSuspectedThenHeld) {
-  PollWatch watch(kPollCpuMax);
+  PollWatch watch;
   EXPECT_EQ(watch.Judge(Place(7, milliseconds(100))), PollWatch::Verdict::kTurns);
   EXPECT_EQ(watch.Judge(Place(7, milliseconds(100) + kPollCpuMax / 4)), PollWatch::Verdict::kTurns);
   EXPECT_EQ(watch.Judge(Place(7, milliseconds(100) + kPollCpuMax / 2)),

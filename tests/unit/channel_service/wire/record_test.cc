@@ -31,7 +31,8 @@ TEST(RecordTest, WhatIsWrittenByHandIsWhatProtobufReads) {
     const uint64_t offset = random() >> (random() % 64);
     const uint64_t previous = random() >> (random() % 64);
     const auto time = static_cast<int64_t>(random() >> (1 + random() % 62));
-    const v1::Publication read = ParseRecord(*MakeRecord(input, offset, previous, time, {}));
+    const RecordPtr record = MakeRecord(input, offset, previous, time, {});
+    const v1::Publication read = ParseRecord(*record);
     ASSERT_EQ(read.group_id(), group);
     ASSERT_EQ(read.offset(), offset);
     ASSERT_EQ(read.previous_offset(), previous);
@@ -40,6 +41,13 @@ TEST(RecordTest, WhatIsWrittenByHandIsWhatProtobufReads) {
     ASSERT_EQ(read.json(), input.kind == BodyKind::kJson);
     ASSERT_EQ(read.key(), key);
     ASSERT_EQ(read.has_message() ? read.message() : read.data(), body);
+
+    std::string answer;
+    AppendPublication(*record, v1::HistoryResponse::kPublicationsFieldNumber, &answer);
+    v1::HistoryResponse history;
+    ASSERT_TRUE(history.ParseFromString(answer));
+    ASSERT_EQ(history.publications_size(), 1);
+    ASSERT_EQ(history.publications(0).SerializeAsString(), read.SerializeAsString());
   }
 }
 
