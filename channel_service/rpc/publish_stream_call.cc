@@ -74,12 +74,14 @@ class PublishStreamCall final : public StreamCall, public PublishWaiter {
   // Publishes the next publications of the request; returns whether more are left.
   bool PublishSome() {
     v1::PublishRequest publication;  // its memory is used again
-    for (int i = 0; i < kEntriesPerSlice; ++i) {
+    size_t done = 0;                 // bytes: each is copied for every subscriber
+    for (int i = 0; i < kEntriesPerSlice && done < kBlockBytesMax; ++i) {
       const auto bytes = entries_.Next(v1::PublishStreamRequest::kPublicationsFieldNumber);
       if (!bytes.has_value() || !PublishOne(*bytes, &publication)) {
         CloseRequest();
         return false;
       }
+      done += bytes->size();
     }
     return true;
   }

@@ -32,7 +32,7 @@ std::optional<Field> FieldAt(std::string_view message, size_t at) {
   // Most fields: a tag and a length of one byte each.
   if (left.size() >= 2 && static_cast<uint8_t>(left[0] | left[1]) < 0x80 && left[0] >= 8 &&
       (left[0] & 7) == WireFormatLite::WIRETYPE_LENGTH_DELIMITED) {
-    const auto size = static_cast<size_t>(left[1]);
+    const size_t size = static_cast<uint8_t>(left[1]);
     if (size > left.size() - 2) return std::nullopt;
     return Field{left[0] >> 3, left.substr(2, size), at + 2 + size};
   }

@@ -19,7 +19,7 @@
 #include "tests/support/probe/probe.h"
 #include "tests/support/probe/service.h"
 
-ABSL_FLAG(std::string, grpc, "127.0.0.1:2206", "HOST:PORT of the channel service");
+ABSL_FLAG(std::string, grpc, "127.0.0.1:2206", "HOST:PORT of the channel service, or unix:PATH");
 ABSL_FLAG(absl::Duration, timeout, absl::Seconds(10),
           "For all steps together; of subscribe: for the first answer");
 ABSL_FLAG(std::string, ws, "127.0.0.1:1234", "prove: HOST:PORT of the edges");
