@@ -186,6 +186,7 @@ void ConnectionGuard::LookAtActive(SteadyTime now) {
 }
 
 void ConnectionGuard::Judge(const ConnectionPtr& connection, SteadyTime now) {
+  if (connection->removed) return;
   if (Look(*connection, now)) {
     Cut(connection, CutReason::kUnexplainedBytes, now);
     return;

@@ -48,8 +48,8 @@ class PublishStreamCall final : public StreamCall, public PublishWaiter {
       status = ValidatePublishStream(rest, first_request_, publisher_, answers_.any_order());
     }
     // The answers are released as they are taken.
-    held_ = entries_.bytes();
-    if (status.ok()) status = peer().Hold(held_ + entries_.count() * kHeldBytesPerAnswer);
+    const size_t held = entries_.bytes() + entries_.count() * kHeldBytesPerAnswer;
+    if (status.ok()) status = peer().Hold(held);
     if (!status.ok()) {
       entries_.Close();
       End(std::move(status));
@@ -106,8 +106,8 @@ class PublishStreamCall final : public StreamCall, public PublishWaiter {
   }
 
   void CloseRequest() {
+    peer().Release(entries_.bytes());
     entries_.Close();
-    peer().Release(std::exchange(held_, 0));
   }
 
   // `status`: what its validation gave.
@@ -127,14 +127,16 @@ class PublishStreamCall final : public StreamCall, public PublishWaiter {
   }
 
   void ReadOn() {
-    const bool may_read = !reading() && !entries_.open() && answers_.size() < kStreamAnswersMax;
+    const bool may_read = !reading() && !waits_for_slice() && answers_.size() < kStreamAnswersMax;
     if (may_read && state() == State::kOpen) StartRead();
   }
 
   void OnFlush() override {
     if (state() == State::kBroken) {
       // Known answers are dropped; those of the engine are still waited for.
-      while (answers_.has_ready()) TakeAnswer();
+      size_t taken = 0;
+      for (; answers_.has_ready(); ++taken) answers_.Take();
+      peer().Release(taken * kHeldBytesPerAnswer);
     } else if (!writing()) {
       WriteAnswers();
     }
@@ -143,8 +145,9 @@ class PublishStreamCall final : public StreamCall, public PublishWaiter {
 
   void WriteAnswers() {
     std::string results;
-    while (answers_.has_ready() && results.size() < kBlockBytesMax) {
-      const PublishAnswers::Answer answer = TakeAnswer();
+    size_t taken = 0;
+    for (; answers_.has_ready() && results.size() < kBlockBytesMax; ++taken) {
+      const PublishAnswers::Answer answer = answers_.Take();
       if (answer.error.ok()) {
         AppendPublished(context().engine.epoch(), answer.outcome.offset,
                         answer.outcome.code == PublishCode::kDuplicate, answer.sequence, &results);
@@ -154,18 +157,13 @@ class PublishStreamCall final : public StreamCall, public PublishWaiter {
         AppendResult(result, &results);
       }
     }
+    peer().Release(taken * kHeldBytesPerAnswer);
     if (!results.empty()) StartWrite(std::move(results));
   }
 
-  PublishAnswers::Answer TakeAnswer() {
-    peer().Release(kHeldBytesPerAnswer);
-    return answers_.Take();
-  }
+  bool WroteAll() const override { return answers_.size() == 0 && !waits_for_slice(); }
 
-  bool WroteAll() const override { return answers_.size() == 0 && !entries_.open(); }
-
-  RequestEntries entries_;     // of the request that is worked off
-  size_t held_ = 0;            // bytes held for it
+  RequestEntries entries_;     // of the request that is worked off; the peer holds its bytes
   bool first_request_ = true;  // no request has come yet
   std::string publisher_;
   PublishAnswers answers_;

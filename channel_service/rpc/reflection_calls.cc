@@ -151,7 +151,9 @@ class ReflectionCall final : public StreamCall {
   void OnHalfClose() override { End(absl::OkStatus()); }
 
   void OnWritten() override {
-    if (state() == State::kOpen && !reading() && answer_.empty()) StartRead();
+    // The metadata may be written while a request waits for its turn.
+    const bool answered = answer_.empty() && !waits_for_slice();
+    if (state() == State::kOpen && !reading() && answered) StartRead();
   }
 
   void OnFlush() override {

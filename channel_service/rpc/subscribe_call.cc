@@ -52,8 +52,7 @@ class SubscribeCall final : public StreamCall {
     v1::SubscribeRequest rest;
     absl::Status status = entries_.Open(*bytes, &rest);
     bytes->Clear();
-    held_ = entries_.bytes();
-    if (status.ok()) status = peer().Hold(held_);
+    if (status.ok()) status = peer().Hold(entries_.bytes());
     if (!status.ok()) {
       entries_.Close();
       End(std::move(status));
@@ -126,9 +125,9 @@ class SubscribeCall final : public StreamCall {
   }
 
   void CloseRequest() {
+    peer().Release(entries_.bytes());
     entries_.Close();
     unsubscribed_all_ = false;
-    peer().Release(std::exchange(held_, 0));
   }
 
   void OnWritten() override {
@@ -177,8 +176,7 @@ class SubscribeCall final : public StreamCall {
   bool WroteAll() const override { return has_left_ && subscriber_.queued_bytes() == 0; }
 
   Subscriber subscriber_;
-  RequestEntries entries_;  // of the request that is worked off
-  size_t held_ = 0;         // bytes held for it
+  RequestEntries entries_;  // of the request that is worked off; the peer holds its bytes
   bool unsubscribed_all_ = false;
   bool queue_is_full_ = false;  // the request waits for room
   bool has_left_ = false;       // the hub

@@ -155,6 +155,53 @@ class GuardTest(unittest.TestCase):
     def test_answers_that_nobody_reads_are_bounded_and_who_asks_on_is_cut(self):
         self.assertLess(self.attack_until_cut(grpc_unread_histories, ["wasted_calls"]), 192 * MIB)
 
+    def test_subscribe_requests_under_way_are_bounded(self):
+        """Events of the first groups fill the queue, so that the rest of each request waits."""
+        since = grpc_wire.field(2, grpc_wire.field(1, "k3") + grpc_wire.field(2, 1))
+        request = grpc_wire.message(b"".join(
+            grpc_wire.field(1, grpc_wire.field(1, f"{i:090}") + since) for i in range(40_000)))
+        until = time.monotonic() + PATIENCE_SECONDS
+        with grpc_wire.Client(self.service.address, window=0) as client:
+            while not client.ended:
+                stream, headers = client.headers(grpc_wire.SUBSCRIBE)
+                client.send(headers, until)
+                self.assertTrue(client.send_data(stream, request, False, until))
+                self.bystander.publish()
+            # An address has 128 MiB.
+            self.assertGreater(client.next_stream // 2, 30)
+            self.assertEqual(set(client.ended), {"8"})
+        self.bystander.publish()
+
+    def test_requests_of_all_kinds_may_wait_for_their_turn(self):
+        since = grpc_wire.field(2, grpc_wire.field(1, "k3") + grpc_wire.field(2, 1))
+        long_request = grpc_wire.message(b"".join(
+            grpc_wire.field(1, grpc_wire.field(1, f"again {i}") + since) for i in range(20_000)))
+        reflection = grpc_wire.message(grpc_wire.field(7, ""))
+        empty = grpc_wire.message(b"")
+        kinds = [(grpc_wire.PUBLISH_STREAM, empty), (grpc_wire.SUBSCRIBE, empty), (grpc_wire.REFLECTION, reflection)]
+        until = time.monotonic() + PATIENCE_SECONDS
+        with grpc_wire.Client(self.service.address) as busy, grpc_wire.Client(self.service.address) as client:
+            busy_stream, headers = busy.headers(grpc_wire.SUBSCRIBE)
+            busy.send(headers)
+            for _ in range(10):
+                busy.send_data(busy_stream, long_request, False, until)
+                out = b""
+                for path, request in kinds * 5:
+                    stream, headers = client.headers(path)
+                    out += headers + http2.frame(http2.DATA, 0, stream, request * 3)
+                    # Whole, half-closed, or cancelled.
+                    if path != grpc_wire.SUBSCRIBE:
+                        out += http2.frame(http2.DATA, http2.END_STREAM, stream, empty if path == grpc_wire.PUBLISH_STREAM
+                                           else reflection)
+                    else:
+                        out += http2.frame(http2.RST_STREAM, 0, stream, (8).to_bytes(4, "big"))
+                        client.open.discard(stream)
+                client.send(out, until)
+                self.assertTrue(client.wait_for(lambda: not client.open, PATIENCE_SECONDS))
+                busy.pump()
+            self.assertEqual(client.ended, {"0": 100})
+        self.bystander.publish()
+
     def test_names_of_publishers_push_none_of_another_address_out(self):
         def publish(address, publisher, sequence):
             """Returns whether it was a duplicate."""

@@ -11,6 +11,7 @@ PUBLISH = "/channel.v1.ChannelService/Publish"
 PUBLISH_STREAM = "/channel.v1.ChannelService/PublishStream"
 SUBSCRIBE = "/channel.v1.ChannelService/Subscribe"
 HISTORY = "/channel.v1.ChannelService/History"
+REFLECTION = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
 # Between connections that end at once.
 PAUSE_SECONDS = 0.05
 
