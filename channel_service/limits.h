@@ -53,6 +53,8 @@ inline constexpr size_t kIdleGroupsMax = 100'000;
 // takes 60 µs.
 inline constexpr int kEventsPerTurnMax = 256;
 inline constexpr std::chrono::milliseconds kEventsTimeMax{2};
+// Calls of one method that may come in a turn (rpc/next_calls.h).
+inline constexpr int kCallsPerTurn = 20;
 // Time for longer work in a turn (rpc/slice_queue.h), and entries of a request that are one slice:
 // an entry takes 0.5 to 2 µs.
 inline constexpr std::chrono::milliseconds kSlicesTimeMax{1};

@@ -134,18 +134,16 @@ absl::StatusOr<std::string> ChannelServer::Start(const ListenAddresses& addresse
   if (server_ == nullptr) return absl::UnavailableError("gRPC did not start; see its log above");
 
   loop_ = std::make_unique<CompletionLoop>(*queue_, [this] { OnTick(); });
+  next_calls_ = std::make_unique<NextCalls>(loop_->slices());
   context_ = std::make_unique<RpcContext>(RpcContext{
       service_, health_service_, reflection_, *queue_, *engine_, hub_, loop_->flush_list(),
-      rpc_metrics_, hub_metrics_, limits_, guard_, queue_total_, loop_->slices()});
+      rpc_metrics_, hub_metrics_, limits_, guard_, queue_total_, loop_->slices(), *next_calls_});
   engine_->Start([this](std::function<void()> task) { loop_->Post(std::move(task)); });
-  AcceptPublish(*context_);
-  AcceptPublishStream(*context_);
-  AcceptSubscribe(*context_);
-  AcceptHistory(*context_);
-  AcceptHealthCheck(*context_);
-  AcceptHealthWatch(*context_);
-  AcceptReflection(*context_);
-  AcceptReflectionAlpha(*context_);
+  for (const AcceptCall accept :
+       {&AcceptPublish, &AcceptPublishStream, &AcceptSubscribe, &AcceptHistory, &AcceptHealthCheck,
+        &AcceptHealthWatch, &AcceptReflection, &AcceptReflectionAlpha}) {
+    NextCalls::Begin(*context_, accept);
+  }
   thread_ = std::thread([this] { loop_->Run(); });
   watchdog_.emplace(thread_.native_handle(),
                     [this] { return loop_->last_beat().time_since_epoch().count(); });

@@ -80,6 +80,7 @@ class ChannelServer {
   std::unique_ptr<grpc::Server> server_;
   QueueTotal queue_total_;
   std::unique_ptr<CompletionLoop> loop_;
+  std::unique_ptr<NextCalls> next_calls_;
   std::unique_ptr<RpcContext> context_;
   std::thread thread_;
   std::optional<Watchdog> watchdog_;  // of the loop

@@ -117,7 +117,7 @@ void Hub::CatchUp(HubGroup* group, HubGroup::Subscription* subscription, const R
 
   uint64_t position = result.head;
   for (const RecordPtr& record : result.records) {
-    subscriber->Append(record->bytes());
+    subscriber->Append(record);
     position = record->offset;
   }
   if (subscription->waiting_overflowed) {
@@ -131,7 +131,7 @@ void Hub::CatchUp(HubGroup* group, HubGroup::Subscription* subscription, const R
     return;
   }
   for (const RecordPtr& record : subscription->waiting) {
-    if (record->offset > position) subscriber->Append(record->bytes());
+    if (record->offset > position) subscriber->Append(record);
   }
   std::vector<RecordPtr>().swap(subscription->waiting);  // with its memory; {} would keep it
   subscription->state = State::kLive;

@@ -9,7 +9,7 @@ namespace channel {
 void HubGroup::OnPublication(const RecordPtr& record) {
   for (Subscription& subscription : subscriptions_) {
     if (subscription.state == Subscription::State::kLive) {
-      subscription.subscriber->Append(record->bytes());
+      subscription.subscriber->Append(record);
     } else if (subscription.waiting.size() < kCatchUpRecordsMax) {
       subscription.waiting.push_back(record);
     } else {

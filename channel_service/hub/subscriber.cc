@@ -30,23 +30,38 @@ void Subscriber::ChangeState(State to, const char* why) {
   state_ = to;
 }
 
-void Subscriber::Append(std::string_view record) {
-  if (state_ != State::kOpen) return;
+bool Subscriber::Grow(size_t bytes) {
+  if (state_ != State::kOpen) return false;
   flush_list_.Mark(owner_);
-  if (queued_bytes_ + record.size() > queue_bytes_max_) {
+  if (queued_bytes_ + bytes > queue_bytes_max_) {
     Overflow("its client reads too slowly");
-    return;
+    return false;
   }
-  if (blocks_.empty() || blocks_.back().size() + record.size() > kBlockBytesMax) {
+  queued_bytes_ += bytes;
+  return true;
+}
+
+void Subscriber::Append(std::string_view record) {
+  if (!Grow(record.size())) return;
+  if (blocks_.empty() || blocks_.back().record != nullptr ||
+      blocks_.back().bytes.size() + record.size() > kBlockBytesMax) {
     // A new block is as large as the last one was: a turn is much like the one before it. A block
     // behind another means that there is much to come.
     const size_t expected =
         blocks_.empty() ? std::min(last_block_bytes_, kBlockBytesMax) : kBlockBytesMax;
-    blocks_.emplace_back().reserve(std::max(record.size(), expected));
+    blocks_.emplace_back().bytes.reserve(std::max(record.size(), expected));
   }
-  blocks_.back().append(record);
-  queued_bytes_ += record.size();
-  total_.Grow(record.size());
+  blocks_.back().bytes.append(record);
+  total_.Grow(record.size());  // may drop this queue
+}
+
+void Subscriber::Append(const RecordPtr& record) {
+  if (record->bytes().size() <= kBlockBytesMax / 2) {
+    Append(record->bytes());
+  } else if (Grow(record->bytes().size())) {
+    blocks_.push_back({.record = record});
+    total_.Grow(record->bytes().size());
+  }
 }
 
 void Subscriber::Overflow(const char* why) {
@@ -63,7 +78,9 @@ void Subscriber::Fail() {
 
 std::string Subscriber::TakeBlock() {
   if (blocks_.empty()) return {};
-  std::string block = std::move(blocks_.front());
+  Block& first = blocks_.front();
+  std::string block =
+      first.record == nullptr ? std::move(first.bytes) : std::string(first.record->bytes());
   blocks_.pop_front();
   queued_bytes_ -= block.size();
   total_.Shrink(block.size());

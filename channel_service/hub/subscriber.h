@@ -14,6 +14,7 @@
 
 #include "channel_service/hub/flush_list.h"
 #include "channel_service/hub/queue_total.h"
+#include "channel_service/wire/record.h"
 
 namespace channel {
 
@@ -43,6 +44,9 @@ class Subscriber {
 
   // For the hub. Copies a record to the end of the queue, which takes none after kOpen.
   void Append(std::string_view record);
+  // The same for a publication. One that fills most of a block is copied when it is taken: so what
+  // many do not read is in memory once.
+  void Append(const RecordPtr& record);
   // For QueueTotal: kOverflowed, if it is open, and the queue is dropped.
   void Overflow(const char* why);
   // For the hub: kUnavailable, if it is open. The queue can still be taken.
@@ -54,8 +58,15 @@ class Subscriber {
   void Close();
 
  private:
+  struct Block {
+    std::string bytes = {};
+    RecordPtr record = {};  // instead of bytes
+  };
+
   static const char* ToString(State state);
   void ChangeState(State to, const char* why);
+  // Counts the bytes of a record that is to be queued; returns whether it may be.
+  bool Grow(size_t bytes);
   void DropQueue();
 
   FlushList& flush_list_;
@@ -63,7 +74,7 @@ class Subscriber {
   const size_t queue_bytes_max_;
   QueueTotal& total_;
   State state_ = State::kOpen;
-  std::deque<std::string> blocks_;
+  std::deque<Block> blocks_;
   size_t queued_bytes_ = 0;
   size_t last_block_bytes_ = 0;  // of the block that was taken last
 };

@@ -11,6 +11,7 @@
 #include "channel_service/hub/hub.h"
 #include "channel_service/limits.h"
 #include "channel_service/rpc/connection_guard.h"
+#include "channel_service/rpc/next_calls.h"
 #include "channel_service/rpc/rpc_metrics.h"
 #include "channel_service/rpc/slice_queue.h"
 #include "grpc/health/v1/health.grpc.pb.h"
@@ -70,6 +71,7 @@ struct RpcContext {
   const ConnectionGuard& guard;
   QueueTotal& queue_total;
   SliceQueue& slices;
+  NextCalls& next_calls;
   FairShare stream_places = FairShare(kOpenStreamsMax);
   FairShare held_bytes = FairShare(kHeldBytesMax);
   absl::flat_hash_set<OpenStream*> open_streams = {};

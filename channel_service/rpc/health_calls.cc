@@ -46,7 +46,7 @@ class HealthCheckCall final : public SlicedWork {
       delete this;
       return;
     }
-    if (context_.accepting) AcceptHealthCheck(context_);
+    context_.next_calls.Replace(context_, &AcceptHealthCheck);
     peer_.OnAccepted(server_context_);
     peer_.OnMessage(request_.ByteSizeLong());
     context_.slices.Add(peer_.address(), this);
@@ -126,7 +126,7 @@ class HealthWatchCall final : public OpenStream {
       delete this;
       return;
     }
-    if (context_.accepting) AcceptHealthWatch(context_);
+    context_.next_calls.Replace(context_, &AcceptHealthWatch);
     context_.open_streams.insert(this);
     done_outstanding_ = true;
     peer_.OnAccepted(server_context_);

@@ -5,7 +5,7 @@
 
 namespace channel {
 
-// Makes a call that waits for the first client; each call that a client has made makes the next.
+// Makes a call that waits for a client, and is replaced when one has come (next_calls.h).
 void AcceptPublishStream(RpcContext& context);
 
 }  // namespace channel

@@ -121,7 +121,7 @@ ServerReflectionResponse Answer(const ServerReflectionRequest& request) {
 class ReflectionCall final : public StreamCall {
  public:
   template <typename Service>
-  ReflectionCall(RpcContext& context, Service& service, Accept accept_next)
+  ReflectionCall(RpcContext& context, Service& service, AcceptCall accept_next)
       : StreamCall(context, "ServerReflectionInfo", accept_next) {
     service.RequestServerReflectionInfo(&server_context(), stream(), &context.queue, &context.queue,
                                         on_accepted());

@@ -9,7 +9,7 @@
 
 namespace channel {
 
-// Make a call that waits for the first client; each call that a client has made makes the next.
+// Make a call that waits for a client, and is replaced when one has come (next_calls.h).
 void AcceptReflection(RpcContext& context);
 void AcceptReflectionAlpha(RpcContext& context);
 

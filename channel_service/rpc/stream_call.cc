@@ -12,7 +12,7 @@
 
 namespace channel {
 
-StreamCall::StreamCall(RpcContext& context, const char* name, Accept accept_next)
+StreamCall::StreamCall(RpcContext& context, const char* name, AcceptCall accept_next)
     : context_(context), name_(name), accept_next_(accept_next) {
   server_context_.AsyncNotifyWhenDone(&on_done_);
 }
@@ -50,7 +50,7 @@ void StreamCall::OnAccepted(bool ok) {
     delete this;
     return;
   }
-  if (context_.accepting) accept_next_(context_);
+  context_.next_calls.Replace(context_, accept_next_);
   context_.open_streams.insert(this);
   ChangeState(State::kOpen, "called");
   done_outstanding_ = true;

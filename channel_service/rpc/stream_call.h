@@ -28,8 +28,6 @@ class StreamCall : public OpenStream, public Flushable, public SlicedWork {
 
  protected:
   using Stream = grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer>;
-  // Makes a call that waits for the next client.
-  using Accept = void (*)(RpcContext& context);
 
   enum class State {
     kWaiting,    // for a client's call
@@ -42,7 +40,7 @@ class StreamCall : public OpenStream, public Flushable, public SlicedWork {
 
   // `name`: of the method, for the log. The constructor of the call itself then asks gRPC for a
   // call of its method, with on_accepted() as the tag.
-  StreamCall(RpcContext& context, const char* name, Accept accept_next);
+  StreamCall(RpcContext& context, const char* name, AcceptCall accept_next);
   ~StreamCall() override = default;
 
   RpcContext& context() { return context_; }
@@ -99,7 +97,7 @@ class StreamCall : public OpenStream, public Flushable, public SlicedWork {
   const LiveCall live_{context_.live_calls};
   CallPeer peer_{context_};
   const char* const name_;
-  const Accept accept_next_;
+  const AcceptCall accept_next_;
   State state_ = State::kWaiting;
   // Operations that are outstanding in gRPC.
   bool reading_ = false;

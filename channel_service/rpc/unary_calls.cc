@@ -49,7 +49,7 @@ class PublishCall final : public PublishWaiter, public SlicedWork {
       delete this;
       return;
     }
-    if (context_.accepting) AcceptPublish(context_);
+    context_.next_calls.Replace(context_, &AcceptPublish);
     peer_.OnAccepted(server_context_);
     peer_.OnMessage(request_buffer_.Length());
     context_.slices.Add(peer_.address(), this);
@@ -102,7 +102,7 @@ class HistoryCall final : public SlicedWork {
       delete this;
       return;
     }
-    if (context_.accepting) AcceptHistory(context_);
+    context_.next_calls.Replace(context_, &AcceptHistory);
     peer_.OnAccepted(server_context_);
     peer_.OnMessage(request_buffer_.Length());
     context_.slices.Add(peer_.address(), this);

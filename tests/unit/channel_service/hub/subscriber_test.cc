@@ -1,7 +1,9 @@
 #include "channel_service/hub/subscriber.h"
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 
+#include <deque>
 #include <string>
 
 #include "channel_service/model/contract_limits.h"
@@ -44,6 +46,39 @@ TEST_F(SubscriberTest, ABlockIsBoundedAndALargerRecordHasOneOfItsOwn) {
   EXPECT_EQ(subscriber_.TakeBlock(), "x");
   EXPECT_EQ(subscriber_.TakeBlock(), large);
   EXPECT_EQ(subscriber_.queued_bytes(), 0u);
+}
+
+RecordPtr LargeRecord() {
+  const std::string body(kBlockBytesMax / 2, 'l');
+  PublishInput input;
+  input.group_id = "g";
+  input.body = body;
+  return MakeRecord(input, 1, 0, 5, {});
+}
+
+TEST_F(SubscriberTest, ALargePublicationKeepsItsPlaceAmongOthers) {
+  const RecordPtr large = LargeRecord();
+  subscriber_.Append("a");
+  subscriber_.Append(large);
+  subscriber_.Append("b");
+  subscriber_.Append("c");
+  EXPECT_EQ(subscriber_.queued_bytes(), 3 + large->bytes().size());
+  EXPECT_EQ(subscriber_.TakeBlock(), "a");
+  EXPECT_EQ(subscriber_.TakeBlock(), large->bytes());
+  EXPECT_EQ(subscriber_.TakeBlock(), "bc");
+  EXPECT_EQ(subscriber_.queued_bytes(), 0u);
+}
+
+TEST_F(SubscriberTest, ALargePublicationThatManyDoNotReadIsInMemoryOnce) {
+  const RecordPtr large = LargeRecord();
+  const size_t before = ::mallinfo2().uordblks;
+  std::deque<Subscriber> many;
+  for (int i = 0; i < 7; ++i) {
+    many.emplace_back(list_, this, kQueueBytesMax, total_).Append(large);
+    EXPECT_EQ(many.back().queued_bytes(), large->bytes().size());
+  }
+  EXPECT_LT(::mallinfo2().uordblks - before, large->bytes().size());
+  list_.FlushAll();
 }
 
 TEST_F(SubscriberTest, OverItsBoundTheQueueIsDroppedAndTakesNoMore) {
