@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "channel_service/base/check.h"
-#include "channel_service/model/contract_limits.h"
 
 namespace channel {
 
@@ -30,17 +29,6 @@ void Subscriber::ChangeState(State to, const char* why) {
   state_ = to;
 }
 
-bool Subscriber::Grow(size_t bytes) {
-  if (state_ != State::kOpen) return false;
-  flush_list_.Mark(owner_);
-  if (queued_bytes_ + bytes > queue_bytes_max_) {
-    Overflow("its client reads too slowly");
-    return false;
-  }
-  queued_bytes_ += bytes;
-  return true;
-}
-
 void Subscriber::Append(std::string_view record) {
   if (!Grow(record.size())) return;
   if (blocks_.empty() || blocks_.back().record != nullptr ||
@@ -55,13 +43,10 @@ void Subscriber::Append(std::string_view record) {
   total_.Grow(record.size());  // may drop this queue
 }
 
-void Subscriber::Append(const RecordPtr& record) {
-  if (record->bytes().size() <= kBlockBytesMax / 2) {
-    Append(record->bytes());
-  } else if (Grow(record->bytes().size())) {
-    blocks_.push_back({.record = record});
-    total_.Grow(record->bytes().size());
-  }
+void Subscriber::AppendLarge(const RecordPtr& record) {
+  if (!Grow(record->bytes().size())) return;
+  blocks_.push_back({.record = record});
+  total_.Grow(record->bytes().size());  // may drop this queue
 }
 
 void Subscriber::Overflow(const char* why) {

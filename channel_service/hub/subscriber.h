@@ -14,6 +14,7 @@
 
 #include "channel_service/hub/flush_list.h"
 #include "channel_service/hub/queue_total.h"
+#include "channel_service/model/contract_limits.h"
 #include "channel_service/wire/record.h"
 
 namespace channel {
@@ -46,7 +47,13 @@ class Subscriber {
   void Append(std::string_view record);
   // The same for a publication. One that fills most of a block is copied when it is taken: so what
   // many do not read is in memory once.
-  void Append(const RecordPtr& record);
+  void Append(const RecordPtr& record) {
+    if (record->bytes().size() <= kBlockBytesMax / 2) {
+      Append(record->bytes());
+    } else {
+      AppendLarge(record);
+    }
+  }
   // For QueueTotal: kOverflowed, if it is open, and the queue is dropped.
   void Overflow(const char* why);
   // For the hub: kUnavailable, if it is open. The queue can still be taken.
@@ -65,8 +72,18 @@ class Subscriber {
 
   static const char* ToString(State state);
   void ChangeState(State to, const char* why);
+  void AppendLarge(const RecordPtr& record);
   // Counts the bytes of a record that is to be queued; returns whether it may be.
-  bool Grow(size_t bytes);
+  bool Grow(size_t bytes) {
+    if (state_ != State::kOpen) return false;
+    flush_list_.Mark(owner_);
+    if (queued_bytes_ + bytes > queue_bytes_max_) {
+      Overflow("its client reads too slowly");
+      return false;
+    }
+    queued_bytes_ += bytes;
+    return true;
+  }
   void DropQueue();
 
   FlushList& flush_list_;
