@@ -1,60 +1,39 @@
 #include "channel_service/rpc/parse_request.h"
 
-#include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/wire_format_lite.h>
 #include <grpcpp/support/proto_buffer_reader.h>
 #include <spdlog/fmt/fmt.h>
 
-#include <map>
+#include <optional>
 #include <string>
-#include <utility>
+
+#include "channel_service/rpc/wire_field.h"
 
 namespace channel {
 namespace {
 
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
-using google::protobuf::internal::WireFormatLite;
-using google::protobuf::io::CodedInputStream;
-
-// Calls `visit(number, bytes)` for each field of a message that has a length. False if the bytes
-// are no message, or as soon as `visit` returns false.
-template <typename Visit>
-bool VisitFields(std::string_view message, Visit visit) {
-  CodedInputStream in(reinterpret_cast<const uint8_t*>(message.data()),
-                      static_cast<int>(message.size()));
-  while (const uint32_t tag = in.ReadTag()) {
-    if (WireFormatLite::GetTagWireType(tag) != WireFormatLite::WIRETYPE_LENGTH_DELIMITED) {
-      if (!WireFormatLite::SkipField(&in, tag)) return false;
-      continue;
-    }
-    uint32_t size = 0;
-    std::string value;
-    if (!in.ReadVarint32(&size) || !in.ReadString(&value, static_cast<int>(size))) return false;
-    if (!visit(WireFormatLite::GetTagFieldNumber(tag), value)) return false;
-  }
-  return in.ConsumedEntireMessage();
-}
 
 // The path of the first text that is not UTF-8; empty if there is none. Our requests are two
 // messages deep.
 std::string FindBadText(std::string_view message, const Descriptor& type,
                         const std::string& prefix) {
-  std::map<int, int> counts;  // of repeated fields, by number
-  std::string found;
-  VisitFields(message, [&](int number, const std::string& value) {
-    const FieldDescriptor* const field = type.FindFieldByNumber(number);
-    if (field == nullptr) return true;
+  for (size_t at = 0; at < message.size();) {
+    const std::optional<WireField> found = WireFieldAt(message, at);
+    if (!found.has_value()) return {};
+    at = found->end;
+    const FieldDescriptor* const field = type.FindFieldByNumber(found->number);
+    if (field == nullptr) continue;
     std::string name = prefix + std::string(field->name());
-    if (field->is_repeated()) name += fmt::format("[{}]", counts[number]++);
     if (field->type() == FieldDescriptor::TYPE_MESSAGE) {
-      found = FindBadText(value, *field->message_type(), name + ".");
-    } else if (field->type() == FieldDescriptor::TYPE_STRING && !IsUtf8(value)) {
-      found = std::move(name);
+      std::string inner = FindBadText(found->value, *field->message_type(), name + ".");
+      if (!inner.empty()) return inner;
+    } else if (field->type() == FieldDescriptor::TYPE_STRING && !IsUtf8(found->value)) {
+      return name;
     }
-    return found.empty();
-  });
-  return found;
+  }
+  return {};
 }
 
 std::string Flatten(const grpc::ByteBuffer& bytes) {

@@ -12,7 +12,7 @@
 namespace channel {
 
 // INVALID_ARGUMENT if the bytes are not a message of the type of `request`. It names the first
-// field that should be text and is not UTF-8, if that is the reason: "subscribe[3].group_id".
+// field that should be text and is not UTF-8, if that is the reason: "since.epoch".
 absl::Status ParseRequest(grpc::ByteBuffer* bytes, google::protobuf::Message* request);
 
 // Uses the parser's own rule.

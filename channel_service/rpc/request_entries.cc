@@ -1,7 +1,5 @@
 #include "channel_service/rpc/request_entries.h"
 
-#include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/wire_format_lite.h>
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
@@ -9,46 +7,13 @@
 
 #include "channel_service/limits.h"
 #include "channel_service/rpc/parse_request.h"
+#include "channel_service/rpc/wire_field.h"
 
 namespace channel {
 namespace {
 
-using google::protobuf::internal::WireFormatLite;
-using google::protobuf::io::CodedInputStream;
-
 // Our requests have no repeated field with a higher number.
 constexpr int kEntryFieldMax = 2;
-
-// One field of a message.
-struct Field {
-  int number = 0;  // 0 if it has no length, and so is no entry
-  std::string_view value = {};
-  size_t end = 0;  // where the next one begins
-};
-
-// The field that begins at `at`; nullopt if it is none.
-std::optional<Field> FieldAt(std::string_view message, size_t at) {
-  const std::string_view left = message.substr(at);
-  // Most fields: a tag and a length of one byte each.
-  if (left.size() >= 2 && static_cast<uint8_t>(left[0] | left[1]) < 0x80 && left[0] >= 8 &&
-      (left[0] & 7) == WireFormatLite::WIRETYPE_LENGTH_DELIMITED) {
-    const size_t size = static_cast<uint8_t>(left[1]);
-    if (size > left.size() - 2) return std::nullopt;
-    return Field{left[0] >> 3, left.substr(2, size), at + 2 + size};
-  }
-  CodedInputStream in(reinterpret_cast<const uint8_t*>(left.data()), static_cast<int>(left.size()));
-  const uint32_t tag = in.ReadTag();
-  if (WireFormatLite::GetTagWireType(tag) != WireFormatLite::WIRETYPE_LENGTH_DELIMITED) {
-    if (tag == 0 || !WireFormatLite::SkipField(&in, tag)) return std::nullopt;
-    return Field{.end = at + static_cast<size_t>(in.CurrentPosition())};
-  }
-  const int number = WireFormatLite::GetTagFieldNumber(tag);
-  uint32_t size = 0;
-  if (number == 0 || !in.ReadVarint32(&size)) return std::nullopt;
-  const auto begin = static_cast<size_t>(in.CurrentPosition());
-  if (size > left.size() - begin) return std::nullopt;
-  return Field{number, left.substr(begin, size), at + begin + size};
-}
 
 }  // namespace
 
@@ -68,7 +33,7 @@ absl::Status RequestEntries::Open(const grpc::ByteBuffer& bytes, google::protobu
   std::string others;
   absl::Status status;
   for (size_t at = 0; at < bytes_.size() && status.ok();) {
-    const std::optional<Field> field = FieldAt(bytes_, at);
+    const std::optional<WireField> field = WireFieldAt(bytes_, at);
     if (!field.has_value()) {
       status = NotARequestError(type);
       break;
@@ -97,7 +62,7 @@ std::optional<std::string_view> RequestEntries::Next(int field) {
     index_ = -1;
   }
   while (at_ < bytes_.size()) {
-    const std::optional<Field> found = FieldAt(bytes_, at_);
+    const std::optional<WireField> found = WireFieldAt(bytes_, at_);
     at_ = found->end;  // Open has seen all
     if (found->number != field) continue;
     ++index_;
