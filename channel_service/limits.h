@@ -17,6 +17,9 @@ inline constexpr size_t kHistoryReplyBytesMax = 1 << 20;
 
 // The largest gRPC message to or from the service: gRPC's own default for receiving.
 inline constexpr size_t kGrpcMessageBytesMax = 4 << 20;
+// What a request may have beside the body of a publication, or the entries of a stream's request:
+// several times what the contract's bounds add up to.
+inline constexpr size_t kRequestBytesMax = 4 << 10;
 
 // Publishers that are remembered; beyond that the least recently used one is forgotten of the
 // address that has most.
@@ -25,9 +28,12 @@ inline constexpr size_t kPublishersMax = 1024;
 // read until it takes some.
 inline constexpr size_t kStreamAnswersMax = 4 * kPublisherAnswersMax;
 
-// Subscribe, PublishStream, health Watch and reflection calls that are open at one time; one
-// address has half of those that others leave free (base/fair_share.h). One more is refused.
+// Subscribe, PublishStream, health Watch and reflection calls that are open at one time, of all and
+// of one address, which has no more than half of those that others leave free (base/fair_share.h).
+// One more is refused. An edge has two; when a thousand end at once, the loop has to do with them
+// for 0.1 s.
 inline constexpr size_t kOpenStreamsMax = 10'000;
+inline constexpr size_t kOpenStreamsOfOneMax = 1'000;
 
 // Calls that are open on one connection (HTTP/2 streams); the client holds further ones back. As
 // many unary calls with the longest message do not look like noise (rpc/guard_rules.h).
@@ -43,7 +49,8 @@ inline constexpr size_t kSubscriptionsTotalMax = 4'000'000;
 // Live publications that wait in one subscription while it catches up.
 inline constexpr size_t kCatchUpRecordsMax = 4096;
 
-// Queues of subscribers that may be full at a time: beyond that sum the fullest is dropped.
+// Queues of subscribers that may be full at a time: beyond that sum the fullest ones are dropped of
+// the address that has most.
 inline constexpr size_t kFullQueuesMax = 4;
 
 // Groups without history and without subscribers whose last offset is remembered.
@@ -53,12 +60,15 @@ inline constexpr size_t kIdleGroupsMax = 100'000;
 // takes 60 µs.
 inline constexpr int kEventsPerTurnMax = 256;
 inline constexpr std::chrono::milliseconds kEventsTimeMax{2};
-// Calls of one method that may come in a turn (rpc/next_calls.h).
+// Calls of one method that may come in a turn, and time for asking for the next ones
+// (rpc/next_calls.h).
 inline constexpr int kCallsPerTurn = 20;
-// Time for longer work in a turn (rpc/slice_queue.h), and entries of a request that are one slice:
-// an entry takes 0.5 to 2 µs.
+inline constexpr std::chrono::milliseconds kNextCallsTimeMax{1};
+// Time for longer work in a turn, and for one slice of it (rpc/slice_queue.h).
 inline constexpr std::chrono::milliseconds kSlicesTimeMax{1};
-inline constexpr int kEntriesPerSlice = 100;
+inline constexpr std::chrono::microseconds kSliceTime{100};
+// Groups that a stream which ends leaves in one slice.
+inline constexpr size_t kGroupsLeftPerSlice = 100;
 
 // Bytes that calls hold for their clients from one turn to the next: requests that are worked off,
 // and answers that are not taken. One address has half of what others leave free; a call that would
@@ -66,11 +76,16 @@ inline constexpr int kEntriesPerSlice = 100;
 inline constexpr size_t kHeldBytesMax = 256 << 20;
 // The most that an answer of PublishStream takes while it waits, with the text of an error.
 inline constexpr size_t kHeldBytesPerAnswer = 256;
+// What a unary call takes with all that gRPC has for it, beside its request and its answer.
+inline constexpr size_t kHeldBytesPerCall = 8 << 10;
 
 static_assert(kBlockBytesMax < kGrpcMessageBytesMax);
 
 // The bounds that flags set.
 struct ServiceLimits {
+  // The longest PublishRequest.
+  size_t publish_request_bytes_max() const { return message_bytes_max + kRequestBytesMax; }
+
   size_t message_bytes_max = 64 << 10;
   size_t history_publications_max = 256;
   size_t history_bytes_max = 1 << 20;

@@ -75,7 +75,7 @@ ChannelServer::ChannelServer(const ServiceLimits& limits, prometheus::Registry& 
     : limits_(limits),
       engine_(std::move(engine)),
       hub_metrics_(registry),
-      rpc_metrics_(registry),
+      publish_metrics_(registry),
       groups_gauge_(AddGauge(registry, "channel_service_groups", "Groups in memory")),
       history_gauge_(
           AddGauge(registry, "channel_service_history_bytes",
@@ -134,10 +134,10 @@ absl::StatusOr<std::string> ChannelServer::Start(const ListenAddresses& addresse
   if (server_ == nullptr) return absl::UnavailableError("gRPC did not start; see its log above");
 
   loop_ = std::make_unique<CompletionLoop>(*queue_, [this] { OnTick(); });
-  next_calls_ = std::make_unique<NextCalls>(loop_->slices());
-  context_ = std::make_unique<RpcContext>(RpcContext{
-      service_, health_service_, reflection_, *queue_, *engine_, hub_, loop_->flush_list(),
-      rpc_metrics_, hub_metrics_, limits_, guard_, queue_total_, loop_->slices(), *next_calls_});
+  context_ = std::make_unique<RpcContext>(
+      RpcContext{service_, health_service_, reflection_, *queue_,
+                 HandlerContext{*engine_, limits_, publish_metrics_}, hub_, loop_->flush_list(),
+                 hub_metrics_, guard_, queue_total_, loop_->slices(), loop_->next_calls()});
   engine_->Start([this](std::function<void()> task) { loop_->Post(std::move(task)); });
   for (const AcceptCall accept :
        {&AcceptPublish, &AcceptPublishStream, &AcceptSubscribe, &AcceptHistory, &AcceptHealthCheck,
@@ -157,7 +157,7 @@ void ChannelServer::Stop(std::chrono::milliseconds drain_time) {
   ready_ = false;
   acceptor_.Stop();
   loop_->PostAndWait([this] {
-    context_->draining = true;
+    context_->handlers.draining = true;
     context_->accepting = false;
     for (OpenStream* stream : context_->open_streams) stream->Drain();
   });

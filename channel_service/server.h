@@ -66,21 +66,20 @@ class ChannelServer {
   const ServiceLimits& limits_;
   std::unique_ptr<Engine> engine_;
   HubMetrics hub_metrics_;
-  RpcMetrics rpc_metrics_;
+  PublishMetrics publish_metrics_;
   prometheus::Gauge& groups_gauge_;
   prometheus::Gauge& history_gauge_;
   prometheus::Gauge& dedup_window_gauge_;
   ConnectionGuard guard_;
   Acceptor acceptor_;
   AsyncService service_;
-  grpc::health::v1::Health::AsyncService health_service_;
+  HealthService health_service_;
   ReflectionServices reflection_;
   Hub hub_;
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;
   std::unique_ptr<grpc::Server> server_;
   QueueTotal queue_total_;
   std::unique_ptr<CompletionLoop> loop_;
-  std::unique_ptr<NextCalls> next_calls_;
   std::unique_ptr<RpcContext> context_;
   std::thread thread_;
   std::optional<Watchdog> watchdog_;  // of the loop

@@ -1,23 +1,18 @@
 #include "channel_service/base/peer_address.h"
 
-#include <algorithm>
+#include <boost/endian/conversion.hpp>
 
 namespace channel {
 
 namespace ip = boost::asio::ip;
 
 PeerAddress AddressOf(const ip::tcp::endpoint& endpoint) {
-  PeerAddress result{};
   const ip::address address = Unmapped(endpoint.address());
-  if (address.is_v4()) {
-    // No IPv6 address of another machine begins with 4 bytes of zero.
-    const auto bytes = address.to_v4().to_bytes();
-    std::copy(bytes.begin(), bytes.end(), result.begin() + 4);
-  } else {
-    const auto bytes = address.to_v6().to_bytes();
-    std::copy_n(bytes.begin(), result.size(), result.begin());
-  }
-  return result;
+  // No IPv6 address of another machine begins with 4 bytes of zero.
+  if (address.is_v4()) return PeerAddress{address.to_v4().to_uint()};
+  if (address.is_loopback()) return PeerAddress{ip::address_v4::loopback().to_uint()};
+  const auto bytes = address.to_v6().to_bytes();
+  return PeerAddress{boost::endian::load_big_u64(bytes.data())};
 }
 
 ip::address Unmapped(const ip::address& address) {

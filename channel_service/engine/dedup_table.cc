@@ -6,6 +6,7 @@
 #include <functional>
 #include <utility>
 
+#include "channel_service/base/peer_address.h"
 #include "channel_service/limits.h"
 
 namespace channel {
@@ -105,9 +106,13 @@ DedupTable::Publisher* DedupTable::AddPublisher(std::string_view name, uint64_t 
 }
 
 void DedupTable::ForgetPublisher() {
-  const auto most = std::max_element(
-      publishers_by_owner_.begin(), publishers_by_owner_.end(),
-      [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
+  // Those of Unix sockets, whom the operator lets in, are forgotten last.
+  const auto rank = [](const auto& entry) {
+    return std::pair(PeerAddress{entry.first} != PeerAddress::kUnix, entry.second.size());
+  };
+  const auto most =
+      std::max_element(publishers_by_owner_.begin(), publishers_by_owner_.end(),
+                       [&rank](const auto& a, const auto& b) { return rank(a) < rank(b); });
   newest_ = nullptr;
   publisher_by_name_.erase(most->second.back().name);
   most->second.pop_back();

@@ -13,8 +13,9 @@ Hub::Hub(Engine& engine, HubMetrics& metrics) : engine_(engine), metrics_(metric
 
 Hub::~Hub() { CHANNEL_CHECK(group_by_id_.empty()); }
 
-void Hub::Add(Subscriber* subscriber, const PeerAddress& peer) {
+void Hub::Add(Subscriber* subscriber, PeerAddress peer) {
   CHANNEL_CHECK(held_by_subscriber_.emplace(subscriber, Held{peer, {}}).second);
+  subscriber->set_peer(peer);
   metrics_.subscribers.Increment();
 }
 
@@ -145,7 +146,7 @@ void Hub::Unsubscribe(Subscriber* subscriber, std::string_view group_id) {
   RemoveFrom(found->second.get(), subscriber, held->second.peer);
 }
 
-void Hub::RemoveFrom(HubGroup* group, Subscriber* subscriber, const PeerAddress& peer) {
+void Hub::RemoveFrom(HubGroup* group, Subscriber* subscriber, PeerAddress peer) {
   group->Remove(subscriber);
   places_.Give(peer);
   metrics_.subscriptions.Decrement();

@@ -38,7 +38,7 @@ class Hub {
   ~Hub();
 
   // A stream of this peer begins; it ends with Remove, before the subscriber is destroyed.
-  void Add(Subscriber* subscriber, const PeerAddress& peer);
+  void Add(Subscriber* subscriber, PeerAddress peer);
   // Removes at most so many of its subscriptions, and then the subscriber. Returns whether some are
   // left, and so whether this is called again; nothing else is, for this subscriber.
   bool Remove(Subscriber* subscriber, size_t count_max = SIZE_MAX);
@@ -62,7 +62,7 @@ class Hub {
   void StartCatchUp(const HubGroup* group, uint64_t subscription_id, const ReadRequest& request);
   void OnRead(std::string_view group_id, uint64_t subscription_id, const ReadResult& result);
   void CatchUp(HubGroup* group, HubGroup::Subscription* subscription, const ReadResult& result);
-  void RemoveFrom(HubGroup* group, Subscriber* subscriber, const PeerAddress& peer);
+  void RemoveFrom(HubGroup* group, Subscriber* subscriber, PeerAddress peer);
 
   Engine& engine_;
   HubMetrics& metrics_;

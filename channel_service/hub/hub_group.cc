@@ -29,10 +29,11 @@ void HubGroup::Remove(const Subscriber* subscriber) {
 }
 
 HubGroup::Subscription* HubGroup::Find(uint64_t subscription_id) {
+  // One that was just added is the last.
   const auto found = std::find_if(
-      subscriptions_.begin(), subscriptions_.end(),
+      subscriptions_.rbegin(), subscriptions_.rend(),
       [subscription_id](const Subscription& held) { return held.id == subscription_id; });
-  return found == subscriptions_.end() ? nullptr : &*found;
+  return found == subscriptions_.rend() ? nullptr : &*found;
 }
 
 }  // namespace channel

@@ -1,29 +1,35 @@
 #include "channel_service/hub/queue_total.h"
 
+#include <algorithm>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
 #include "channel_service/hub/subscriber.h"
 
 namespace channel {
 
-void QueueTotal::Grow(size_t bytes) {
-  bytes_ += bytes;
-  while (bytes_ > bytes_max_) {
-    Subscriber* const fullest = Fullest();
-    if (fullest == nullptr) return;  // what remains belongs to streams that end already
-    fullest->Overflow("too much waits for all subscribers, and most of it for this one");
-  }
-}
-
-// A walk over all, seldom: each time the fullest of n queues is freed, at least 1/n of the bound.
-Subscriber* QueueTotal::Fullest() const {
-  Subscriber* fullest = nullptr;
+// It walks over all, and seldom: each time an eighth of the bound becomes free. What streams hold
+// that end already is not waited for.
+void QueueTotal::Drop(const Pool* pool) {
+  absl::flat_hash_map<PeerAddress, size_t> held;
+  std::vector<Subscriber*> open;
   for (Subscriber* const subscriber : subscribers_) {
-    if (subscriber->state() != Subscriber::State::kOpen || subscriber->queued_bytes() == 0)
-      continue;
-    if (fullest == nullptr || subscriber->queued_bytes() > fullest->queued_bytes()) {
-      fullest = subscriber;
-    }
+    if (subscriber->state() != Subscriber::State::kOpen) continue;
+    if (PoolOf(subscriber->peer()) != pool) continue;
+    held[subscriber->peer()] += subscriber->held_bytes();
+    open.push_back(subscriber);
   }
-  return fullest;
+  std::sort(open.begin(), open.end(), [&held](const Subscriber* a, const Subscriber* b) {
+    const auto rank = [&held](const Subscriber* subscriber) {
+      return std::tuple(held[subscriber->peer()], subscriber->peer(), subscriber->held_bytes());
+    };
+    return rank(a) > rank(b);
+  });
+  const size_t enough = bytes_max_ - bytes_max_ / 8;
+  for (Subscriber* const subscriber : open) {
+    if (*pool <= enough || subscriber->queued_bytes() == 0) return;
+    subscriber->Overflow("too much waits for all subscribers, and most of it for this address");
+  }
 }
 
 }  // namespace channel

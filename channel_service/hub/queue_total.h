@@ -1,12 +1,16 @@
-// The bytes that wait for all subscribers together.
+// The bytes that wait for all subscribers together, with those that gRPC has and their clients have
+// not taken.
 //
-// The server owns it; loop thread only. Over the bound the fullest queue is dropped, as if it were
-// over its own: many clients that do not read cost those that do nothing.
+// The server owns it; loop thread only. Over the bound the fullest queues are dropped of the
+// address that has most, as if they were over their own bound: who does not read costs others
+// nothing. The subscribers that come over Unix sockets, whom the operator lets in, have a bound of
+// their own.
 #pragma once
 
 #include <cstddef>
 
 #include "absl/container/flat_hash_set.h"
+#include "channel_service/base/peer_address.h"
 
 namespace channel {
 
@@ -14,24 +18,30 @@ class Subscriber;
 
 class QueueTotal {
  public:
+  // `bytes_max`: of all who come over the network, and of all others.
   explicit QueueTotal(size_t bytes_max) : bytes_max_(bytes_max) {}
   QueueTotal(const QueueTotal&) = delete;
   QueueTotal& operator=(const QueueTotal&) = delete;
 
-  size_t bytes() const { return bytes_; }
-
   // For subscribers, each of which is added from its constructor to its destructor.
   void Add(Subscriber* subscriber) { subscribers_.insert(subscriber); }
   void Remove(Subscriber* subscriber) { subscribers_.erase(subscriber); }
-  // May drop queues, also that of the caller.
-  void Grow(size_t bytes);
-  void Shrink(size_t bytes) { bytes_ -= bytes; }
+
+  // The bytes that wait for all who share a bound.
+  using Pool = size_t;
+  Pool* PoolOf(PeerAddress peer) { return peer == PeerAddress::kUnix ? &unix_ : &network_; }
+  // A subscriber holds more. May drop queues, also that of the caller.
+  void Grow(Pool* pool, size_t bytes) {
+    *pool += bytes;
+    if (*pool > bytes_max_) Drop(pool);
+  }
 
  private:
-  Subscriber* Fullest() const;
+  void Drop(const Pool* pool);
 
   const size_t bytes_max_;
-  size_t bytes_ = 0;
+  Pool network_ = 0;
+  Pool unix_ = 0;
   absl::flat_hash_set<Subscriber*> subscribers_;
 };
 

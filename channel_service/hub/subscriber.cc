@@ -40,13 +40,13 @@ void Subscriber::Append(std::string_view record) {
     blocks_.emplace_back().bytes.reserve(std::max(record.size(), expected));
   }
   blocks_.back().bytes.append(record);
-  total_.Grow(record.size());  // may drop this queue
+  total_.Grow(pool_, record.size());  // may drop this queue
 }
 
 void Subscriber::AppendLarge(const RecordPtr& record) {
   if (!Grow(record->bytes().size())) return;
   blocks_.push_back({.record = record});
-  total_.Grow(record->bytes().size());  // may drop this queue
+  total_.Grow(pool_, record->bytes().size());  // may drop this queue
 }
 
 void Subscriber::Overflow(const char* why) {
@@ -62,14 +62,14 @@ void Subscriber::Fail() {
 }
 
 std::string Subscriber::TakeBlock() {
+  *pool_ -= std::exchange(taken_bytes_, 0);
   if (blocks_.empty()) return {};
   Block& first = blocks_.front();
   std::string block =
       first.record == nullptr ? std::move(first.bytes) : std::string(first.record->bytes());
   blocks_.pop_front();
   queued_bytes_ -= block.size();
-  total_.Shrink(block.size());
-  last_block_bytes_ = block.size();
+  taken_bytes_ = last_block_bytes_ = block.size();
   return block;
 }
 
@@ -80,7 +80,7 @@ void Subscriber::Close() {
 
 void Subscriber::DropQueue() {
   blocks_.clear();
-  total_.Shrink(queued_bytes_);
+  *pool_ -= queued_bytes_;
   queued_bytes_ = 0;
 }
 

@@ -30,18 +30,32 @@ class Subscriber {
 
   // `owner` is flushed at the end of each turn in which something was queued or the state changed.
   Subscriber(FlushList& flush_list, Flushable* owner, size_t queue_bytes_max, QueueTotal& total)
-      : flush_list_(flush_list), owner_(owner), queue_bytes_max_(queue_bytes_max), total_(total) {
+      : flush_list_(flush_list),
+        owner_(owner),
+        queue_bytes_max_(queue_bytes_max),
+        total_(total),
+        pool_(total.PoolOf(peer_)) {
     total_.Add(this);
   }
   ~Subscriber() {
     DropQueue();
+    *pool_ -= taken_bytes_;
     total_.Remove(this);
   }
   Subscriber(const Subscriber&) = delete;
   Subscriber& operator=(const Subscriber&) = delete;
 
+  // For the hub, before anything is appended: whose it is.
+  void set_peer(PeerAddress peer) {
+    peer_ = peer;
+    pool_ = total_.PoolOf(peer);
+  }
+
   State state() const { return state_; }
+  PeerAddress peer() const { return peer_; }
   size_t queued_bytes() const { return queued_bytes_; }
+  // With the block that was taken last, as long as it is being written.
+  size_t held_bytes() const { return queued_bytes_ + taken_bytes_; }
 
   // For the hub. Copies a record to the end of the queue, which takes none after kOpen.
   void Append(std::string_view record);
@@ -59,7 +73,8 @@ class Subscriber {
   // For the hub: kUnavailable, if it is open. The queue can still be taken.
   void Fail();
 
-  // For the owner. The next block; empty if nothing is queued.
+  // For the owner, when the block that it has taken before is written. The next block; empty if
+  // nothing is queued.
   std::string TakeBlock();
   // For the owner: kClosed. Drops the queue.
   void Close();
@@ -90,9 +105,12 @@ class Subscriber {
   Flushable* const owner_;
   const size_t queue_bytes_max_;
   QueueTotal& total_;
+  PeerAddress peer_ = PeerAddress::kNobody;
+  QueueTotal::Pool* pool_;
   State state_ = State::kOpen;
   std::deque<Block> blocks_;
   size_t queued_bytes_ = 0;
+  size_t taken_bytes_ = 0;       // of the block that is being written
   size_t last_block_bytes_ = 0;  // of the block that was taken last
 };
 

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "channel_service/base/clock.h"
 #include "channel_service/rpc/context.h"
 #include "channel_service/rpc/status.h"
 
@@ -27,13 +28,21 @@ class CallPeer {
 
   // A client has called.
   void OnAccepted(const grpc::ServerContext& call) {
+    accepted_at_ = std::chrono::steady_clock::now();
     tally_ = context_.guard.Find(call.peer());
-    if (tally_ != nullptr) tally_->OnOpened();
+    if (tally_ == nullptr) return;
+    tally_->OnOpened();
+    if (tally_->gone()) tally_->OnWasted();
   }
+
+  bool has_place() const { return has_place_; }
+  // True if there is nobody to answer: work for the call is for nothing.
+  bool gone() const { return tally_ == nullptr || tally_->gone(); }
+  static absl::Status GoneError() { return absl::CancelledError("the connection is gone"); }
 
   // For a stream, after OnAccepted: takes a place among the open ones, until it is destroyed.
   absl::Status TakePlace() {
-    if (tally_ == nullptr) return GoneError();
+    if (gone()) return GoneError();
     has_place_ = context_.stream_places.Take(tally_->address());
     return has_place_ ? absl::OkStatus() : TooManyStreamsError();
   }
@@ -43,10 +52,7 @@ class CallPeer {
   absl::Status Hold(size_t bytes) {
     if (bytes == 0) return absl::OkStatus();
     if (tally_ == nullptr) return GoneError();
-    if (!context_.held_bytes.Take(tally_->address(), bytes)) {
-      tally_->OnWasted();
-      return TooMuchHeldError();
-    }
+    if (!context_.held_bytes.Take(tally_->address(), bytes)) return TooMuchHeldError();
     held_bytes_ += bytes;
     return absl::OkStatus();
   }
@@ -57,20 +63,24 @@ class CallPeer {
   }
 
   // The address, for shares; of nobody, if the connection is gone.
-  PeerAddress address() const { return tally_ != nullptr ? tally_->address() : PeerAddress{}; }
+  PeerAddress address() const {
+    return tally_ != nullptr ? tally_->address() : PeerAddress::kNobody;
+  }
 
   void OnMessage(size_t bytes) {
     if (tally_ != nullptr) tally_->OnMessage(bytes);
   }
-  void OnCancelled() {
-    if (tally_ != nullptr) tally_->OnWasted();
+  // The call is cancelled, or refused for what it asked or what its address has. That is no waste
+  // if it has lived: a stream has no other end, and a client may be in haste.
+  void OnWasted() {
+    const bool young = std::chrono::steady_clock::now() - accepted_at_ < kWastedCallAgeMax;
+    if (tally_ != nullptr && young) tally_->OnWasted();
   }
 
  private:
-  static absl::Status GoneError() { return absl::CancelledError("the connection is gone"); }
-
   RpcContext& context_;
   std::shared_ptr<ConnectionTally> tally_;  // null if the connection is gone
+  SteadyTime accepted_at_ = {};
   bool has_place_ = false;
   size_t held_bytes_ = 0;
 };

@@ -1,9 +1,10 @@
 // The service's loop: gRPC's completion queue, "drain, then flush".
 //
 // One thread calls Run and owns all state of the service. A turn takes events until none is ready
-// (at most kEventsPerTurnMax, for kEventsTimeMax), does some slices of longer work (slice_queue.h),
-// flushes what has something to write, then waits (tests/bench/README.md measures it, "hub"). Post
-// is the one entry for other threads (signals, engines on a network).
+// (at most kEventsPerTurnMax, for kEventsTimeMax), asks for the next calls (next_calls.h), does
+// some slices of longer work (slice_queue.h), flushes what has something to write, then waits
+// (tests/bench/README.md measures it, "hub"). Post is the one entry for other threads (signals,
+// engines on a network).
 #pragma once
 
 #include <grpcpp/alarm.h>
@@ -17,6 +18,7 @@
 #include "channel_service/base/clock.h"
 #include "channel_service/base/completion_event.h"
 #include "channel_service/hub/flush_list.h"
+#include "channel_service/rpc/next_calls.h"
 #include "channel_service/rpc/slice_queue.h"
 
 namespace channel {
@@ -28,6 +30,7 @@ class CompletionLoop {
 
   FlushList& flush_list() { return flush_list_; }
   SliceQueue& slices() { return slices_; }
+  NextCalls& next_calls() { return next_calls_; }
 
   // Runs until the queue is shut down and empty.
   void Run();
@@ -51,6 +54,7 @@ class CompletionLoop {
   // Waits for an event, unless there is longer work, and handles all that are ready. Returns false
   // if the queue is shut down and empty.
   bool TakeEvents();
+  bool has_more_work() const { return !slices_.empty() || !next_calls_.empty(); }
   grpc::CompletionQueue::NextStatus Next(void** tag, bool* ok, gpr_timespec deadline);
   void OnWake(bool ok);
   void Beat();
@@ -59,10 +63,12 @@ class CompletionLoop {
   const std::function<void()> on_tick_;
   FlushList flush_list_;
   SliceQueue slices_;
+  NextCalls next_calls_;
   std::atomic<SteadyTime::rep> beat_;
   std::atomic<uint64_t> polls_ = 0;
   SteadyTime next_tick_;
   unsigned turns_ = 0;  // without longer work
+  bool looked_ = true;  // the last turn ended when gRPC had no event more
 
   std::mutex mutex_;
   std::vector<std::function<void()>> posted_;  // guarded by mutex_

@@ -25,14 +25,14 @@ constexpr int kEventsMax = 256;
 // the others sent in the last moment is less.
 constexpr uint64_t kReaderBytesMin = 4096;
 
-// Less is no noise: the last message may not have been handled yet.
-constexpr uint64_t kNoiseBytesMin = 64 << 10;
-
 // Addresses whose rules are remembered.
 constexpr size_t kAddressesMax = 4096;
 
 // A connection that has wasted a call within this time has its part in what the address did.
 constexpr std::chrono::seconds kWastedWithin{2};
+
+// Connections that are gone and still known.
+constexpr size_t kGoneMax = 4096;
 
 }  // namespace
 
@@ -40,39 +40,6 @@ absl::Status FewDescriptorsError() {
   return absl::ResourceExhaustedError(
       "almost no file descriptors are left (raise the limit: ulimit -n)");
 }
-
-struct ConnectionGuard::Connection {
-  Connection(uint64_t number, const Endpoint& endpoint, int duplicate,
-             const ConnectionRules& its_rules)
-      : id(number),
-        peer(endpoint),
-        name(GrpcPeerName(endpoint)),
-        descriptor(duplicate),
-        tally(std::make_shared<ConnectionTally>(AddressOf(endpoint))),
-        rules(its_rules) {}
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
-  ~Connection() { ::close(descriptor); }
-
-  // Returns whether it has brought no message, or little of what it has sent was one.
-  bool IsNoise() const {
-    return tally->explained_bytes() == 0 ||
-           rules.unexplained_bytes() > std::max(read_bytes / 2, kNoiseBytesMin);
-  }
-
-  const uint64_t id;
-  const Endpoint peer;
-  const std::string name;
-  const int descriptor;
-  const std::shared_ptr<ConnectionTally> tally;
-  // The guard's thread alone.
-  ConnectionRules rules;
-  uint64_t read_bytes = 0;
-  uint64_t read_bytes_noted = 0;  // when the loop began to seem held
-  uint64_t wasted_calls = 0;
-  SteadyTime wasted_at = {};
-  bool removed = false;
-};
 
 ConnectionGuard::ConnectionGuard(prometheus::Registry& registry, size_t connections_max,
                                  size_t message_bytes_max)
@@ -127,8 +94,8 @@ absl::Status ConnectionGuard::Admit(int descriptor, const Endpoint& peer, int de
     if (duplicate >= 0) ::close(duplicate);
     return FewDescriptorsError();
   }
-  const auto connection = std::make_shared<Connection>(++last_id_, peer, duplicate,
-                                                       ConnectionRules(now, unexplained_max_));
+  const auto connection = std::make_shared<GuardedConnection>(
+      ++last_id_, peer, duplicate, ConnectionRules(now, unexplained_max_));
   if (!connections_.Take(address)) {
     return absl::ResourceExhaustedError(
         "this address has half of the connections that others leave free (raise the limit: ulimit "
@@ -154,12 +121,18 @@ std::shared_ptr<ConnectionTally> ConnectionGuard::Find(std::string_view peer) co
 
 void ConnectionGuard::Run() {
   while (true) {
-    // Sleeps until a connection receives something.
+    // Sleeps until a connection receives something; but not while the loop may be held: a peer
+    // whose bytes fill the kernel's buffer sends no more until the loop has read them.
     pollfd waits[] = {{epoll_, POLLIN, 0}, {stop_, POLLIN, 0}};
-    if (::poll(waits, 2, -1) < 0 && errno != EINTR) return;
+    const bool is_due = poll_watch_.IsBusy(loop_place_()) || crowds_.pacing();
+    const int timeout = is_due ? 0 : -1;
+    if (::poll(waits, 2, timeout) < 0 && errno != EINTR) return;
     if (waits[1].revents != 0) return;
     LookAtActive(std::chrono::steady_clock::now());
     LookAtLoop(std::chrono::steady_clock::now());
+    if (crowds_.IsDue(std::chrono::steady_clock::now(), loop_place_().cpu)) {
+      crowds_.Pace(Connections());
+    }
     const int pause = static_cast<int>(kGuardInterval.count());
     if (::poll(&waits[1], 1, pause) > 0) return;
   }
@@ -169,7 +142,7 @@ void ConnectionGuard::LookAtActive(SteadyTime now) {
   std::array<epoll_event, kEventsMax> events;
   const int count = ::epoll_wait(epoll_, events.data(), kEventsMax, 0);
   for (size_t i = 0; i < static_cast<size_t>(std::max(count, 0)); ++i) {
-    ConnectionPtr connection;
+    GuardedConnectionPtr connection;
     {
       const std::lock_guard lock(mutex_);
       const auto found = by_id_.find(events[i].data.u64);
@@ -182,15 +155,36 @@ void ConnectionGuard::LookAtActive(SteadyTime now) {
       Judge(connection, now);
     }
   }
+  LookAtGone(now);
   if (unexplained_bytes_ > unexplained_total_max_) CutHeaviest(now);
 }
 
-void ConnectionGuard::Judge(const ConnectionPtr& connection, SteadyTime now) {
+// gRPC hands out what a connection has called also when it is gone: a client that calls, closes and
+// comes back would cost as much as one that stays.
+void ConnectionGuard::LookAtGone(SteadyTime now) {
+  while (!gone_.empty() &&
+         (gone_.front()->removed_at + kGoneKnown <= now || gone_.size() > kGoneMax)) {
+    const GuardedConnectionPtr oldest = gone_.front();
+    gone_.pop_front();
+    const std::lock_guard lock(mutex_);
+    // The port may have come back with another connection.
+    const auto found = by_name_.find(oldest->name);
+    if (found != by_name_.end() && found->second == oldest) by_name_.erase(found);
+  }
+  const std::deque<GuardedConnectionPtr> gone = gone_;  // a cut adds some
+  for (const GuardedConnectionPtr& connection : gone) JudgeWaste(connection, now);
+}
+
+void ConnectionGuard::Judge(const GuardedConnectionPtr& connection, SteadyTime now) {
   if (connection->removed) return;
   if (Look(*connection, now)) {
     Cut(connection, CutReason::kUnexplainedBytes, now);
-    return;
+  } else {
+    JudgeWaste(connection, now);
   }
+}
+
+void ConnectionGuard::JudgeWaste(const GuardedConnectionPtr& connection, SteadyTime now) {
   const uint64_t wasted = connection->tally->wasted();
   const uint64_t more = wasted - std::exchange(connection->wasted_calls, wasted);
   if (more == 0) return;
@@ -200,18 +194,18 @@ void ConnectionGuard::Judge(const ConnectionPtr& connection, SteadyTime now) {
   }
 }
 
-void ConnectionGuard::OnGone(const ConnectionPtr& connection, SteadyTime now) {
+void ConnectionGuard::OnGone(const GuardedConnectionPtr& connection, SteadyTime now) {
   Judge(connection, now);
   if (connection->removed) return;
   if (connection->IsNoise() && RulesOf(connection->tally->address(), now)
                                    .AddNoise(connection->rules.unexplained_bytes(), now)) {
     Cut(connection, CutReason::kAddressNoise, now);
   } else {
-    Remove(connection);
+    Remove(connection, now);
   }
 }
 
-AddressRules& ConnectionGuard::RulesOf(const PeerAddress& address, SteadyTime now) {
+AddressRules& ConnectionGuard::RulesOf(PeerAddress address, SteadyTime now) {
   if (address_rules_.size() >= kAddressesMax && !address_rules_.contains(address)) {
     absl::erase_if(address_rules_, [now](auto& entry) { return entry.second.IsOver(now); });
     if (address_rules_.size() >= kAddressesMax) address_rules_.erase(address_rules_.begin());
@@ -219,7 +213,7 @@ AddressRules& ConnectionGuard::RulesOf(const PeerAddress& address, SteadyTime no
   return address_rules_[address];
 }
 
-bool ConnectionGuard::Look(Connection& connection, SteadyTime now) {
+bool ConnectionGuard::Look(GuardedConnection& connection, SteadyTime now) {
   if (connection.removed) return false;
   ConnectionLook look{.at = now, .read_bytes = connection.read_bytes};
   look.explained_bytes = connection.tally->explained_bytes();
@@ -234,14 +228,25 @@ bool ConnectionGuard::Look(Connection& connection, SteadyTime now) {
 
 void ConnectionGuard::CutHeaviest(SteadyTime now) {
   // Connections that were not looked at lately may have explained their bytes meanwhile.
-  for (const ConnectionPtr& connection : Connections()) Judge(connection, now);
+  for (const GuardedConnectionPtr& connection : Connections()) Judge(connection, now);
   if (unexplained_bytes_ <= unexplained_total_max_) return;
-  const auto connections = Connections();
-  const auto heaviest = std::max_element(
-      connections.begin(), connections.end(), [](const ConnectionPtr& a, const ConnectionPtr& b) {
-        return a->rules.unexplained_bytes() < b->rules.unexplained_bytes();
-      });
-  if (heaviest != connections.end()) Cut(*heaviest, CutReason::kUnexplainedBytes, now);
+  absl::flat_hash_map<PeerAddress, uint64_t> sums;
+  std::vector<GuardedConnectionPtr> connections = Connections();
+  for (const GuardedConnectionPtr& connection : connections) {
+    sums[connection->tally->address()] += connection->rules.unexplained_bytes();
+  }
+  std::sort(connections.begin(), connections.end(),
+            [&sums](const GuardedConnectionPtr& a, const GuardedConnectionPtr& b) {
+              const auto rank = [&sums](const GuardedConnectionPtr& connection) {
+                const PeerAddress address = connection->tally->address();
+                return std::tuple(sums[address], address, connection->rules.unexplained_bytes());
+              };
+              return rank(a) > rank(b);
+            });
+  for (const GuardedConnectionPtr& connection : connections) {
+    if (unexplained_bytes_ <= unexplained_total_max_) return;
+    if (!connection->removed) Cut(connection, CutReason::kUnexplainedBytes, now);
+  }
 }
 
 void ConnectionGuard::LookAtLoop(SteadyTime now) {
@@ -251,7 +256,7 @@ void ConnectionGuard::LookAtLoop(SteadyTime now) {
     suspected_.reset();
   } else if (!suspected_.has_value()) {
     suspected_ = place;
-    for (const ConnectionPtr& connection : Connections()) {
+    for (const GuardedConnectionPtr& connection : Connections()) {
       ConnectionLook look;
       if (ReadCounters(connection->descriptor, &look)) {
         connection->read_bytes_noted = look.read_bytes;
@@ -267,10 +272,10 @@ void ConnectionGuard::LookAtLoop(SteadyTime now) {
 // While the loop is inside one poll gRPC reads one connection, or some that complete no message:
 // the one that brought most is cut, unless all they brought are bytes of large messages.
 void ConnectionGuard::CutReader(const LoopPlace& place, SteadyTime now) {
-  ConnectionPtr reader;
+  GuardedConnectionPtr reader;
   uint64_t most = kReaderBytesMin;
   uint64_t all = 0;
-  for (const ConnectionPtr& connection : Connections()) {
+  for (const GuardedConnectionPtr& connection : Connections()) {
     ConnectionLook look{.read_bytes = connection->read_bytes_noted};
     if (!ReadCounters(connection->descriptor, &look)) continue;
     const uint64_t read = look.read_bytes - connection->read_bytes_noted;
@@ -285,7 +290,8 @@ void ConnectionGuard::CutReader(const LoopPlace& place, SteadyTime now) {
   if (reader != nullptr) Cut(reader, CutReason::kHeldLoop, now);
 }
 
-void ConnectionGuard::Cut(const ConnectionPtr& connection, CutReason reason, SteadyTime now) {
+void ConnectionGuard::Cut(const GuardedConnectionPtr& connection, CutReason reason,
+                          SteadyTime now) {
   if (const auto left_out = cuts_log_.Pass(now); left_out.has_value()) {
     spdlog::warn(
         "connection of {} cut: {} (rpc/guard_rules.h); its address is refused for {} s; {} more "
@@ -297,36 +303,38 @@ void ConnectionGuard::Cut(const ConnectionPtr& connection, CutReason reason, Ste
     refused_until_[connection->tally->address()] = now + kCutPause;
   }
   address_rules_.erase(connection->tally->address());
-  CutOne(connection, reason);
-  for (const ConnectionPtr& other : Connections()) {
+  if (!connection->removed) CutOne(connection, reason, now);
+  for (const GuardedConnectionPtr& other : Connections()) {
     if (other->tally->address() != connection->tally->address()) continue;
     Look(*other, now);  // its last message may have come since the last look
     const bool wastes = reason == CutReason::kWastedCalls && now - other->wasted_at < kWastedWithin;
-    if (other->IsNoise() || wastes) CutOne(other, reason);
+    if (other->IsNoise() || wastes) CutOne(other, reason, now);
   }
 }
 
-void ConnectionGuard::CutOne(const ConnectionPtr& connection, CutReason reason) {
+void ConnectionGuard::CutOne(const GuardedConnectionPtr& connection, CutReason reason,
+                             SteadyTime now) {
   cuts_[static_cast<int>(reason)]->Increment();
   ResetConnection(connection->descriptor);
-  Remove(connection);
+  Remove(connection, now);
 }
 
-void ConnectionGuard::Remove(const ConnectionPtr& connection) {
+void ConnectionGuard::Remove(const GuardedConnectionPtr& connection, SteadyTime now) {
   ::epoll_ctl(epoll_, EPOLL_CTL_DEL, connection->descriptor, nullptr);
   const std::lock_guard lock(mutex_);
   if (by_id_.erase(connection->id) == 0) return;
   connection->removed = true;
+  connection->removed_at = now;
+  connection->tally->OnGone();
+  connection->Close();
+  gone_.push_back(connection);
   unexplained_bytes_ -= connection->rules.unexplained_bytes();
   connections_.Give(connection->tally->address());
-  // The port may have come back with another connection already.
-  const auto found = by_name_.find(connection->name);
-  if (found != by_name_.end() && found->second == connection) by_name_.erase(found);
 }
 
-std::vector<ConnectionGuard::ConnectionPtr> ConnectionGuard::Connections() const {
+std::vector<GuardedConnectionPtr> ConnectionGuard::Connections() const {
   const std::lock_guard lock(mutex_);
-  std::vector<ConnectionPtr> connections;
+  std::vector<GuardedConnectionPtr> connections;
   connections.reserve(by_id_.size());
   for (const auto& [id, connection] : by_id_) connections.push_back(connection);
   return connections;

@@ -6,12 +6,14 @@
 // and learns that gRPC has closed the connection. With a connection go those of its address that
 // have brought nothing but noise (or wasted calls, if it is cut for that), and the address is
 // refused for kCutPause, so that many connections, or coming back at once, gain nothing. An address
-// whose connections were noise and are gone is refused, too. The public functions may be called
+// whose connections were noise and are gone is refused, too. A crowd is not cut, but paced
+// (crowd_pacer.h). The public functions may be called
 // from any thread.
 #pragma once
 
 #include <atomic>
 #include <boost/asio/ip/tcp.hpp>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -26,13 +28,15 @@
 #include "channel_service/base/fair_share.h"
 #include "channel_service/base/log_gate.h"
 #include "channel_service/base/metrics.h"
-#include "channel_service/rpc/connection_tally.h"
+#include "channel_service/rpc/crowd_pacer.h"
 #include "channel_service/rpc/guard_rules.h"
+#include "channel_service/rpc/guarded_connection.h"
 
 namespace channel {
 
 inline constexpr std::chrono::milliseconds kGuardInterval{10};
 inline constexpr std::chrono::seconds kCutPause{10};
+inline constexpr std::chrono::seconds kGoneKnown{10};
 
 // Why a connection with one of the last descriptors is refused.
 absl::Status FewDescriptorsError();
@@ -57,30 +61,30 @@ class ConnectionGuard {
   // `descriptor_end` on are one too many.
   absl::Status Admit(int descriptor, const Endpoint& peer, int descriptor_end);
 
-  // The tally of the connection that gRPC calls `peer`; null if the connection is gone. All who
-  // come over a Unix socket, which is for those whom its mode allows, have one, and are not
-  // watched.
+  // The tally of the connection that gRPC calls `peer`: one that is gone is known for kGoneKnown.
+  // Null if it is not known. All who come over a Unix socket, which is for those whom its mode
+  // allows, have one, and are not watched.
   std::shared_ptr<ConnectionTally> Find(std::string_view peer) const;
 
  private:
-  struct Connection;
-  using ConnectionPtr = std::shared_ptr<Connection>;
-
   void Run();
   void LookAtActive(SteadyTime now);
   void LookAtLoop(SteadyTime now);
-  void Judge(const ConnectionPtr& connection, SteadyTime now);
-  void OnGone(const ConnectionPtr& connection, SteadyTime now);
-  AddressRules& RulesOf(const PeerAddress& address, SteadyTime now);
-  bool Look(Connection& connection, SteadyTime now);
+  void LookAtGone(SteadyTime now);
+  void Judge(const GuardedConnectionPtr& connection, SteadyTime now);
+  void JudgeWaste(const GuardedConnectionPtr& connection, SteadyTime now);
+  void OnGone(const GuardedConnectionPtr& connection, SteadyTime now);
+  AddressRules& RulesOf(PeerAddress address, SteadyTime now);
+  bool Look(GuardedConnection& connection, SteadyTime now);
   void CutHeaviest(SteadyTime now);
   void CutReader(const LoopPlace& place, SteadyTime now);
-  void Cut(const ConnectionPtr& connection, CutReason reason, SteadyTime now);
-  void CutOne(const ConnectionPtr& connection, CutReason reason);
-  void Remove(const ConnectionPtr& connection);
-  std::vector<ConnectionPtr> Connections() const;
+  void Cut(const GuardedConnectionPtr& connection, CutReason reason, SteadyTime now);
+  void CutOne(const GuardedConnectionPtr& connection, CutReason reason, SteadyTime now);
+  void Remove(const GuardedConnectionPtr& connection, SteadyTime now);
+  std::vector<GuardedConnectionPtr> Connections() const;
 
-  const std::shared_ptr<ConnectionTally> unix_tally_ = std::make_shared<ConnectionTally>(kUnixPeer);
+  const std::shared_ptr<ConnectionTally> unix_tally_ =
+      std::make_shared<ConnectionTally>(PeerAddress::kUnix);
   const uint64_t unexplained_max_;        // of one connection
   const uint64_t unexplained_total_max_;  // of all
   std::function<LoopPlace()> loop_place_;
@@ -89,16 +93,19 @@ class ConnectionGuard {
   int stop_ = -1;  // eventfd
   // The guard's thread alone.
   PollWatch poll_watch_;
+  CrowdPacer crowds_;
   std::optional<LoopPlace> suspected_;  // read bytes were noted for CutReader
   LogGate cuts_log_;
   uint64_t unexplained_bytes_ = 0;  // of all connections
+  std::deque<GuardedConnectionPtr>
+      gone_;  // the calls of these may still be handed out; oldest first
   absl::flat_hash_map<PeerAddress, AddressRules> address_rules_;
 
   mutable std::mutex mutex_;
   // Guarded by mutex_.
   FairShare connections_;
-  absl::flat_hash_map<std::string, ConnectionPtr> by_name_;
-  absl::flat_hash_map<uint64_t, ConnectionPtr> by_id_;
+  absl::flat_hash_map<std::string, GuardedConnectionPtr> by_name_;
+  absl::flat_hash_map<uint64_t, GuardedConnectionPtr> by_id_;
   uint64_t last_id_ = 0;
   absl::flat_hash_map<PeerAddress, SteadyTime> refused_until_;
 

@@ -16,23 +16,30 @@ inline constexpr uint64_t kBytesAroundMessage = 1024;
 
 class ConnectionTally {
  public:
-  explicit ConnectionTally(const PeerAddress& address) : address_(address) {}
+  explicit ConnectionTally(PeerAddress address) : address_(address) {}
 
-  const PeerAddress& address() const { return address_; }
+  PeerAddress address() const { return address_; }
 
   // A call is open, until it is not.
-  void OnOpened() { Add(open_calls_, 1); }
+  void OnOpened() {
+    Add(open_calls_, 1);
+    Add(calls_, 1);
+  }
   void OnClosed() { Add(open_calls_, uint64_t{0} - 1); }
   // A call has got a message of so many bytes.
   void OnMessage(size_t bytes) { Add(explained_bytes_, bytes + kBytesAroundMessage); }
-  // A call was for nothing: the peer has cancelled it, or its address has its share of what calls
-  // hold.
+  // A call was for nothing (guard_rules.h, kWastedCallsMax).
   void OnWasted() { Add(wasted_, 1); }
+  // For the guard: the connection is over; calls that came before may still be handed out.
+  void OnGone() { gone_.store(true, std::memory_order_relaxed); }
 
   // Bytes that messages explain, at most.
   uint64_t explained_bytes() const { return explained_bytes_.load(std::memory_order_relaxed); }
+  // All that were ever open.
+  uint64_t calls() const { return calls_.load(std::memory_order_relaxed); }
   uint64_t open_calls() const { return open_calls_.load(std::memory_order_relaxed); }
   uint64_t wasted() const { return wasted_.load(std::memory_order_relaxed); }
+  bool gone() const { return gone_.load(std::memory_order_relaxed); }
 
  private:
   // Only one thread writes.
@@ -43,7 +50,9 @@ class ConnectionTally {
   const PeerAddress address_;
   std::atomic<uint64_t> explained_bytes_ = 0;
   std::atomic<uint64_t> open_calls_ = 0;
+  std::atomic<uint64_t> calls_ = 0;
   std::atomic<uint64_t> wasted_ = 0;
+  std::atomic<bool> gone_ = false;
 };
 
 }  // namespace channel

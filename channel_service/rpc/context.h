@@ -6,13 +6,11 @@
 #include "absl/container/flat_hash_set.h"
 #include "channel/v1/channel.grpc.pb.h"
 #include "channel_service/base/log_gate.h"
-#include "channel_service/engine/engine.h"
+#include "channel_service/handlers/handler.h"
 #include "channel_service/hub/flush_list.h"
 #include "channel_service/hub/hub.h"
-#include "channel_service/limits.h"
 #include "channel_service/rpc/connection_guard.h"
 #include "channel_service/rpc/next_calls.h"
-#include "channel_service/rpc/rpc_metrics.h"
 #include "channel_service/rpc/slice_queue.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "grpc/reflection/v1/reflection.grpc.pb.h"
@@ -25,6 +23,10 @@ namespace channel {
 using AsyncService = v1::ChannelService::WithRawMethod_Publish<
     v1::ChannelService::WithRawMethod_PublishStream<v1::ChannelService::WithRawMethod_Subscribe<
         v1::ChannelService::WithRawMethod_History<v1::ChannelService::Service>>>>;
+
+// Raw, so that a long request is refused before it is parsed.
+using HealthService = grpc::health::v1::Health::WithRawMethod_Check<
+    grpc::health::v1::Health::WithRawMethod_Watch<grpc::health::v1::Health::Service>>;
 
 // Reflection under its two names.
 struct ReflectionServices {
@@ -59,25 +61,22 @@ class OpenStream {
 // Owned by the server; loop thread only.
 struct RpcContext {
   AsyncService& service;
-  grpc::health::v1::Health::AsyncService& health_service;
+  HealthService& health_service;
   ReflectionServices& reflection;
   grpc::ServerCompletionQueue& queue;
-  Engine& engine;
+  HandlerContext handlers;
   Hub& hub;
   FlushList& flush_list;
-  RpcMetrics& metrics;
   HubMetrics& hub_metrics;
-  const ServiceLimits& limits;
   const ConnectionGuard& guard;
   QueueTotal& queue_total;
   SliceQueue& slices;
   NextCalls& next_calls;
-  FairShare stream_places = FairShare(kOpenStreamsMax);
+  FairShare stream_places = FairShare(kOpenStreamsMax, kOpenStreamsOfOneMax);
   FairShare held_bytes = FairShare(kHeldBytesMax);
   absl::flat_hash_set<OpenStream*> open_streams = {};
   int live_calls = 0;
   LogGate slow_readers_log = LogGate();
-  bool draining = false;  // new work is refused with UNAVAILABLE
   bool accepting = true;  // false: the server is being shut down, ask for no further calls
 };
 

@@ -75,6 +75,11 @@ void AddressRules::LeakUntil(SteadyTime now) {
   at_ = now;
 }
 
+bool PollWatch::IsBusy(const LoopPlace& place) const {
+  return place.polls % 2 == 1 && place.polls == began_.polls &&
+         place.cpu - began_.cpu > kPollCpuMax / 16;
+}
+
 PollWatch::Verdict PollWatch::Judge(const LoopPlace& place) {
   const bool inside = place.polls % 2 == 1;
   if (!inside || place.polls != began_.polls) {

@@ -47,10 +47,13 @@ constexpr uint64_t UnexplainedBytesTotalMax(uint64_t message_bytes_max) {
 inline constexpr uint64_t kUnexplainedBytesPerSecond = 64 << 10;
 inline constexpr uint64_t kSentBytesPerUnexplainedByte = 256;
 
-// Calls for nothing (that are cancelled, or refused for what the address holds already) that the
-// connections of an address may make: so many at once, and as many again in each second. A call of
-// Subscribe that is cancelled costs 80 µs. An edge cancels none.
+// Calls for nothing that the connections of an address may make: so many at once, and as many again
+// in each second. That are calls which end when they are younger than this (streams with an error,
+// unary ones that are refused for what the address has already, and whatever the client cancels),
+// and those of a connection that is gone. A call of Subscribe that is cancelled costs 80 µs. An
+// edge makes none.
 inline constexpr uint64_t kWastedCallsMax = 500;
+inline constexpr std::chrono::seconds kWastedCallAgeMax{1};
 
 // Noise of an address over connections that are gone: each of them counts with what it left
 // unexplained, up to a bound, so that clients which die with large messages under way are no flood,
@@ -121,6 +124,8 @@ class PollWatch {
     kHeld,
   };
   Verdict Judge(const LoopPlace& place);
+  // Returns whether the loop has been busy since the last Judge, inside the same poll.
+  bool IsBusy(const LoopPlace& place) const;
   // The count begins anew.
   void Restart() { began_ = {}; }
 

@@ -2,15 +2,16 @@
 
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/async_stream.h>
-#include <grpcpp/support/async_unary_call.h>
 #include <spdlog/spdlog.h>
 
 #include <string>
 
 #include "channel_service/base/check.h"
 #include "channel_service/base/completion_event.h"
+#include "channel_service/handlers/errors.h"
 #include "channel_service/rpc/call_peer.h"
 #include "channel_service/rpc/status.h"
+#include "channel_service/rpc/unary_call.h"
 
 namespace channel {
 namespace {
@@ -23,58 +24,40 @@ bool IsKnown(const std::string& service) {
   return service.empty() || service == v1::ChannelService::service_full_name();
 }
 
-HealthCheckResponse ServingStatus(const RpcContext& context) {
+HealthCheckResponse ServingStatus(const HandlerContext& context) {
   HealthCheckResponse response;
   response.set_status(context.draining ? HealthCheckResponse::NOT_SERVING
                                        : HealthCheckResponse::SERVING);
   return response;
 }
 
-// One call of Check. It owns itself.
-class HealthCheckCall final : public SlicedWork {
+class HealthCheckHandler {
  public:
-  explicit HealthCheckCall(RpcContext& context) : context_(context) {
-    context_.health_service.RequestCheck(&server_context_, &request_, &responder_, &context_.queue,
-                                         &context_.queue, &on_accepted_);
+  using Request = HealthCheckRequest;
+
+  explicit HealthCheckHandler(HandlerContext& context) : context_(context) {}
+
+  void Handle(const Request& request, const Caller&, Done done) {
+    if (IsKnown(request.service())) {
+      done(ServingStatus(context_).SerializeAsString());
+    } else {
+      done(absl::NotFoundError("no such service here"));
+    }
   }
 
  private:
-  ~HealthCheckCall() = default;
+  HandlerContext& context_;
+};
 
-  void OnAccepted(bool ok) {
-    if (!ok) {
-      delete this;
-      return;
-    }
-    context_.next_calls.Replace(context_, &AcceptHealthCheck);
-    peer_.OnAccepted(server_context_);
-    peer_.OnMessage(request_.ByteSizeLong());
-    context_.slices.Add(peer_.address(), this);
+struct HealthCheckMethod {
+  using Handler = HealthCheckHandler;
+  static constexpr size_t kAnswerBytesMax = 0;
+  static size_t RequestBytesMax(const RpcContext&) { return kRequestBytesMax; }
+  static void Ask(RpcContext& context, grpc::ServerContext* call, grpc::ByteBuffer* request,
+                  UnaryResponder* responder, void* tag) {
+    context.health_service.RequestCheck(call, request, responder, &context.queue, &context.queue,
+                                        tag);
   }
-
-  bool DoSlice() override {
-    if (IsKnown(request_.service())) {
-      responder_.Finish(ServingStatus(context_), grpc::Status::OK, &on_finished_);
-    } else {
-      responder_.FinishWithError({grpc::StatusCode::NOT_FOUND, "no such service here"},
-                                 &on_finished_);
-    }
-    return false;
-  }
-
-  void OnFinished(bool ok) {
-    if (!ok) peer_.OnCancelled();
-    delete this;
-  }
-
-  RpcContext& context_;
-  const LiveCall live_{context_.live_calls};
-  CallPeer peer_{context_};
-  grpc::ServerContext server_context_;
-  HealthCheckRequest request_;
-  grpc::ServerAsyncResponseWriter<HealthCheckResponse> responder_{&server_context_};
-  MemberEvent<HealthCheckCall, &HealthCheckCall::OnAccepted> on_accepted_{this};
-  MemberEvent<HealthCheckCall, &HealthCheckCall::OnFinished> on_finished_{this};
 };
 
 // One call of Watch: the status when it begins, and NOT_SERVING when the service drains. It
@@ -83,7 +66,7 @@ class HealthWatchCall final : public OpenStream {
  public:
   explicit HealthWatchCall(RpcContext& context) : context_(context) {
     server_context_.AsyncNotifyWhenDone(&on_done_);
-    context_.health_service.RequestWatch(&server_context_, &request_, &writer_, &context_.queue,
+    context_.health_service.RequestWatch(&server_context_, &bytes_, &writer_, &context_.queue,
                                          &context_.queue, &on_accepted_);
   }
 
@@ -130,21 +113,28 @@ class HealthWatchCall final : public OpenStream {
     context_.open_streams.insert(this);
     done_outstanding_ = true;
     peer_.OnAccepted(server_context_);
-    peer_.OnMessage(request_.ByteSizeLong());
-    if (const absl::Status place = peer_.TakePlace(); !place.ok()) {
-      Finish(ToGrpc(place), "no place");
+    peer_.OnMessage(bytes_.Length());
+    HealthCheckRequest request;
+    absl::Status status = peer_.TakePlace();
+    if (status.ok() && bytes_.Length() > kRequestBytesMax) {
+      status = TooLongError("the request", bytes_.Length(), kRequestBytesMax);
+    }
+    if (status.ok()) status = ParseRequest(&bytes_, &request);
+    bytes_.Clear();
+    if (!status.ok()) {
+      Finish(ToGrpc(status), "refused");
       return;
     }
-    ChangeState(context_.draining ? State::kDraining : State::kServing, "called");
-    HealthCheckResponse response = ServingStatus(context_);
-    if (!IsKnown(request_.service())) response.set_status(HealthCheckResponse::SERVICE_UNKNOWN);
+    ChangeState(context_.handlers.draining ? State::kDraining : State::kServing, "called");
+    HealthCheckResponse response = ServingStatus(context_.handlers);
+    if (!IsKnown(request.service())) response.set_status(HealthCheckResponse::SERVICE_UNKNOWN);
     Write(response);
   }
 
   void Write(const HealthCheckResponse& response) {
     told_ = response.status();
     writing_ = true;
-    writer_.Write(response, &on_written_);
+    writer_.Write(ToByteBuffer(response.SerializeAsString()), &on_written_);
   }
 
   void Finish(const grpc::Status& status, const char* why) {
@@ -160,7 +150,7 @@ class HealthWatchCall final : public OpenStream {
 
   void OnDone(bool) {
     done_outstanding_ = false;
-    if (state_ != State::kFinishing) peer_.OnCancelled();
+    if (state_ != State::kFinishing) peer_.OnWasted();
     GoOn();
   }
 
@@ -175,7 +165,7 @@ class HealthWatchCall final : public OpenStream {
       Finish(grpc::Status::CANCELLED, "the client is gone");
     } else if (state_ == State::kDraining) {
       if (told_ == HealthCheckResponse::SERVING) {
-        Write(ServingStatus(context_));
+        Write(ServingStatus(context_.handlers));
       } else {
         Finish(ToGrpc(DrainingError()), "all is told");
       }
@@ -186,8 +176,8 @@ class HealthWatchCall final : public OpenStream {
   const LiveCall live_{context_.live_calls};
   CallPeer peer_{context_};
   grpc::ServerContext server_context_;
-  HealthCheckRequest request_;
-  grpc::ServerAsyncWriter<HealthCheckResponse> writer_{&server_context_};
+  grpc::ByteBuffer bytes_;  // of the request
+  grpc::ServerAsyncWriter<grpc::ByteBuffer> writer_{&server_context_};
   State state_ = State::kWaiting;
   HealthCheckResponse::ServingStatus told_ = HealthCheckResponse::UNKNOWN;
   // Operations that are outstanding in gRPC.
@@ -200,7 +190,7 @@ class HealthWatchCall final : public OpenStream {
 
 }  // namespace
 
-void AcceptHealthCheck(RpcContext& context) { new HealthCheckCall(context); }
+void AcceptHealthCheck(RpcContext& context) { UnaryCall<HealthCheckMethod>::Accept(context); }
 void AcceptHealthWatch(RpcContext& context) { new HealthWatchCall(context); }
 
 }  // namespace channel

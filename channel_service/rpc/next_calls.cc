@@ -1,5 +1,6 @@
 #include "channel_service/rpc/next_calls.h"
 
+#include "channel_service/base/clock.h"
 #include "channel_service/limits.h"
 #include "channel_service/rpc/context.h"
 
@@ -9,17 +10,14 @@ void NextCalls::Begin(RpcContext& context, AcceptCall accept) {
   for (int i = 0; i < kCallsPerTurn; ++i) accept(context);
 }
 
-void NextCalls::Replace(RpcContext& context, AcceptCall accept) {
-  if (calls_.empty()) slices_.Add(PeerAddress{}, this);
-  calls_.push_back({context, accept});
-}
-
-bool NextCalls::DoSlice() {
-  for (const Call& call : calls_) {
+void NextCalls::Run() {
+  if (calls_.empty()) return;
+  const SteadyTime until = std::chrono::steady_clock::now() + kNextCallsTimeMax;
+  do {
+    const Call call = calls_.front();
+    calls_.pop_front();
     if (call.context.accepting) call.accept(call.context);
-  }
-  calls_.clear();
-  return false;
+  } while (!calls_.empty() && std::chrono::steady_clock::now() < until);
 }
 
 }  // namespace channel

@@ -15,6 +15,19 @@ namespace channel {
 // field that should be text and is not UTF-8, if that is the reason: "since.epoch".
 absl::Status ParseRequest(grpc::ByteBuffer* bytes, google::protobuf::Message* request);
 
+// Parses the fields that the type of `message` has. Those that it has not are left out of a long
+// one: as an object each would take fifty times its bytes. Returns false if that is no such
+// message.
+bool ParseLong(std::string_view bytes, google::protobuf::Message* message);
+inline bool ParseKnown(std::string_view bytes, google::protobuf::Message* message) {
+  constexpr size_t kShortBytesMax = 1024;  // 500 unknown fields
+  if (bytes.size() > kShortBytesMax) return ParseLong(bytes, message);
+  return message->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+}
+
+// RESOURCE_EXHAUSTED: `what` ("the request") is longer than it may be.
+absl::Status TooLongError(std::string_view what, size_t bytes, size_t bytes_max);
+
 // Uses the parser's own rule.
 bool IsUtf8(std::string_view text);
 // INVALID_ARGUMENT names the field.

@@ -4,13 +4,14 @@
 #include <string_view>
 #include <utility>
 
-#include "channel_service/rpc/convert.h"
+#include "channel_service/handlers/convert.h"
+#include "channel_service/handlers/errors.h"
+#include "channel_service/handlers/validate.h"
 #include "channel_service/rpc/parse_request.h"
 #include "channel_service/rpc/publish_answers.h"
 #include "channel_service/rpc/request_entries.h"
 #include "channel_service/rpc/status.h"
 #include "channel_service/rpc/stream_call.h"
-#include "channel_service/rpc/validate.h"
 #include "channel_service/wire/record.h"
 
 namespace channel {
@@ -29,7 +30,7 @@ class PublishStreamCall final : public StreamCall, public PublishWaiter {
   }
 
   void OnPublished(uint64_t ticket, const PublishOutcome& outcome) override {
-    context().metrics.Count(outcome.code);
+    context().handlers.metrics.Count(outcome.code);
     answers_.Put(ticket, outcome, StatusOf(outcome.code));
     MarkForFlush();
   }
@@ -74,23 +75,25 @@ class PublishStreamCall final : public StreamCall, public PublishWaiter {
   // Publishes the next publications of the request; returns whether more are left.
   bool PublishSome() {
     v1::PublishRequest publication;  // its memory is used again
-    size_t done = 0;                 // bytes: each is copied for every subscriber
-    for (int i = 0; i < kEntriesPerSlice && done < kBlockBytesMax; ++i) {
+    for (SliceClock clock;;) {
       const auto bytes = entries_.Next(v1::PublishStreamRequest::kPublicationsFieldNumber);
       if (!bytes.has_value() || !PublishOne(*bytes, &publication)) {
         CloseRequest();
         return false;
       }
-      done += bytes->size();
+      if (clock.IsOver(bytes->size())) return true;
     }
-    return true;
   }
 
   // Returns false if the bytes are no publication, and so the stream ends.
   bool PublishOne(std::string_view bytes, v1::PublishRequest* publication) {
     absl::Status status;
-    if (publication->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-      status = ValidatePublish(*publication, publisher_, context().limits);
+    const size_t bytes_max = context().handlers.limits.publish_request_bytes_max();
+    if (bytes.size() > bytes_max) {
+      publication->Clear();
+      status = TooLongError("the publication", bytes.size(), bytes_max);
+    } else if (ParseKnown(bytes, publication)) {
+      status = ValidatePublish(*publication, publisher_, context().handlers.limits);
     } else {
       // Bad text is one publication's own fault; other bytes show that the client speaks another
       // contract.
@@ -118,11 +121,11 @@ class PublishStreamCall final : public StreamCall, public PublishWaiter {
     }
     const uint64_t ticket = answers_.Expect(publication.sequence());
     if (status.ok()) {
-      context().engine.StartPublish(ToPublishInput(publication, publisher_, peer().address()), this,
-                                    ticket);
+      context().handlers.engine.StartPublish(
+          ToPublishInput(publication, publisher_, peer().address()), this, ticket);
       return;
     }
-    context().metrics.refused.Increment();
+    context().handlers.metrics.refused.Increment();
     answers_.Put(ticket, {}, std::move(status));
   }
 
@@ -149,7 +152,7 @@ class PublishStreamCall final : public StreamCall, public PublishWaiter {
     for (; answers_.has_ready() && results.size() < kBlockBytesMax; ++taken) {
       const PublishAnswers::Answer answer = answers_.Take();
       if (answer.error.ok()) {
-        AppendPublished(context().engine.epoch(), answer.outcome.offset,
+        AppendPublished(context().handlers.engine.epoch(), answer.outcome.offset,
                         answer.outcome.code == PublishCode::kDuplicate, answer.sequence, &results);
       } else {
         v1::PublishResult result = ToPublishError(answer.error, answer.outcome.code);

@@ -2,7 +2,6 @@
 
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/descriptor.pb.h>
-#include <spdlog/fmt/fmt.h>
 
 #include <set>
 #include <string>
@@ -24,7 +23,7 @@ using reflection::v1::ServerReflectionRequest;
 using reflection::v1::ServerReflectionResponse;
 
 // A longer request is refused: the search for an unknown name costs the square of its length.
-constexpr size_t kRequestBytesMax = 1024;
+constexpr size_t kReflectionRequestBytesMax = 1024;
 
 const DescriptorPool& Pool() { return *DescriptorPool::generated_pool(); }
 
@@ -131,26 +130,32 @@ class ReflectionCall final : public StreamCall {
   ~ReflectionCall() override = default;
 
   void OnRequest(grpc::ByteBuffer* bytes) override {
-    if (bytes->Length() > kRequestBytesMax) {
-      End(absl::InvalidArgumentError(fmt::format("the request has {} bytes; allowed are {}",
-                                                 bytes->Length(), kRequestBytesMax)));
-      return;
-    }
-    if (absl::Status status = ParseRequest(bytes, &request_); !status.ok()) {
+    absl::Status status =
+        bytes->Length() > kReflectionRequestBytesMax
+            ? TooLongError("the request", bytes->Length(), kReflectionRequestBytesMax)
+            : ParseRequest(bytes, &request_);
+    bytes->Clear();
+    if (status.ok()) {
+      StartSlices();
+    } else {
       End(std::move(status));
-      return;
     }
-    StartSlices();
   }
 
   bool OnSlice() override {
-    if (state() != State::kBroken) answer_ = Answer(request_).SerializeAsString();
+    if (state() == State::kBroken) return false;
+    answer_ = Answer(request_).SerializeAsString();
+    if (absl::Status status = peer().Hold(answer_.size()); !status.ok()) {
+      answer_.clear();
+      End(std::move(status));
+    }
     return false;
   }
 
   void OnHalfClose() override { End(absl::OkStatus()); }
 
   void OnWritten() override {
+    peer().Release(std::exchange(written_bytes_, 0));
     // The metadata may be written while a request waits for its turn.
     const bool answered = answer_.empty() && !waits_for_slice();
     if (state() == State::kOpen && !reading() && answered) StartRead();
@@ -158,13 +163,16 @@ class ReflectionCall final : public StreamCall {
 
   void OnFlush() override {
     if (state() == State::kBroken) answer_.clear();
-    if (!answer_.empty() && !writing()) StartWrite(std::exchange(answer_, {}));
+    if (answer_.empty() || writing()) return;
+    written_bytes_ = answer_.size();
+    StartWrite(std::exchange(answer_, {}));
   }
 
   bool WroteAll() const override { return answer_.empty() && !waits_for_slice(); }
 
   ServerReflectionRequest request_;
-  std::string answer_;  // to be written
+  std::string answer_;  // to be written; held
+  size_t written_bytes_ = 0;
 };
 
 }  // namespace

@@ -39,15 +39,19 @@ absl::Status RequestEntries::Open(const grpc::ByteBuffer& bytes, google::protobu
       break;
     }
     const auto number = static_cast<size_t>(field->number);
-    if (number > kEntryFieldMax || !is_entry[number]) {
+    if (number > kEntryFieldMax || !is_entry[number] || !field->has_length()) {
       others.append(bytes_, at, field->end - at);
     } else if (++count_; ++counts[number] > kEntriesPerRequestMax) {
       status = absl::InvalidArgumentError(
-          fmt::format("one request may have at most {} entries", kEntriesPerRequestMax));
+          fmt::format("one request may have at most {} entries of a kind", kEntriesPerRequestMax));
+    }
+    if (others.size() > kRequestBytesMax) {
+      status = absl::ResourceExhaustedError(
+          fmt::format("the request has more than {} bytes beside its entries", kRequestBytesMax));
     }
     at = field->end;
   }
-  if (status.ok() && !rest->ParseFromString(others)) {
+  if (status.ok() && !ParseKnown(others, rest)) {
     status = BadTextError(others, type);
     if (status.ok()) status = NotARequestError(type);
   }
@@ -64,7 +68,7 @@ std::optional<std::string_view> RequestEntries::Next(int field) {
   while (at_ < bytes_.size()) {
     const std::optional<WireField> found = WireFieldAt(bytes_, at_);
     at_ = found->end;  // Open has seen all
-    if (found->number != field) continue;
+    if (found->number != field || !found->has_length()) continue;
     ++index_;
     return found->value;
   }
@@ -72,7 +76,8 @@ std::optional<std::string_view> RequestEntries::Next(int field) {
 }
 
 void RequestEntries::Close() {
-  if (bytes_.capacity() > kBlockBytesMax) {
+  // What is held is counted while it is open: an idle stream keeps no more than a little.
+  if (bytes_.capacity() > kRequestBytesMax) {
     std::string().swap(bytes_);
   } else {
     bytes_.clear();

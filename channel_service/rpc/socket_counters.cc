@@ -19,6 +19,9 @@ constexpr size_t kBytesAckedAt = 120;
 constexpr size_t kBytesReceivedAt = 128;
 constexpr size_t kInfoBytes = kBytesReceivedAt + sizeof(uint64_t);
 
+// The kernel takes no more than half of the receive buffer.
+constexpr int kHeldBackBytes = 64 << 10;
+
 uint64_t ReadAt(const std::array<char, kInfoBytes>& info, size_t place) {
   uint64_t value = 0;
   std::memcpy(&value, info.data() + place, sizeof value);
@@ -42,6 +45,16 @@ bool ReadCounters(int descriptor, ConnectionLook* look) {
       std::max(look->read_bytes, received - std::min(received, static_cast<uint64_t>(unread)));
   look->sent_bytes = ReadAt(info, kBytesAckedAt);
   return true;
+}
+
+uint64_t UnreadBytes(int descriptor) {
+  int unread = 0;
+  return ::ioctl(descriptor, SIOCINQ, &unread) == 0 ? static_cast<uint64_t>(unread) : 0;
+}
+
+void SetReadable(int descriptor, bool readable) {
+  const int bytes = readable ? 1 : kHeldBackBytes;
+  ::setsockopt(descriptor, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes);
 }
 
 void ResetConnection(int descriptor) {

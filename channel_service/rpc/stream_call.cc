@@ -6,6 +6,7 @@
 
 #include "channel_service/base/check.h"
 #include "channel_service/base/strings.h"
+#include "channel_service/handlers/errors.h"
 #include "channel_service/limits.h"
 #include "channel_service/rpc/status.h"
 #include "channel_service/wire/byte_buffer.h"
@@ -60,7 +61,7 @@ void StreamCall::OnAccepted(bool ok) {
   // The client learns from the metadata that the stream is up.
   writing_ = true;
   stream_.SendInitialMetadata(&on_write_done_);
-  if (context_.draining) {
+  if (context_.handlers.draining) {
     End(DrainingError());
   } else if (!place.ok()) {
     End(std::move(place));
@@ -118,6 +119,8 @@ void StreamCall::OnWriteDone(bool ok) {
 
 void StreamCall::End(absl::Status status) {
   if (state_ != State::kOpen) return;
+  // Who has more streams than places will try again, and is not to lose those that have one.
+  if (!status.ok() && peer_.has_place() && !context_.handlers.draining) peer_.OnWasted();
   ChangeState(State::kEnding, status.ok() ? "no more requests" : std::string(MessageOf(status)));
   final_status_ = std::move(status);
   OnEnd();
@@ -136,7 +139,7 @@ void StreamCall::Break() {
 // The call is over: finished by us, or cancelled, or the connection broke.
 void StreamCall::OnDone(bool) {
   done_outstanding_ = false;
-  if (state_ < State::kFinishing) peer_.OnCancelled();
+  if (state_ < State::kFinishing) peer_.OnWasted();
   Break();
   MarkForFlush();
 }

@@ -11,12 +11,12 @@
 #include <utility>
 
 #include "channel_service/base/strings.h"
-#include "channel_service/rpc/convert.h"
+#include "channel_service/handlers/convert.h"
+#include "channel_service/handlers/errors.h"
+#include "channel_service/handlers/validate.h"
 #include "channel_service/rpc/parse_request.h"
 #include "channel_service/rpc/request_entries.h"
-#include "channel_service/rpc/status.h"
 #include "channel_service/rpc/stream_call.h"
-#include "channel_service/rpc/validate.h"
 
 namespace channel {
 namespace {
@@ -32,7 +32,7 @@ class SubscribeCall final : public StreamCall {
  public:
   explicit SubscribeCall(RpcContext& context)
       : StreamCall(context, "Subscribe", &AcceptSubscribe),
-        subscriber_(context.flush_list, this, context.limits.subscriber_queue_bytes_max,
+        subscriber_(context.flush_list, this, context.handlers.limits.subscriber_queue_bytes_max,
                     context.queue_total) {
     context.service.RequestSubscribe(&server_context(), stream(), &context.queue, &context.queue,
                                      on_accepted());
@@ -45,7 +45,7 @@ class SubscribeCall final : public StreamCall {
     context().hub.Add(&subscriber_, peer().address());
     // Tells what "accepted" means here.
     server_context().AddInitialMetadata("channel-acknowledged-in",
-                                        context().engine.acknowledged_in());
+                                        context().handlers.engine.acknowledged_in());
   }
 
   void OnRequest(grpc::ByteBuffer* bytes) override {
@@ -67,7 +67,7 @@ class SubscribeCall final : public StreamCall {
       if (state() == State::kOpen) return more;
     }
     CloseRequest();
-    has_left_ = !context().hub.Remove(&subscriber_, kEntriesPerSlice);
+    has_left_ = !context().hub.Remove(&subscriber_, kGroupsLeftPerSlice);
     return !has_left_;
   }
 
@@ -75,13 +75,13 @@ class SubscribeCall final : public StreamCall {
   // Returns whether more can be taken now.
   bool DoSome() {
     using Request = v1::SubscribeRequest;
-    for (int i = 0; i < kEntriesPerSlice && state() == State::kOpen; ++i) {
+    for (SliceClock clock; state() == State::kOpen && !clock.IsOver();) {
       if (const auto group_id = NextUnsubscribe(); group_id.has_value()) {
         Unsubscribe(*group_id);
         continue;
       }
       // OnWritten goes on.
-      queue_is_full_ = subscriber_.queued_bytes() > CatchUpQueueBytesMax(context().limits);
+      queue_is_full_ = subscriber_.queued_bytes() > CatchUpQueueBytesMax(context().handlers.limits);
       if (queue_is_full_) return false;
       const auto subscription = entries_.Next(Request::kSubscribeFieldNumber);
       if (!subscription.has_value()) {
@@ -113,7 +113,10 @@ class SubscribeCall final : public StreamCall {
   void Subscribe(std::string_view bytes) {
     v1::Subscription wanted;
     absl::Status status;
-    if (wanted.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    if (bytes.size() > kRequestBytesMax) {
+      status = TooLongError(fmt::format("subscribe[{}]", entries_.index()), bytes.size(),
+                            kRequestBytesMax);
+    } else if (ParseKnown(bytes, &wanted)) {
       status = ValidateSubscription(wanted);
       if (status.ok()) status = context().hub.Subscribe(&subscriber_, ToSubscribeInput(wanted));
     } else {

@@ -15,20 +15,25 @@ std::optional<WireField> WireFieldAt(std::string_view message, size_t at) {
       (left[0] & 7) == WireFormatLite::WIRETYPE_LENGTH_DELIMITED) {
     const size_t size = static_cast<uint8_t>(left[1]);
     if (size > left.size() - 2) return std::nullopt;
-    return WireField{left[0] >> 3, left.substr(2, size), at + 2 + size};
+    return WireField{left[0] >> 3, left[0] & 7, left.substr(2, size), at + 2 + size};
   }
   CodedInputStream in(reinterpret_cast<const uint8_t*>(left.data()), static_cast<int>(left.size()));
   const uint32_t tag = in.ReadTag();
-  if (WireFormatLite::GetTagWireType(tag) != WireFormatLite::WIRETYPE_LENGTH_DELIMITED) {
-    if (tag == 0 || !WireFormatLite::SkipField(&in, tag)) return std::nullopt;
-    return WireField{.end = at + static_cast<size_t>(in.CurrentPosition())};
+  WireField field{.number = WireFormatLite::GetTagFieldNumber(tag),
+                  .wire_type = WireFormatLite::GetTagWireType(tag)};
+  if (field.number == 0) return std::nullopt;
+  if (!field.has_length()) {
+    if (!WireFormatLite::SkipField(&in, tag)) return std::nullopt;
+    field.end = at + static_cast<size_t>(in.CurrentPosition());
+    return field;
   }
-  const int number = WireFormatLite::GetTagFieldNumber(tag);
   uint32_t size = 0;
-  if (number == 0 || !in.ReadVarint32(&size)) return std::nullopt;
+  if (!in.ReadVarint32(&size)) return std::nullopt;
   const auto begin = static_cast<size_t>(in.CurrentPosition());
   if (size > left.size() - begin) return std::nullopt;
-  return WireField{number, left.substr(begin, size), at + begin + size};
+  field.value = left.substr(begin, size);
+  field.end = at + begin + size;
+  return field;
 }
 
 }  // namespace channel

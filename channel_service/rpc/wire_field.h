@@ -9,9 +9,12 @@
 namespace channel {
 
 struct WireField {
-  int number = 0;               // 0 if it has no length: a number, or a group
-  std::string_view value = {};  // into the message
+  int number = 0;
+  int wire_type = 0;            // WireFormatLite::WireType
+  std::string_view value = {};  // into the message; empty if it has no length: a number, or a group
   size_t end = 0;               // where the next one begins
+
+  bool has_length() const { return wire_type == 2; }
 };
 
 // The field that begins at `at`, which is less than the message's size; nullopt if it is none.

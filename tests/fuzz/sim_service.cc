@@ -162,7 +162,7 @@ std::unique_ptr<SimSubscriber> SimService::Open(size_t turn) {
   Node& node = *nodes_[number];
   auto subscriber =
       std::make_unique<SimSubscriber>(number, node.flush_list, limits_.subscriber_queue_bytes_max);
-  node.hub.Add(subscriber->queue(), channel::PeerAddress{});
+  node.hub.Add(subscriber->queue(), channel::PeerAddress::kNobody);
   return subscriber;
 }
 

@@ -18,7 +18,7 @@ import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True
-from attacks import (grpc_continuation, grpc_giant_messages, grpc_half_messages, grpc_huge_header,  # noqa: E402
+from attacks import (grpc_churn, grpc_continuation, grpc_fat_requests, grpc_giant_messages, grpc_half_messages, grpc_huge_header,  # noqa: E402
                      grpc_open_cancel, grpc_rapid_reset, grpc_spread_cancel, grpc_unread_histories, grpc_wire, http2)
 
 BIN_DIR = sys.argv.pop(1)
@@ -47,10 +47,12 @@ class Service:
         self.folder.cleanup()
         return code
 
-    def cuts(self, reason):
+    def metric(self, name):
         with urllib.request.urlopen(f"http://{self.admin}/metrics", timeout=PATIENCE_SECONDS) as answer:
-            name = f'channel_service_connections_cut_total{{reason="{reason}"}}'
-            return float(re.search(re.escape(name) + r" (\S+)", answer.read().decode())[1])
+            return float(re.search("^" + re.escape(name) + r" (\S+)", answer.read().decode(), re.MULTILINE)[1])
+
+    def cuts(self, reason):
+        return self.metric(f'channel_service_connections_cut_total{{reason="{reason}"}}')
 
     def resident_bytes(self, which):
         return int(re.search(which + r":\s+(\d+) kB", pathlib.Path(f"/proc/{self.process.pid}/status").read_text())[1]) << 10
@@ -95,6 +97,14 @@ class GuardTest(unittest.TestCase):
     def tearDown(self):
         self.bystander.client.socket.close()
         self.assertEqual(self.service.stop(), 0)
+
+    def client_at(self, address, **options):
+        """A client that comes from this address."""
+        http2.source_address = (address, 0)
+        try:
+            return grpc_wire.Client(self.service.address, **options)
+        finally:
+            http2.source_address = None
 
     def attack_until_cut(self, attack, reasons):
         """Returns by how much the service grew meanwhile, at most."""
@@ -154,6 +164,48 @@ class GuardTest(unittest.TestCase):
 
     def test_answers_that_nobody_reads_are_bounded_and_who_asks_on_is_cut(self):
         self.assertLess(self.attack_until_cut(grpc_unread_histories, ["wasted_calls"]), 192 * MIB)
+
+    def test_requests_are_no_longer_than_what_they_may_say(self):
+        before = self.service.resident_bytes("VmRSS")
+        got = grpc_fat_requests.run(self.service.address, 2)
+        self.bystander.publish()
+        self.assertGreater(got["ended"].get("8", 0), 100)
+        self.assertLess(self.service.resident_bytes("VmHWM") - before, 96 * MIB)
+
+    def test_calls_of_connections_that_are_gone_count_for_their_address(self):
+        self.attack_until_cut(grpc_churn, ["wasted_calls"])
+
+    def test_queues_that_one_address_fills_are_no_loss_of_another(self):
+        """A thousand streams that nobody reads have as much queued as all may have; an honest reader has the fullest."""
+        large = grpc_wire.message(grpc_wire.publications(*[grpc_wire.publication("room", "a" * 60_000)] * 20))
+        until = time.monotonic() + PATIENCE_SECONDS
+        greedy = [self.client_at("127.0.66.5", window=0) for _ in range(10)]
+        for client in greedy:
+            for _ in range(100):
+                client.call(grpc_wire.SUBSCRIBE, grpc_wire.subscription("room"), end=False)
+        honest = self.client_at("127.0.0.5")
+        self.addCleanup(honest.socket.close)
+        received = [0]
+        tally = honest.on_frame
+
+        def on_frame(kind, flags, stream, payload):
+            received[0] += len(payload) if kind == http2.DATA else 0
+            tally(kind, flags, stream, payload)
+
+        honest.on_frame = on_frame
+        with grpc_wire.Client(self.service.address) as publisher:
+            stream, headers = publisher.headers(grpc_wire.PUBLISH_STREAM)
+            publisher.send(headers)
+            self.assertTrue(publisher.send_data(stream, large, True, until))
+            self.assertTrue(publisher.wait_for(lambda: not publisher.open, PATIENCE_SECONDS))
+        await_that("the greedy lose streams", lambda: self.service.metric("channel_service_subscriber_overflows_total") > 100)
+        # It asks for all that was published, and so has more queued than any of them.
+        honest.call(grpc_wire.SUBSCRIBE, grpc_wire.subscription("room", last=15), end=False)
+        self.assertTrue(honest.wait_for(lambda: received[0] > 15 * 60_000, PATIENCE_SECONDS), honest.ended)
+        self.assertEqual(honest.ended, {})
+        self.bystander.publish()
+        for client in greedy:
+            client.socket.close()
 
     def test_subscribe_requests_under_way_are_bounded(self):
         """Events of the first groups fill the queue, so that the rest of each request waits."""
@@ -235,8 +287,8 @@ class GuardTest(unittest.TestCase):
         await_that("connections are refused", is_noisy)
         self.bystander.publish()
 
-    def test_an_address_gets_half_of_the_streams_and_is_not_cut(self):
-        clients = [grpc_wire.Client(self.service.address) for _ in range(60)]
+    def test_an_address_gets_a_thousand_streams_and_is_not_cut(self):
+        clients = [grpc_wire.Client(self.service.address) for _ in range(20)]
         for client in clients:
             for _ in range(100):
                 client.send(client.headers(grpc_wire.SUBSCRIBE)[1])
@@ -246,10 +298,11 @@ class GuardTest(unittest.TestCase):
                 client.pump(0.01)
             return sum(client.ended["8"] for client in clients)
 
-        # The bystander has one of the address's 5,000.
-        await_that("1,001 of 6,000 are refused", lambda: refused() >= 1001)
+        # The bystander has one of the address's 1,000.
+        await_that("1,001 of 2,000 are refused", lambda: refused() >= 1001)
         self.bystander.publish()
         self.assertEqual(refused(), 1001)
+        self.assertEqual(self.service.cuts("wasted_calls"), 0)
         for client in clients:
             client.socket.close()
 

@@ -51,7 +51,9 @@ ATTACKS = (
     Attack("grpc_continuation", QUICK),
     Attack("grpc_huge_header", QUICK),
     Attack("grpc_gzip_bomb", QUICK),
-    Attack("grpc_many_streams", QUICK, service_mib=112),  # an address gets half of 10,000, of 19 KiB
+    Attack("grpc_many_streams", QUICK),
+    Attack("grpc_churn", QUICK),
+    Attack("grpc_fat_requests", QUICK),
     Attack("grpc_never_reading", QUICK, service_mib=336),  # four full queues of 64 MiB, 1.05 x, and the rest
     # 128 MiB may wait for the clients of an address (kHeldBytesMax, limits.h), and the rest.
     Attack("grpc_unread_errors", QUICK, service_mib=192),

@@ -73,8 +73,8 @@ TEST_F(Reflection, ALongRequestIsRefusedUnread) {
   const auto answer =
       CallRaw(service(), "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
               request.SerializeAsString());
-  EXPECT_EQ(answer.status.error_code(), StatusCode::INVALID_ARGUMENT);
-  EXPECT_EQ(answer.status.error_message(), "the request has 2003 bytes; allowed are 1024");
+  EXPECT_EQ(answer.status.error_code(), StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(answer.status.error_message(), "the request has 2003 bytes; at most 1024 are allowed");
 }
 
 TEST_F(Reflection, SaysWhatItDoesNotKnow) {

@@ -161,7 +161,7 @@ void HubFanOut(benchmark::State& state) {
   for (uint64_t i = 0; i < count; ++i) {
     streams.push_back(std::make_unique<NullStream>(list));
     Subscriber* const subscriber = &streams.back()->subscriber;
-    hub.Add(subscriber, PeerAddress{});
+    hub.Add(subscriber, PeerAddress::kNobody);
     if (!hub.Subscribe(subscriber, {.group_id = kGroup}).ok()) std::abort();
   }
   list.FlushAll();

@@ -11,6 +11,8 @@ PUBLISH = "/channel.v1.ChannelService/Publish"
 PUBLISH_STREAM = "/channel.v1.ChannelService/PublishStream"
 SUBSCRIBE = "/channel.v1.ChannelService/Subscribe"
 HISTORY = "/channel.v1.ChannelService/History"
+HEALTH_CHECK = "/grpc.health.v1.Health/Check"
+HEALTH_WATCH = "/grpc.health.v1.Health/Watch"
 REFLECTION = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
 # Between connections that end at once.
 PAUSE_SECONDS = 0.05

@@ -10,7 +10,7 @@ constexpr PeerAddress kTwo{2};
 constexpr PeerAddress kThree{3};
 
 // Takes places until none is given; returns how many it got.
-int TakeAll(FairShare& share, const PeerAddress& address) {
+int TakeAll(FairShare& share, PeerAddress address) {
   int taken = 0;
   while (share.Take(address)) ++taken;
   return taken;
@@ -22,6 +22,21 @@ TEST(FairShareTest, AnAddressGetsHalfOfWhatTheOthersLeave) {
   EXPECT_EQ(TakeAll(share, kTwo), 25);
   EXPECT_EQ(TakeAll(share, kThree), 13);
   EXPECT_EQ(share.total(), 88u);
+}
+
+TEST(FairShareTest, OneMayHaveABound) {
+  FairShare share(100, 20);
+  EXPECT_EQ(TakeAll(share, kOne), 20);
+  EXPECT_EQ(TakeAll(share, kTwo), 20);
+}
+
+TEST(FairShareTest, UnixSocketsHavePlacesOfTheirOwn) {
+  FairShare share(100, 20);
+  EXPECT_EQ(TakeAll(share, kOne), 20);
+  EXPECT_EQ(TakeAll(share, PeerAddress::kUnix), 100);
+  EXPECT_EQ(TakeAll(share, kTwo), 20);
+  share.Give(PeerAddress::kUnix);
+  EXPECT_EQ(TakeAll(share, PeerAddress::kUnix), 1);
 }
 
 TEST(FairShareTest, TheLastPlaceIsGiven) {

@@ -14,6 +14,7 @@ TEST(PeerAddressTest, AnIpv6NetworkOf64BitsIsOneAddress) {
   EXPECT_NE(AddressOf(At("2001:db8::1")), AddressOf(At("2001:db8:0:1::1")));
   EXPECT_EQ(AddressOf(At("::ffff:10.0.0.1")), AddressOf(At("10.0.0.1")));
   EXPECT_NE(AddressOf(At("10.0.0.1")), AddressOf(At("10.0.0.2")));
+  EXPECT_EQ(AddressOf(At("::1")), AddressOf(At("127.0.0.1")));
 }
 
 }  // namespace

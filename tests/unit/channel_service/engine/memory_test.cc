@@ -165,7 +165,7 @@ double GrowthWithAttached(const std::string& prefix) {
     FlushList list;
     Edge edge(list);
     Hub hub(*engine, metrics);
-    hub.Add(&edge.subscriber, PeerAddress{});
+    hub.Add(&edge.subscriber, PeerAddress::kNobody);
     for (int i = 0; (*engine).history_bytes() < kBytesMax / 2; ++i) {
       const std::string group = prefix + std::to_string(i);
       if (!hub.Subscribe(&edge.subscriber, {.group_id = group}).ok()) std::abort();

@@ -75,7 +75,7 @@ class HubTest : public ::testing::Test, public PublishWaiter {
 
  protected:
   HubTest() {
-    for (FakeStream* stream : {&one_, &two_}) hub_.Add(&stream->subscriber, PeerAddress{});
+    for (FakeStream* stream : {&one_, &two_}) hub_.Add(&stream->subscriber, PeerAddress::kNobody);
   }
   ~HubTest() override {
     for (FakeStream* stream : {&one_, &two_}) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <malloc.h>
 
+#include <algorithm>
 #include <deque>
 #include <string>
 
@@ -99,15 +100,60 @@ TEST_F(SubscriberTest, OverTheBoundOfAllTheFullestIsDroppedAndNoOther) {
   subscriber_.Append(std::string(kQueueBytesMax / 2, 'x'));
   full.Append(std::string(kQueueBytesMax, 'x'));
   half.Append(std::string(kQueueBytesMax / 2, 'x'));
-  EXPECT_EQ(total_.bytes(), 2 * kQueueBytesMax);
+  EXPECT_EQ(*total_.PoolOf(PeerAddress::kNobody), 2 * kQueueBytesMax);
   subscriber_.Append("x");
   EXPECT_EQ(full.state(), State::kOverflowed);
   EXPECT_EQ(full.queued_bytes(), 0u);
   EXPECT_EQ(half.state(), State::kOpen);
   EXPECT_EQ(subscriber_.state(), State::kOpen);
-  EXPECT_EQ(total_.bytes(), kQueueBytesMax + 1);
+  EXPECT_EQ(*total_.PoolOf(PeerAddress::kNobody), kQueueBytesMax + 1);
   list_.FlushAll();
   EXPECT_GT(flushes_, 0) << "its owner has to end the stream";
+}
+
+TEST_F(SubscriberTest, OverTheBoundOfAllTheAddressThatHasMostLosesItsQueues) {
+  constexpr PeerAddress kCrowd{1};
+  constexpr PeerAddress kHonest{2};
+  std::deque<Subscriber> crowd;
+  const size_t each = kQueueBytesMax / 8;
+  for (int i = 0; i < 13; ++i) {
+    crowd.emplace_back(list_, this, kQueueBytesMax, total_).set_peer(kCrowd);
+    crowd.back().Append(std::string(each, 'x'));
+  }
+  subscriber_.set_peer(kHonest);
+  for (int i = 0; i < 4; ++i) subscriber_.Append(std::string(each, 'x'));
+  EXPECT_EQ(subscriber_.state(), State::kOpen) << "its queue is the fullest of all";
+  EXPECT_EQ(subscriber_.queued_bytes(), 4 * each);
+  const auto dropped = std::count_if(crowd.begin(), crowd.end(), [](const Subscriber& one) {
+    return one.state() == State::kOverflowed;
+  });
+  EXPECT_EQ(dropped, 3) << "an eighth of the bound is free again";
+  list_.FlushAll();
+}
+
+TEST_F(SubscriberTest, UnixSocketsHaveABoundOfTheirOwn) {
+  Subscriber local(list_, this, kQueueBytesMax, total_);
+  local.set_peer(PeerAddress::kUnix);
+  local.Append(std::string(kQueueBytesMax, 'x'));
+  std::deque<Subscriber> network;
+  for (int i = 0; i < 2; ++i) {
+    network.emplace_back(list_, this, kQueueBytesMax, total_).set_peer(PeerAddress{1});
+    network.back().Append(std::string(kQueueBytesMax, 'x'));
+    EXPECT_EQ(network.back().state(), State::kOpen);
+  }
+  EXPECT_EQ(local.state(), State::kOpen);
+  list_.FlushAll();
+}
+
+TEST_F(SubscriberTest, ABlockCountsUntilTheNextIsTaken) {
+  subscriber_.Append("abc");
+  EXPECT_EQ(subscriber_.TakeBlock(), "abc");
+  EXPECT_EQ(subscriber_.queued_bytes(), 0u);
+  EXPECT_EQ(subscriber_.held_bytes(), 3u);
+  EXPECT_EQ(*total_.PoolOf(PeerAddress::kNobody), 3u) << "it is being written";
+  EXPECT_EQ(subscriber_.TakeBlock(), "");
+  EXPECT_EQ(*total_.PoolOf(PeerAddress::kNobody), 0u);
+  list_.FlushAll();
 }
 
 TEST_F(SubscriberTest, WhatIsTakenOrDroppedWaitsNoLonger) {
@@ -115,15 +161,16 @@ TEST_F(SubscriberTest, WhatIsTakenOrDroppedWaitsNoLonger) {
     Subscriber other(list_, this, kQueueBytesMax, total_);
     other.Append("abc");
     subscriber_.Append("ab");
-    EXPECT_EQ(total_.bytes(), 5u);
+    EXPECT_EQ(*total_.PoolOf(PeerAddress::kNobody), 5u);
     list_.FlushAll();
   }
-  EXPECT_EQ(total_.bytes(), 2u);
+  EXPECT_EQ(*total_.PoolOf(PeerAddress::kNobody), 2u);
   subscriber_.TakeBlock();
-  EXPECT_EQ(total_.bytes(), 0u);
+  subscriber_.TakeBlock();
+  EXPECT_EQ(*total_.PoolOf(PeerAddress::kNobody), 0u);
   subscriber_.Append("a");
   subscriber_.Close();
-  EXPECT_EQ(total_.bytes(), 0u);
+  EXPECT_EQ(*total_.PoolOf(PeerAddress::kNobody), 0u);
 }
 
 TEST_F(SubscriberTest, WhatIsQueuedBeforeAFailureCanStillBeTaken) {

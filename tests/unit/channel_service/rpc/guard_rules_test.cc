@@ -150,5 +150,15 @@ TEST(PollWatchTest, ALoopThatWorksInsideOnePollIsSuspectedThenHeld) {
   EXPECT_EQ(watch.Judge(Place(7, milliseconds(100) + kPollCpuMax)), PollWatch::Verdict::kTurns);
 }
 
+TEST(PollWatch, ALoopThatIsBusyInsideOnePollIsSeen) {
+  using std::chrono::milliseconds;
+  PollWatch watch;
+  EXPECT_FALSE(watch.IsBusy({.polls = 7, .cpu = milliseconds(100)}));
+  watch.Judge({.polls = 7, .cpu = milliseconds(100)});
+  EXPECT_FALSE(watch.IsBusy({.polls = 7, .cpu = milliseconds(101)})) << "it waits";
+  EXPECT_TRUE(watch.IsBusy({.polls = 7, .cpu = milliseconds(103)}));
+  EXPECT_FALSE(watch.IsBusy({.polls = 9, .cpu = milliseconds(103)})) << "it turns";
+}
+
 }  // namespace
 }  // namespace channel

@@ -43,6 +43,24 @@ TEST(ParseRequest, TextThatIsNotUtf8IsNamedByItsField) {
   EXPECT_EQ(Refusal(history), "group_id is not valid UTF-8");
 }
 
+TEST(ParseRequest, FieldsThatALongMessageDoesNotKnowTakeNoMemory) {
+  v1::PublishRequest wanted;
+  wanted.set_group_id("g");
+  wanted.set_message(std::string(2000, 'm'));
+  wanted.set_sequence(7);
+  std::string bytes = wanted.SerializeAsString();
+  for (int i = 0; i < 1000; ++i) {
+    bytes += {0x7a, 0};              // field 15, empty bytes
+    bytes += {0x78, 1};              // field 15, a number
+    bytes += {0x0d, 1, 1, 1, 1};     // "group_id" as a number of 4 bytes
+    bytes += {0x7b, 0x0a, 0, 0x7c};  // field 15, a group
+  }
+  v1::PublishRequest parsed;
+  ASSERT_TRUE(ParseKnown(bytes, &parsed));
+  EXPECT_EQ(parsed.SerializeAsString(), wanted.SerializeAsString());
+  EXPECT_FALSE(ParseKnown(bytes + "\x7f", &parsed));
+}
+
 TEST(ParseRequest, OtherBytesAreNoRequest) {
   for (const char* const bytes : {"\xff\xff\xff",
                                   "\x0a\x7f"

@@ -106,8 +106,17 @@ TEST(RequestEntries, EachFieldMayHaveSoManyEntries) {
   EXPECT_TRUE(Open(&entries, request.SerializeAsString(), &rest).ok());
   request.add_unsubscribe();
   EXPECT_EQ(MessageOf(Open(&entries, request.SerializeAsString(), &rest)),
-            "one request may have at most 65536 entries");
+            "one request may have at most 65536 entries of a kind");
   EXPECT_FALSE(entries.open());
+}
+
+TEST(RequestEntries, BesideItsEntriesARequestIsShort) {
+  std::string bytes;
+  for (size_t i = 0; i <= kRequestBytesMax / 2; ++i) bytes += {0x1a, 0};  // "publisher", empty
+  RequestEntries entries;
+  v1::PublishStreamRequest rest;
+  EXPECT_EQ(MessageOf(Open(&entries, bytes, &rest)),
+            "the request has more than 4096 bytes beside its entries");
 }
 
 }  // namespace

@@ -10,20 +10,26 @@
 namespace channel {
 namespace {
 
-constexpr PeerAddress kFlooder = {1};
-constexpr PeerAddress kHonest = {2};
+constexpr PeerAddress kFlooder{1};
+constexpr PeerAddress kHonest{2};
 
 class Work final : public SlicedWork {
  public:
-  Work(std::string* log, char name, int slices) : log_(*log), name_(name), left_(slices) {}
+  Work(std::string* log, char name, int slices,
+       std::chrono::microseconds length = std::chrono::microseconds(200))
+      : log_(*log), name_(name), length_(length), left_(slices) {}
   bool DoSlice() override {
     log_ += name_;
+    const SteadyTime until = std::chrono::steady_clock::now() + length_;
+    while (std::chrono::steady_clock::now() < until) {
+    }
     return --left_ > 0;
   }
 
  private:
   std::string& log_;
   const char name_;
+  const std::chrono::microseconds length_;
   int left_;
 };
 
@@ -32,17 +38,54 @@ void RunAll(SliceQueue* queue) {
   while (!queue->empty()) queue->Run();
 }
 
-TEST(SliceQueue, AddressesTakeTurnsAndSoDoTheCallsOfEach) {
+TEST(SliceQueue, TheCallsOfAnAddressTakeTurns) {
   std::string log;
   Work a(&log, 'a', 3);
   Work b(&log, 'b', 2);
   Work c(&log, 'c', 1);
-  Work honest(&log, 'h', 2);
   SliceQueue queue;
   for (Work* work : {&a, &b, &c}) queue.Add(kFlooder, work);
+  RunAll(&queue);
+  EXPECT_EQ(log, "abcaba");
+}
+
+TEST(SliceQueue, ItIsTheTurnOfTheAddressThatHasUsedLeastTime) {
+  std::string log;
+  Work flood(&log, 'f', 4, std::chrono::milliseconds(20));
+  Work honest(&log, 'h', 10, std::chrono::milliseconds(1));
+  SliceQueue queue;
+  queue.Add(kFlooder, &flood);
   queue.Add(kHonest, &honest);
   RunAll(&queue);
-  EXPECT_EQ(log, "ahbhcaba");
+  EXPECT_EQ(log, "fhhhhhhhhhhfff");
+}
+
+TEST(SliceQueue, WhoComesBackOweWhatTheyHaveUsed) {
+  std::string log;
+  Work flood(&log, 'f', 1, std::chrono::milliseconds(20));
+  Work again(&log, 'g', 1, std::chrono::milliseconds(20));
+  Work honest(&log, 'h', 10, std::chrono::milliseconds(1));
+  SliceQueue queue;
+  queue.Add(kFlooder, &flood);
+  queue.Add(kHonest, &honest);
+  queue.Run();
+  EXPECT_EQ(log, "f");
+  queue.Add(kFlooder, &again);
+  RunAll(&queue);
+  EXPECT_EQ(log, "fhhhhhhhhhhg");
+}
+
+TEST(SliceClock, ItLooksSeldomAndSoonerForLongPieces) {
+  SliceClock entries;
+  int done = 0;
+  while (!entries.IsOver()) ++done;
+  EXPECT_GT(done, 15) << "a short loop does not look";
+  SliceClock bodies;
+  EXPECT_FALSE(bodies.IsOver(1 << 20)) << "the slice begins with the first look";
+  const SteadyTime until = std::chrono::steady_clock::now() + kSliceTime;
+  while (std::chrono::steady_clock::now() < until) {
+  }
+  EXPECT_TRUE(bodies.IsOver(1 << 20));
 }
 
 TEST(SliceQueue, ARunEndsInTimeAndTheNextGoesOn) {

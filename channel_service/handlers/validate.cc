@@ -1,4 +1,4 @@
-#include "channel_service/rpc/validate.h"
+#include "channel_service/handlers/validate.h"
 
 #include <spdlog/fmt/fmt.h>
 

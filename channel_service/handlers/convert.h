@@ -12,7 +12,7 @@ namespace channel {
 
 // Holds views into `request` and `publisher`, which belongs to `peer`.
 PublishInput ToPublishInput(const v1::PublishRequest& request, std::string_view publisher,
-                            const PeerAddress& peer);
+                            PeerAddress peer);
 
 // Returns nothing if the position has no epoch.
 std::optional<StreamPosition> ToPosition(const v1::StreamPosition& position);

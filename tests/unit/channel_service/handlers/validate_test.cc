@@ -1,6 +1,6 @@
 // Every field of channel.proto: the last value that its comment allows, and the first that it does
 // not.
-#include "channel_service/rpc/validate.h"
+#include "channel_service/handlers/validate.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-// Metrics of the calls.
+// Metrics of publications.
 #pragma once
 
 #include "channel_service/base/metrics.h"
@@ -6,8 +6,8 @@
 
 namespace channel {
 
-struct RpcMetrics {
-  explicit RpcMetrics(prometheus::Registry& registry)
+struct PublishMetrics {
+  explicit PublishMetrics(prometheus::Registry& registry)
       : accepted(Publications(registry, "accepted")),
         duplicate(Publications(registry, "duplicate")),
         refused(Publications(registry, "refused")) {}

@@ -1,14 +1,13 @@
-#include "channel_service/rpc/convert.h"
+#include "channel_service/handlers/convert.h"
 
 #include <algorithm>
-#include <bit>
 
 #include "channel_service/limits.h"
 
 namespace channel {
 
 PublishInput ToPublishInput(const v1::PublishRequest& request, std::string_view publisher,
-                            const PeerAddress& peer) {
+                            PeerAddress peer) {
   PublishInput input;
   input.group_id = request.group_id();
   input.kind = !request.has_message() ? BodyKind::kData
@@ -18,7 +17,7 @@ PublishInput ToPublishInput(const v1::PublishRequest& request, std::string_view 
   input.key = request.key();
   input.publisher = publisher;
   input.sequence = request.sequence();
-  input.owner = std::bit_cast<uint64_t>(peer);
+  input.owner = static_cast<uint64_t>(peer);
   return input;
 }
 
