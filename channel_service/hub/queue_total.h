@@ -25,23 +25,29 @@ class QueueTotal {
 
   // For subscribers, each of which is added from its constructor to its destructor.
   void Add(Subscriber* subscriber) { subscribers_.insert(subscriber); }
-  void Remove(Subscriber* subscriber) { subscribers_.erase(subscriber); }
+  void Remove(Subscriber* subscriber) {
+    subscribers_.erase(subscriber);
+    for (Pool* pool : {&network_, &unix_}) pool->drop_above = bytes_max_;
+  }
 
-  // The bytes that wait for all who share a bound.
-  using Pool = size_t;
+  // Those who share a bound.
+  struct Pool {
+    size_t bytes = 0;       // that wait for all of them
+    size_t drop_above = 0;  // the bound, or more if no more can be dropped at the moment
+  };
   Pool* PoolOf(PeerAddress peer) { return peer == PeerAddress::kUnix ? &unix_ : &network_; }
   // A subscriber holds more. May drop queues, also that of the caller.
   void Grow(Pool* pool, size_t bytes) {
-    *pool += bytes;
-    if (*pool > bytes_max_) Drop(pool);
+    pool->bytes += bytes;
+    if (pool->bytes > pool->drop_above) Drop(pool);
   }
 
  private:
-  void Drop(const Pool* pool);
+  void Drop(Pool* pool);
 
   const size_t bytes_max_;
-  Pool network_ = 0;
-  Pool unix_ = 0;
+  Pool network_{.drop_above = bytes_max_};
+  Pool unix_{.drop_above = bytes_max_};
   absl::flat_hash_set<Subscriber*> subscribers_;
 };
 

@@ -62,7 +62,7 @@ void Subscriber::Fail() {
 }
 
 std::string Subscriber::TakeBlock() {
-  *pool_ -= std::exchange(taken_bytes_, 0);
+  pool_->bytes -= std::exchange(taken_bytes_, 0);
   if (blocks_.empty()) return {};
   Block& first = blocks_.front();
   std::string block =
@@ -80,7 +80,7 @@ void Subscriber::Close() {
 
 void Subscriber::DropQueue() {
   blocks_.clear();
-  *pool_ -= queued_bytes_;
+  pool_->bytes -= queued_bytes_;
   queued_bytes_ = 0;
 }
 

@@ -39,7 +39,7 @@ class Subscriber {
   }
   ~Subscriber() {
     DropQueue();
-    *pool_ -= taken_bytes_;
+    pool_->bytes -= taken_bytes_;
     total_.Remove(this);
   }
   Subscriber(const Subscriber&) = delete;

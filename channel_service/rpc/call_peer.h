@@ -70,7 +70,7 @@ class CallPeer {
   void OnMessage(size_t bytes) {
     if (tally_ != nullptr) tally_->OnMessage(bytes);
   }
-  // The call is cancelled, or refused for what it asked or what its address has. That is no waste
+  // The call is cancelled, or refused for its request or what its address has. That is no waste
   // if it has lived: a stream has no other end, and a client may be in haste.
   void OnWasted() {
     const bool young = std::chrono::steady_clock::now() - accepted_at_ < kWastedCallAgeMax;

@@ -120,7 +120,8 @@ void StreamCall::OnWriteDone(bool ok) {
 void StreamCall::End(absl::Status status) {
   if (state_ != State::kOpen) return;
   // Who has more streams than places will try again, and is not to lose those that have one.
-  if (!status.ok() && peer_.has_place() && !context_.handlers.draining) peer_.OnWasted();
+  const bool is_fault = !status.ok() && !absl::IsUnavailable(status);
+  if (is_fault && peer_.has_place()) peer_.OnWasted();
   ChangeState(State::kEnding, status.ok() ? "no more requests" : std::string(MessageOf(status)));
   final_status_ = std::move(status);
   OnEnd();

@@ -100,13 +100,13 @@ TEST_F(SubscriberTest, OverTheBoundOfAllTheFullestIsDroppedAndNoOther) {
   subscriber_.Append(std::string(kQueueBytesMax / 2, 'x'));
   full.Append(std::string(kQueueBytesMax, 'x'));
   half.Append(std::string(kQueueBytesMax / 2, 'x'));
-  EXPECT_EQ(*total_.PoolOf(PeerAddress::kNobody), 2 * kQueueBytesMax);
+  EXPECT_EQ(total_.PoolOf(PeerAddress::kNobody)->bytes, 2 * kQueueBytesMax);
   subscriber_.Append("x");
   EXPECT_EQ(full.state(), State::kOverflowed);
   EXPECT_EQ(full.queued_bytes(), 0u);
   EXPECT_EQ(half.state(), State::kOpen);
   EXPECT_EQ(subscriber_.state(), State::kOpen);
-  EXPECT_EQ(*total_.PoolOf(PeerAddress::kNobody), kQueueBytesMax + 1);
+  EXPECT_EQ(total_.PoolOf(PeerAddress::kNobody)->bytes, kQueueBytesMax + 1);
   list_.FlushAll();
   EXPECT_GT(flushes_, 0) << "its owner has to end the stream";
 }
@@ -145,14 +145,32 @@ TEST_F(SubscriberTest, UnixSocketsHaveABoundOfTheirOwn) {
   list_.FlushAll();
 }
 
+TEST_F(SubscriberTest, ABlockThatIsNotTakenCanBeDropped) {
+  std::deque<Subscriber> crowd;
+  const size_t each = kQueueBytesMax / 8;
+  for (int i = 0; i < 16; ++i) {
+    Subscriber& one = crowd.emplace_back(list_, this, kQueueBytesMax, total_);
+    one.set_peer(PeerAddress{1});
+    one.Append(std::string(each, 'x'));
+    EXPECT_EQ(one.TakeBlock().size(), each);
+  }
+  for (int i = 0; i < 4; ++i) subscriber_.Append("x");
+  EXPECT_EQ(subscriber_.state(), State::kOpen);
+  const auto dropped = std::count_if(crowd.begin(), crowd.end(), [](const Subscriber& one) {
+    return one.state() == State::kOverflowed;
+  });
+  EXPECT_EQ(dropped, 3) << "what they hold becomes free when they end";
+  list_.FlushAll();
+}
+
 TEST_F(SubscriberTest, ABlockCountsUntilTheNextIsTaken) {
   subscriber_.Append("abc");
   EXPECT_EQ(subscriber_.TakeBlock(), "abc");
   EXPECT_EQ(subscriber_.queued_bytes(), 0u);
   EXPECT_EQ(subscriber_.held_bytes(), 3u);
-  EXPECT_EQ(*total_.PoolOf(PeerAddress::kNobody), 3u) << "it is being written";
+  EXPECT_EQ(total_.PoolOf(PeerAddress::kNobody)->bytes, 3u) << "it is being written";
   EXPECT_EQ(subscriber_.TakeBlock(), "");
-  EXPECT_EQ(*total_.PoolOf(PeerAddress::kNobody), 0u);
+  EXPECT_EQ(total_.PoolOf(PeerAddress::kNobody)->bytes, 0u);
   list_.FlushAll();
 }
 
@@ -161,16 +179,16 @@ TEST_F(SubscriberTest, WhatIsTakenOrDroppedWaitsNoLonger) {
     Subscriber other(list_, this, kQueueBytesMax, total_);
     other.Append("abc");
     subscriber_.Append("ab");
-    EXPECT_EQ(*total_.PoolOf(PeerAddress::kNobody), 5u);
+    EXPECT_EQ(total_.PoolOf(PeerAddress::kNobody)->bytes, 5u);
     list_.FlushAll();
   }
-  EXPECT_EQ(*total_.PoolOf(PeerAddress::kNobody), 2u);
+  EXPECT_EQ(total_.PoolOf(PeerAddress::kNobody)->bytes, 2u);
   subscriber_.TakeBlock();
   subscriber_.TakeBlock();
-  EXPECT_EQ(*total_.PoolOf(PeerAddress::kNobody), 0u);
+  EXPECT_EQ(total_.PoolOf(PeerAddress::kNobody)->bytes, 0u);
   subscriber_.Append("a");
   subscriber_.Close();
-  EXPECT_EQ(*total_.PoolOf(PeerAddress::kNobody), 0u);
+  EXPECT_EQ(total_.PoolOf(PeerAddress::kNobody)->bytes, 0u);
 }
 
 TEST_F(SubscriberTest, WhatIsQueuedBeforeAFailureCanStillBeTaken) {
