@@ -30,9 +30,7 @@ class CallPeer {
   void OnAccepted(const grpc::ServerContext& call) {
     accepted_at_ = std::chrono::steady_clock::now();
     tally_ = context_.guard.Find(call.peer());
-    if (tally_ == nullptr) return;
-    tally_->OnOpened();
-    if (tally_->gone()) tally_->OnWasted();
+    if (tally_ != nullptr) tally_->OnOpened();
   }
 
   bool has_place() const { return has_place_; }

@@ -176,16 +176,22 @@ class GuardTest(unittest.TestCase):
         self.attack_until_cut(grpc_churn, ["wasted_calls"])
 
     def test_queues_that_one_address_fills_are_no_loss_of_another(self):
-        """A thousand streams that nobody reads have as much queued as all may have; an honest reader has the fullest."""
-        large = grpc_wire.message(grpc_wire.publications(*[grpc_wire.publication("room", "a" * 60_000)] * 20))
-        until = time.monotonic() + PATIENCE_SECONDS
-        greedy = [self.client_at("127.0.66.5", window=0) for _ in range(10)]
-        for client in greedy:
-            for _ in range(100):
-                client.call(grpc_wire.SUBSCRIBE, grpc_wire.subscription("room"), end=False)
-        honest = self.client_at("127.0.0.5")
-        self.addCleanup(honest.socket.close)
+        """A thousand streams that nobody reads have as much queued as all may have; an honest one has the fullest."""
+        def publish(group, count):
+            large = grpc_wire.publications(*[grpc_wire.publication(group, "a" * 60_000)] * count)
+            with grpc_wire.Client(self.service.address) as publisher:
+                stream, headers = publisher.headers(grpc_wire.PUBLISH_STREAM)
+                publisher.send(headers)
+                self.assertTrue(publisher.send_data(stream, grpc_wire.message(large), True, time.monotonic() + PATIENCE_SECONDS))
+                self.assertTrue(publisher.wait_for(lambda: not publisher.open, PATIENCE_SECONDS))
+
+        def dropped():
+            return self.service.metric("channel_service_subscriber_overflows_total")
+
+        publish("room", 15)
         received = [0]
+        honest = self.client_at("127.0.0.5", window=0)
+        self.addCleanup(honest.socket.close)
         tally = honest.on_frame
 
         def on_frame(kind, flags, stream, payload):
@@ -193,14 +199,19 @@ class GuardTest(unittest.TestCase):
             tally(kind, flags, stream, payload)
 
         honest.on_frame = on_frame
-        with grpc_wire.Client(self.service.address) as publisher:
-            stream, headers = publisher.headers(grpc_wire.PUBLISH_STREAM)
-            publisher.send(headers)
-            self.assertTrue(publisher.send_data(stream, large, True, until))
-            self.assertTrue(publisher.wait_for(lambda: not publisher.open, PATIENCE_SECONDS))
-        await_that("the greedy lose streams", lambda: self.service.metric("channel_service_subscriber_overflows_total") > 100)
-        # It asks for all that was published, and so has more queued than any of them.
         honest.call(grpc_wire.SUBSCRIBE, grpc_wire.subscription("room", last=15), end=False)
+        greedy = [self.client_at("127.0.66.5", window=0) for _ in range(10)]
+        for client in greedy:
+            for _ in range(100):
+                client.call(grpc_wire.SUBSCRIBE, grpc_wire.subscription("crowd"), end=False)
+        await_that("all streams are open", lambda: self.service.metric("channel_service_subscribers") >= 1001)
+        publish("crowd", 5)
+        await_that("the greedy lose streams", lambda: dropped() > 100)
+        publish("crowd", 2)
+        await_that("they lose more", lambda: dropped() > 300)
+        # Now it reads.
+        honest.send(http2.settings({http2.SETTINGS_INITIAL_WINDOW_SIZE: http2.WINDOW_MAX})
+                    + http2.frame(http2.WINDOW_UPDATE, 0, 0, (1 << 30).to_bytes(4, "big")))
         self.assertTrue(honest.wait_for(lambda: received[0] > 15 * 60_000, PATIENCE_SECONDS), honest.ended)
         self.assertEqual(honest.ended, {})
         self.bystander.publish()

@@ -2,10 +2,12 @@
 
 import time
 
-from . import grpc_wire
+from . import grpc_wire, http2
 
-CALLS = 100
-BODY = grpc_wire.publication("churn", "x")
+CALLS = b"".join(
+    http2.frame(http2.HEADERS, http2.END_HEADERS, stream, grpc_wire.request_headers(grpc_wire.PUBLISH))
+    + http2.frame(http2.DATA, http2.END_STREAM, stream, grpc_wire.message(grpc_wire.publication("churn", "x")))
+    for stream in range(1, 200, 2))
 
 
 def run(address, seconds):
@@ -15,8 +17,7 @@ def run(address, seconds):
         harmed = tally.got["cuts"] + tally.got["refused"]
         with tally.harm(), grpc_wire.Client(address) as client:
             tally.got["connections"] += 1
-            for _ in range(CALLS):
-                client.call(grpc_wire.PUBLISH, BODY, until=until)
+            client.send(CALLS, until)
             client.pump(0.005)
             tally.close(client)
         if tally.got["cuts"] + tally.got["refused"] > harmed:
