@@ -1,6 +1,7 @@
 #include "channel_service/hub/queue_total.h"
 
 #include <algorithm>
+#include <tuple>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"

@@ -42,7 +42,7 @@ Link::Link(LinkOptions options, Transport& transport, const channel::Clock& cloc
                  clock),
       next_address_(options_.first_address % options_.addresses.size()) {}
 
-Link::~Link() { CHANNEL_CHECK(subscribe_stream_ == nullptr); }
+Link::~Link() { CHANNEL_CHECK(streams_.empty()); }
 
 const char* Link::ToString(State state) {
   switch (state) {
@@ -110,18 +110,20 @@ bool Link::Write() {
 }
 
 bool Link::WriteSubscriptions() {
-  if (!subscribe_stream_->CanWrite() || !subscriptions_.has_changes()) return false;
+  Stream& stream = streams_[Transport::Method::kSubscribe];
+  if (!stream.CanWrite() || !subscriptions_.has_changes()) return false;
   channel::v1::SubscribeRequest request;
   subscriptions_.TakeChanges(options_.subscriptions_per_request_max, &request);
-  subscribe_stream_->Write(request.SerializeAsString());
+  stream.Write(request.SerializeAsString());
   return true;
 }
 
 bool Link::WritePublications() {
-  if (!publish_stream_->CanWrite()) return false;
+  Stream& stream = streams_[Transport::Method::kPublishStream];
+  if (!stream.CanWrite()) return false;
   std::string message = publisher_.TakeMessage();
   if (message.empty()) return false;
-  publish_stream_->Write(std::move(message));
+  stream.Write(std::move(message));
   return true;
 }
 
@@ -163,14 +165,7 @@ void Link::StartLink() {
   asked_why_ = reason_told_ = false;
   address_ = next_address_;
   next_address_ = (address_ + 1) % options_.addresses.size();
-  Stream::Observer* const self = this;
-  const auto open = [&](Transport::Method method) {
-    return transport_.Open(address_, method, Transport::Wait::kForConnection, self);
-  };
-  subscribe_stream_ = open(Transport::Method::kSubscribe);
-  publish_stream_ = open(Transport::Method::kPublishStream);
-  subscribe_stream_->Start();
-  publish_stream_->Start();
+  streams_.Open(transport_, address_, this);
 }
 
 // A call that waits for a connection does not say why there is none.
@@ -195,10 +190,10 @@ void Link::OnStreamUp(Stream* stream) {
     why_stream_->Cancel();
     return;
   }
-  if (state_ != State::kConnecting || !subscribe_stream_->up() || !publish_stream_->up()) return;
+  if (state_ != State::kConnecting || !streams_.up()) return;
   if (why_stream_ != nullptr) why_stream_->Cancel();
   ChangeState(State::kUp, address());
-  acknowledged_in_ = subscribe_stream_->Metadata("channel-acknowledged-in");
+  acknowledged_in_ = streams_[Transport::Method::kSubscribe].Metadata("channel-acknowledged-in");
   subscriptions_.OnLinkUp();
   report_.OnUp(address());
 }
@@ -221,8 +216,7 @@ void Link::End(const std::string& why) {
       break;
   }
   cancel_at_ = channel::SteadyTime::max();
-  subscribe_stream_->Cancel();
-  publish_stream_->Cancel();
+  streams_.Cancel();
   if (why_stream_ != nullptr) why_stream_->Cancel();
 }
 
@@ -231,7 +225,7 @@ void Link::OnStreamOver(Stream* stream, const absl::Status& status) {
   if (state_ != State::kEnding) {
     const std::string why =
         status.message().empty() ? "the service ended the stream" : std::string(status.message());
-    // A service that stops ends both streams, each when all is said: cancelling the other would
+    // A service that stops ends all streams, each when all is said: cancelling the others would
     // lose the answers on their way, and what they answer would be published again.
     if (absl::IsUnavailable(status) && state_ == State::kUp) {
       report_.OnDown(address(), why);
@@ -246,23 +240,25 @@ void Link::OnStreamOver(Stream* stream, const absl::Status& status) {
 
 // Goes on when nothing of the link is outstanding.
 void Link::EndIfOver() {
-  if (state_ != State::kEnding || !subscribe_stream_->over() || !publish_stream_->over()) return;
+  if (state_ != State::kEnding || !streams_.over()) return;
   if (why_stream_ != nullptr) {
     why_stream_->Cancel();
     return;
   }
-  subscribe_stream_.reset();
-  publish_stream_.reset();
+  streams_.Close();
   publisher_.OnLinkOver();
   next_start_at_ = clock_.Now() + backoff_.Next();
-  ChangeState(State::kWaiting, "both streams are over");
+  ChangeState(State::kWaiting, "all streams are over");
 }
 
 void Link::OnStreamMessage(Stream* stream, google::protobuf::io::ZeroCopyInputStream* bytes) {
-  if (stream == subscribe_stream_.get()) {
-    OnEvents(bytes);
-  } else if (stream == publish_stream_.get()) {
-    OnAnswers(bytes);
+  const std::optional<Transport::Method> method = streams_.MethodOf(stream);
+  if (!method.has_value()) return;
+  switch (*method) {
+    case Transport::Method::kSubscribe:
+      return OnEvents(bytes);
+    case Transport::Method::kPublishStream:
+      return OnAnswers(bytes);
   }
 }
 

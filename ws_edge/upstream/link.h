@@ -23,6 +23,7 @@
 #include "ws_edge/upstream/link_report.h"
 #include "ws_edge/upstream/publisher.h"
 #include "ws_edge/upstream/stream.h"
+#include "ws_edge/upstream/stream_set.h"
 #include "ws_edge/upstream/subscription_table.h"
 
 namespace edge {
@@ -89,9 +90,9 @@ class Link final : private Stream::Observer {
   enum class State {
     kStopped,     // before Start, and at the end
     kWaiting,     // until next_start_at_
-    kConnecting,  // the streams are open, not both up
+    kConnecting,  // the streams are open, not all up
     kUp,
-    kEnding,  // until both streams are over
+    kEnding,  // until all streams are over
   };
   static const char* ToString(State state);
   void ChangeState(State to, const std::string& why);
@@ -131,15 +132,14 @@ class Link final : private Stream::Observer {
   State state_ = State::kStopped;
   size_t address_ = 0;  // of this link
   size_t next_address_;
-  std::unique_ptr<Stream> subscribe_stream_;
-  std::unique_ptr<Stream> publish_stream_;
-  // While there is no connection: a stream that fails with the reason (the two others only wait).
+  StreamSet streams_;
+  // While there is no connection: a stream that fails with the reason (the others only wait).
   std::unique_ptr<Stream> why_stream_;
   bool asked_why_ = false;    // since StartLink
   bool reason_told_ = false;  // by why_stream_, since StartLink
   channel::SteadyTime started_at_;
   channel::SteadyTime next_start_at_;
-  channel::SteadyTime cancel_at_;  // in kEnding: one stream is over, the other may have last words
+  channel::SteadyTime cancel_at_;  // in kEnding: one stream is over, others may have last words
   std::optional<channel::SteadyTime> stop_at_;
 
   // In this turn of the loop: a batch of one event waits until it is known whether more follows.

@@ -49,6 +49,7 @@ class Stream {
 class Transport {
  public:
   enum class Method { kSubscribe, kPublishStream };
+  static constexpr size_t kMethods = 2;
   enum class Wait {
     kForConnection,  // as long as it takes; Cancel ends the wait
     kForAttempt,     // the next attempt to connect that fails ends the stream, with the reason
