@@ -17,8 +17,8 @@ inline constexpr size_t kHistoryReplyBytesMax = 1 << 20;
 
 // The largest gRPC message to or from the service: gRPC's own default for receiving.
 inline constexpr size_t kGrpcMessageBytesMax = 4 << 20;
-// What a request may have beside the body of a publication, or the entries of a stream's request:
-// several times what the contract's bounds add up to.
+// Bytes that a request may have beside the body of a publication, or the entries of a stream's
+// request: several times the sum of the contract's bounds.
 inline constexpr size_t kRequestBytesMax = 4 << 10;
 
 // Publishers that are remembered; beyond that the least recently used one is forgotten of the
@@ -76,7 +76,7 @@ inline constexpr size_t kGroupsLeftPerSlice = 100;
 inline constexpr size_t kHeldBytesMax = 256 << 20;
 // The most that an answer of PublishStream takes while it waits, with the text of an error.
 inline constexpr size_t kHeldBytesPerAnswer = 256;
-// What a unary call takes with all that gRPC has for it, beside its request and its answer.
+// Memory of a unary call and of all that gRPC has for it, beside its request and its answer.
 inline constexpr size_t kHeldBytesPerCall = 8 << 10;
 
 static_assert(kBlockBytesMax < kGrpcMessageBytesMax);

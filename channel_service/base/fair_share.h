@@ -46,7 +46,7 @@ class FairShare {
     if (found->second == 0) held_.erase(found);
   }
 
-  // Without those of Unix sockets.
+  // Counts no places of Unix sockets.
   size_t total() const { return total_; }
 
  private:

@@ -106,7 +106,7 @@ DedupTable::Publisher* DedupTable::AddPublisher(std::string_view name, uint64_t 
 }
 
 void DedupTable::ForgetPublisher() {
-  // Those of Unix sockets, whom the operator lets in, are forgotten last.
+  // Publishers on Unix sockets, whom the operator lets in, are forgotten last.
   const auto rank = [](const auto& entry) {
     return std::pair(PeerAddress{entry.first} != PeerAddress::kUnix, entry.second.size());
   };

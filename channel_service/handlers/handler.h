@@ -1,4 +1,4 @@
-// What the service does with a unary call, whatever transport brought it.
+// The handlers of unary calls. They know no transport.
 //
 // A handler is made for one call. Its class has a Request (a message of the contract), and
 // Handle(request, caller, done), which checks the request and is called once, on the loop thread.
@@ -16,7 +16,7 @@
 
 namespace channel {
 
-// Who calls.
+// The client of a call.
 struct Caller {
   PeerAddress address = {};  // for shares
 };
@@ -24,7 +24,7 @@ struct Caller {
 // Takes the serialised response, or why there is none. Called once, perhaps within Handle.
 using Done = absl::AnyInvocable<void(absl::StatusOr<std::string>)>;
 
-// What handlers work with. Owned by the server; loop thread only.
+// The parts of the service that handlers work with. Owned by the server; loop thread only.
 struct HandlerContext {
   Engine& engine;
   const ServiceLimits& limits;

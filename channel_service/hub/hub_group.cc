@@ -29,7 +29,7 @@ void HubGroup::Remove(const Subscriber* subscriber) {
 }
 
 HubGroup::Subscription* HubGroup::Find(uint64_t subscription_id) {
-  // One that was just added is the last.
+  // A subscription that was just added is the last one.
   const auto found = std::find_if(
       subscriptions_.rbegin(), subscriptions_.rend(),
       [subscription_id](const Subscription& held) { return held.id == subscription_id; });

@@ -30,7 +30,7 @@ class QueueTotal {
     for (Pool* pool : {&network_, &unix_}) pool->drop_above = bytes_max_;
   }
 
-  // Those who share a bound.
+  // The subscribers that share a bound.
   struct Pool {
     size_t bytes = 0;       // that wait for all of them
     size_t drop_above = 0;  // the bound, or more if no more can be dropped at the moment

@@ -60,7 +60,7 @@ class Subscriber {
   // For the hub. Copies a record to the end of the queue, which takes none after kOpen.
   void Append(std::string_view record);
   // The same for a publication. One that fills most of a block is copied when it is taken: so what
-  // many do not read is in memory once.
+  // many do not read is in memory once, but for the block that each is being written.
   void Append(const RecordPtr& record) {
     if (record->bytes().size() <= kBlockBytesMax / 2) {
       Append(record->bytes());

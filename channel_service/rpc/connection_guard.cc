@@ -22,7 +22,7 @@ namespace {
 
 constexpr int kEventsMax = 256;
 
-// A connection that holds the loop has read more than this in 20 ms of the loop's CPU time; what
+// A connection that holds the loop has read more than this in the second half of kPollCpuMax; what
 // the others sent in the last moment is less.
 constexpr uint64_t kReaderBytesMin = 4096;
 

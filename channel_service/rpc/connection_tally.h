@@ -35,7 +35,7 @@ class ConnectionTally {
 
   // Bytes that messages explain, at most.
   uint64_t explained_bytes() const { return explained_bytes_.load(std::memory_order_relaxed); }
-  // All that were ever open.
+  // Counts all calls that were ever open.
   uint64_t calls() const { return calls_.load(std::memory_order_relaxed); }
   uint64_t open_calls() const { return open_calls_.load(std::memory_order_relaxed); }
   uint64_t wasted() const { return wasted_.load(std::memory_order_relaxed); }

@@ -17,8 +17,8 @@ constexpr std::chrono::seconds kPaceTime{1};
 constexpr uint64_t kCrowdCalls = 60;
 constexpr uint64_t kCrowdConnections = 4;
 
-// What connections of a crowd have to be read at a time: a call has 40 bytes at least. Each has its
-// turn within a second.
+// Connections of a crowd are read until these have so many bytes: a call has 40 at least. Each has
+// its turn within a second.
 constexpr uint64_t kBytesAtATime = 4 << 10;
 constexpr size_t kTurnsPerRound = 100;
 

@@ -48,7 +48,7 @@ inline constexpr uint64_t kUnexplainedBytesPerSecond = 64 << 10;
 inline constexpr uint64_t kSentBytesPerUnexplainedByte = 256;
 
 // Calls for nothing that the connections of an address may make: so many at once, and as many again
-// in each second. That are calls which end when they are younger than this (streams with an error,
+// in each second. These are calls which end when they are younger than this (streams with an error,
 // unary ones that are refused before they are parsed, and whatever the client cancels),
 // and those of a connection that is gone. A call of Subscribe that is cancelled costs 80 µs. An
 // edge makes none.

@@ -1,4 +1,4 @@
-// What the guard knows of one connection.
+// One connection, as the guard knows it.
 #pragma once
 
 #include <unistd.h>
@@ -16,7 +16,7 @@ namespace channel {
 
 // Owns a duplicate of the connection's descriptor.
 struct GuardedConnection {
-  // Less is no noise: the last message may not have been handled yet.
+  // Fewer bytes are no noise: the last message may not have been handled yet.
   static constexpr uint64_t kNoiseBytesMin = 64 << 10;
 
   GuardedConnection(uint64_t number, const boost::asio::ip::tcp::endpoint& endpoint, int duplicate,

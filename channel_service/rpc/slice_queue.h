@@ -70,9 +70,9 @@ class SliceQueue {
   void ForgetIdle();
 
   absl::flat_hash_map<PeerAddress, Share> shares_;
-  // Those with work, by what they have used.
+  // The addresses with work, by the time that they have used.
   std::set<std::pair<SteadyTime::duration, PeerAddress>> turns_;
-  // What the last one had used whose turn it was: nobody who comes later begins below.
+  // The time that the address of the last turn had used: nobody who comes later begins below.
   SteadyTime::duration level_{0};
 };
 

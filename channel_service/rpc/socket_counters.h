@@ -13,8 +13,8 @@ bool ReadCounters(int descriptor, ConnectionLook* look);
 // Bytes that wait to be read.
 uint64_t UnreadBytes(int descriptor);
 
-// Whether whoever polls the socket is told of bytes that wait to be read, if they are not more than
-// the kernel would like to hold. The end of the connection is told in any case.
+// Sets whether a poll of the socket tells of bytes that wait to be read, as long as they are few.
+// It tells of the end of the connection in any case.
 void SetReadable(int descriptor, bool readable);
 
 // Resets the connection, and throws away what waits to be read: the other holder of the descriptor

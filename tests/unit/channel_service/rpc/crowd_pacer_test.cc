@@ -1,4 +1,4 @@
-// Who is a crowd and who is not, on real sockets: what is held back is what the kernel says.
+// Tests who is a crowd and who is not, on real sockets: the kernel says what is held back.
 #include "channel_service/rpc/crowd_pacer.h"
 
 #include <gtest/gtest.h>
